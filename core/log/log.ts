@@ -1,0 +1,83 @@
+// The EventLog port. Written so that Kafka through kafkajs can implement it as it is: explicit partitions,
+// all-or-nothing batches per partition, positions kept by the reader's store, no consumer groups.
+//
+// Contract (log.contract.ts runs on every adapter):
+//  - `append` resolves only when every entry of the batch is durable; all entries of one call have one log time
+//    and consecutive offsets from `baseOffset`. A rejection says nothing: the entries may be in the log or not.
+//  - Two calls for one partition that overlap may be stored in either order; a writer that needs order waits.
+//  - Log time never falls within a partition (rule T1).
+//  - `consume` calls the handler with batches that begin exactly at the offset asked for and then at the end of
+//    the batch before, one at a time; it waits for the handler. A handler that throws ends the subscription.
+//  - An offset outside the log ends it with a WattlogError `log/out-of-range`; never "reset to latest" (rule B2).
+
+/** A topic with its generation in the name, e.g. `ocpp.frames.g1` (rule I3). */
+export interface Topic {
+  readonly name: string;
+  readonly generation: number;
+  readonly partitions: number;
+}
+
+/** The three topics of design.md. */
+export interface Topics {
+  readonly frames: Topic;
+  readonly events: Topic;
+  readonly registry: Topic;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface Receipt {
+  readonly baseOffset: number;
+  /** Epoch ms, given by the log (Kafka LogAppendTime; embedded: the writer's clock, never below its predecessor). */
+  readonly logTime: number;
+}
+
+export interface LogRecord {
+  readonly offset: number;
+  readonly logTime: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+export interface LogBatch {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** Never empty; offsets are consecutive. */
+  readonly records: readonly LogRecord[];
+}
+
+export interface Subscription {
+  /** Resolves after the handler call in flight has ended; no call follows. */
+  stop(): Promise<void>;
+  /** Resolves after `stop`; rejects with what the handler or the log threw. */
+  readonly done: Promise<void>;
+}
+
+export interface EventLog {
+  readonly topics: Topics;
+  /** @throws WattlogError `log/unavailable` | `log/full` | `log/too-large` */
+  append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt>;
+  consume(
+    topic: Topic,
+    partition: number,
+    from: number,
+    handler: (batch: LogBatch) => Promise<void>,
+    options?: { readonly maxRecords?: number },
+  ): Subscription;
+  /** Records of [from, to); ends early where the log ends. */
+  read(topic: Topic, partition: number, from: number, to: number): AsyncIterable<LogBatch>;
+  /** One past the last durable record. */
+  endOffset(topic: Topic, partition: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+export function makeTopics(generation: number, framePartitions: number): Topics {
+  return {
+    frames: { name: `ocpp.frames.g${generation}`, generation, partitions: framePartitions },
+    events: { name: `charging.events.g${generation}`, generation, partitions: framePartitions },
+    registry: { name: `registry.events.g${generation}`, generation, partitions: 1 },
+  };
+}

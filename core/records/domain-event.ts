@@ -1,0 +1,254 @@
+// What may stand in `charging.events`: what a fold concluded, with deterministic ids. Each station's events are
+// a chain (rule F5): a sequence and a running hash over the event ids.
+// Wire shape: [version, kind, party, station, keyId, sequence, hash, logTime, cause, body]; the body is a map.
+import { hash as digest } from "node:crypto";
+
+import { trusted, type CommandId, type ConnectionId, type NodeId, type PartyId, type SessionId, type StationId } from "../ids/ids.ts";
+import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
+import type { CommandOrigin, Protocol } from "./frame-record.ts";
+import { pack, unpack } from "./msgpack.ts";
+
+export const eventVersion = 1;
+
+/** One register or measurement as the fold normalised it. */
+export interface Reading {
+  /** The station's own time, epoch ms; null where it gave none that can be read. */
+  readonly at: number | null;
+  /** OCPP context, e.g. `Sample.Periodic`, `Transaction.Begin`. */
+  readonly context: string;
+  /** OCPP measurand, e.g. `Energy.Active.Import.Register`. */
+  readonly measurand: string;
+  readonly phase: string | null;
+  readonly location: string | null;
+  /** Canonical unit: `Wh` for energy, else as sent. */
+  readonly unit: string | null;
+  /** As sent, before any unit change; decimals as text. */
+  readonly value: string;
+  /** Energy registers only: integer milliwatt-hours. */
+  readonly energyMwh: number | null;
+}
+
+export type CommandOutcome =
+  | "accepted"
+  | "rejected"
+  | "error"
+  | "timeout"
+  | "expired"
+  | "not_connected"
+  | "unknown";
+
+/** Money as decimal text, e.g. "12.34". */
+export interface Price {
+  readonly exclVat: string;
+  readonly inclVat: string;
+}
+
+export interface CdrLine {
+  readonly dimension: "FLAT" | "ENERGY" | "TIME" | "PARKING_TIME";
+  /** kWh for ENERGY, hours for TIME and PARKING_TIME, 1 for FLAT; decimal text. */
+  readonly volume: string;
+  readonly unitPrice: string;
+  /** VAT in percent, decimal text; null: none stated. */
+  readonly vat: string | null;
+  readonly total: Price;
+}
+
+export interface Cdr {
+  readonly id: string;
+  readonly sessionId: SessionId;
+  /** `null`: an ordinary CDR; otherwise the id of the CDR that this one credits. */
+  readonly credits: string | null;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly energyMwh: number;
+  readonly durationMs: number;
+  readonly idToken: string | null;
+  readonly evseId: number;
+  readonly connectorId: number;
+  readonly tariffId: string | null;
+  /** Registry position that the tariff was looked up at: that of the transaction's first record. */
+  readonly registry: { readonly generation: number; readonly offset: number };
+  readonly currency: string | null;
+  /** null where no tariff applied; an annotation says so. */
+  readonly total: Price | null;
+  readonly lines: readonly CdrLine[];
+  readonly annotations: readonly string[];
+}
+
+export type EventBody =
+  | {
+      readonly kind: "stationOnline";
+      readonly connectionId: ConnectionId;
+      readonly nodeId: NodeId;
+      readonly protocol: Protocol;
+      readonly securityProfile: number;
+      readonly remoteAddress: string;
+    }
+  | { readonly kind: "stationOffline"; readonly connectionId: ConnectionId; readonly reason: string }
+  /** At most one a minute of log time and station, and with every other event implied. */
+  | { readonly kind: "stationSeen" }
+  | {
+      readonly kind: "stationBooted";
+      readonly vendor: string;
+      readonly model: string;
+      readonly serial: string | null;
+      readonly firmware: string | null;
+      readonly reason: string | null;
+    }
+  | {
+      readonly kind: "connectorStatus";
+      readonly evseId: number;
+      readonly connectorId: number;
+      /** As the station's version has it. */
+      readonly status: string;
+      readonly errorCode: string | null;
+      /** Station's time, else log time; epoch ms. */
+      readonly since: number;
+    }
+  | {
+      readonly kind: "sessionStarted";
+      readonly sessionId: SessionId;
+      readonly transactionId: string;
+      readonly evseId: number;
+      readonly connectorId: number;
+      readonly idToken: string | null;
+      readonly startedAt: number;
+      readonly meterStartMwh: number | null;
+      readonly annotations: readonly string[];
+    }
+  | {
+      readonly kind: "sessionUpdated";
+      readonly sessionId: SessionId;
+      /** So far; monotone within a session. */
+      readonly energyMwh: number;
+      /** 2.x chargingState, or the 1.6 connector status; null: unknown. */
+      readonly state: string | null;
+      readonly idToken: string | null;
+      readonly readings: readonly Reading[];
+      readonly annotations: readonly string[];
+    }
+  | {
+      readonly kind: "sessionEnded";
+      readonly sessionId: SessionId;
+      readonly endedAt: number;
+      readonly reason: string | null;
+      readonly meterStopMwh: number | null;
+      readonly energyMwh: number;
+      readonly annotations: readonly string[];
+    }
+  | { readonly kind: "cdrIssued"; readonly cdr: Cdr }
+  /** An ended session that gets no CDR now, and why (`held` reasons come with a later rule set). */
+  | { readonly kind: "cdrWithheld"; readonly sessionId: SessionId; readonly reason: string }
+  | {
+      readonly kind: "commandRequested";
+      readonly commandId: CommandId;
+      readonly connectionId: ConnectionId | null;
+      readonly action: string;
+      /** JSON text. */
+      readonly payload: string;
+      readonly deadline: number;
+      readonly origin: CommandOrigin;
+    }
+  | { readonly kind: "commandSent"; readonly commandId: CommandId }
+  | {
+      readonly kind: "commandEnded";
+      readonly commandId: CommandId;
+      readonly outcome: CommandOutcome;
+      /** The station's frame as text; null where none came. */
+      readonly response: string | null;
+    }
+  /** An answer that came after the end: kept beside it (rule C4). */
+  | { readonly kind: "commandLateAnswer"; readonly commandId: CommandId; readonly response: string };
+
+export type EventKind = EventBody["kind"];
+
+export interface EventEnvelope {
+  readonly party: PartyId;
+  readonly station: StationId;
+  readonly keyId: string | null;
+  /** 1, 2, 3 … within a station. */
+  readonly sequence: number;
+  /** Running hash up to and including this event. */
+  readonly hash: string;
+  /** Log time of the frame record that caused it; epoch ms. */
+  readonly logTime: number;
+  /** `generation:partition:offset/index` of that record: with the station it is the event's id. */
+  readonly cause: string;
+}
+
+export type DomainEvent = EventEnvelope & { readonly body: EventBody };
+
+const kindNumbers: Readonly<Record<EventKind, number>> = {
+  stationOnline: 1,
+  stationOffline: 2,
+  stationSeen: 3,
+  stationBooted: 4,
+  connectorStatus: 5,
+  sessionStarted: 6,
+  sessionUpdated: 7,
+  sessionEnded: 8,
+  cdrIssued: 9,
+  cdrWithheld: 10,
+  commandRequested: 11,
+  commandSent: 12,
+  commandEnded: 13,
+  commandLateAnswer: 14,
+};
+const kindNames = new Map<number, EventKind>(
+  Object.entries(kindNumbers).map(([name, number]) => [number, name as EventKind]),
+);
+
+/** The hash before a station's first event. */
+export const chainStart = "";
+
+/** Rule F5: what `hash` must be for an event whose predecessor's hash is `previous`. 16 hex digits. */
+export function chainHash(previous: string, party: PartyId, station: StationId, cause: string): string {
+  return digest("sha256", `${previous}|${party}/${station}|${cause}`, "hex").slice(0, 16);
+}
+
+export function encodeEvent(event: DomainEvent): Uint8Array {
+  const { kind, ...body } = event.body;
+  return pack([
+    eventVersion,
+    kindNumbers[kind],
+    event.party,
+    event.station,
+    event.keyId,
+    event.sequence,
+    event.hash,
+    event.logTime,
+    event.cause,
+    body,
+  ]);
+}
+
+/**
+ * @throws CorruptRecordError the bytes are not an event.
+ * @throws UnknownRecordError a version or kind that this process does not read.
+ */
+export function decodeEvent(bytes: Uint8Array): DomainEvent {
+  let fields: unknown;
+  try {
+    fields = unpack(bytes);
+  } catch (cause) {
+    throw new CorruptRecordError("not a MessagePack value", { cause });
+  }
+  if (!Array.isArray(fields)) throw new CorruptRecordError("an event is an array");
+  const [version, number, party, station, keyId, sequence, hash, logTime, cause, body] = fields as [
+    number, number, string, string, string | null, number, string, number, string, object,
+  ];
+  if (version !== eventVersion) throw new UnknownRecordError(`event version ${String(version)} is not known here`);
+  const kind = kindNames.get(number);
+  if (!kind) throw new UnknownRecordError(`event kind ${String(number)} is not known here`);
+  return {
+    party: trusted.party(party),
+    station: trusted.station(station),
+    keyId,
+    sequence,
+    hash,
+    logTime,
+    cause,
+    // Only encodeEvent writes it, and a test pins the shapes.
+    body: { kind, ...body } as EventBody,
+  };
+}

@@ -1,0 +1,129 @@
+// What the registry holds. Each entity is a document, changed by records in `registry.events` (rules R1-R3).
+import type { StationId } from "../ids/ids.ts";
+
+export type EntityKind = "station" | "token" | "tariff" | "location" | "partner" | "apiKey" | "setting";
+
+/** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
+export interface StationDoc {
+  readonly id: StationId;
+  readonly acceptance: "accepted" | "pending" | "rejected";
+  /** scrypt is far too slow for a reconnect storm: HMAC-SHA-256 with a random salt over a high-entropy key. Hex. */
+  readonly password?: { readonly salt: string; readonly hmac: string };
+  /** The key before a rotation, good until the first login with the new one. */
+  readonly previousPassword?: { readonly salt: string; readonly hmac: string };
+  /** Lowest OCPP security profile that it may connect with, 0-3. */
+  readonly securityProfile?: number;
+  /** `strict`: schema violations get a CALLERROR. Default lenient. */
+  readonly validation?: "lenient" | "strict";
+  readonly locationId?: string;
+  /** Where a station came in unknown: when it was first seen (epoch ms). */
+  readonly firstSeenAt?: number;
+}
+
+export interface TokenDoc {
+  readonly uid: string;
+  readonly type: "RFID" | "APP_USER" | "AD_HOC_USER" | "OTHER" | "EMAID";
+  readonly contractId: string;
+  readonly valid: boolean;
+  readonly whitelist: "ALWAYS" | "ALLOWED" | "ALLOWED_OFFLINE" | "NEVER";
+  readonly groupId?: string;
+  /** RFC 3339. */
+  readonly expiresAt?: string;
+}
+
+export interface PriceComponentDoc {
+  readonly type: "FLAT" | "ENERGY" | "TIME" | "PARKING_TIME";
+  readonly price: number | string;
+  readonly vat?: number | string;
+  readonly step_size: number;
+}
+
+/** An OCPI Tariff object plus `validFrom`; fields that are not named here are kept as they came. */
+export interface TariffDoc {
+  readonly id: string;
+  readonly currency: string;
+  readonly elements: readonly {
+    readonly price_components: readonly PriceComponentDoc[];
+    readonly restrictions?: Readonly<Record<string, unknown>>;
+  }[];
+  readonly min_price?: { readonly excl_vat: number | string; readonly incl_vat?: number | string };
+  readonly max_price?: { readonly excl_vat: number | string; readonly incl_vat?: number | string };
+  readonly validFrom?: string;
+  readonly [field: string]: unknown;
+}
+
+/** An OCPI Location whose connectors carry `stationId`, `evseId`, `connectorId` and OCPI's `tariff_ids`. */
+export interface LocationDoc {
+  readonly id: string;
+  readonly time_zone?: string;
+  readonly evses?: readonly {
+    readonly uid: string;
+    readonly connectors?: readonly {
+      readonly id: string;
+      readonly stationId?: string;
+      readonly evseId?: number;
+      readonly connectorId?: number;
+      readonly tariff_ids?: readonly string[];
+      readonly [field: string]: unknown;
+    }[];
+    readonly [field: string]: unknown;
+  }[];
+  readonly [field: string]: unknown;
+}
+
+export interface PartnerDoc {
+  readonly id: string;
+  readonly countryCode: string;
+  readonly partyId: string;
+  readonly roles: readonly string[];
+  readonly [field: string]: unknown;
+}
+
+export interface ApiKeyDoc {
+  readonly id: string;
+  readonly role: "viewer" | "operator" | "admin";
+  /** SHA-256 of the token, hex; the token itself is shown once. */
+  readonly sha256: string;
+  readonly name?: string;
+}
+
+/** Settings that act inside folds and deciders; the environment gives at most a first value (rule F1). */
+export interface SettingDoc {
+  readonly id: SettingId;
+  readonly value: string | number | boolean;
+}
+
+export type SettingId =
+  | "settleAfterMs"
+  | "recordFormat"
+  | "unknownStations"
+  | "unknownTokens"
+  | "defaultTariffId"
+  | "heartbeatIntervalSeconds"
+  | "validation";
+
+/** What holds where the registry says nothing. */
+export const settingDefaults = {
+  settleAfterMs: 15 * 60_000,
+  recordFormat: 1,
+  unknownStations: "reject",
+  unknownTokens: "reject",
+  defaultTariffId: "",
+  heartbeatIntervalSeconds: 300,
+  validation: "lenient",
+} as const satisfies Readonly<Record<SettingId, string | number>>;
+
+export interface EntityDocs {
+  readonly station: StationDoc;
+  readonly token: TokenDoc;
+  readonly tariff: TariffDoc;
+  readonly location: LocationDoc;
+  readonly partner: PartnerDoc;
+  readonly apiKey: ApiKeyDoc;
+  readonly setting: SettingDoc;
+}
+
+/** idTags and idTokens ignore letter case (CiString20, identifierString). */
+export function tokenKey(uid: string): string {
+  return uid.toLowerCase();
+}

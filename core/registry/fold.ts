@@ -1,0 +1,97 @@
+// The registry as a fold of `registry.events`: every version of every entity, so that a lookup can be answered
+// as of any position (rule R2). The verdict on a change follows from log order (rule R1).
+import type { PartyId } from "../ids/ids.ts";
+import type { RegistryChange } from "../records/registry-change.ts";
+import type { EntityDocs, EntityKind } from "./entities.ts";
+
+export type Verdict =
+  | { readonly result: "applied"; readonly version: number; readonly created: boolean }
+  | { readonly result: "repeated" }
+  | { readonly result: "conflict"; readonly version: number };
+
+export interface Version {
+  /** Offset of the change + 1, so that "0" can mean: does not exist. */
+  readonly version: number;
+  /** null: removed. */
+  readonly doc: object | null;
+  readonly logTime: number;
+}
+
+/** A changed entity, for whoever keeps something derived from it (caches, tables, live views). */
+export interface Changed {
+  readonly party: PartyId;
+  readonly entity: EntityKind;
+  readonly id: string;
+  readonly version: Version;
+}
+
+const recentChangeIds = 100_000;
+
+export class RegistryFold {
+  private readonly versions = new Map<string, Version[]>();
+  private readonly byKind = new Map<string, Set<string>>();
+  private readonly seen = new Set<string>();
+  /** Next offset to apply. */
+  private nextOffset = 0;
+
+  get next(): number {
+    return this.nextOffset;
+  }
+
+  apply(offset: number, logTime: number, change: RegistryChange): Verdict {
+    if (offset !== this.nextOffset) throw new Error(`registry fold expected offset ${this.nextOffset}, got ${offset}`);
+    this.nextOffset = offset + 1;
+    if (this.seen.has(change.changeId)) return { result: "repeated" };
+    this.remember(change.changeId);
+    const key = `${change.party}|${change.entity}|${change.id}`;
+    const history = this.versions.get(key) ?? [];
+    const last = history.at(-1);
+    const current = last?.doc ? last.version : 0;
+    if (change.expectedVersion !== null && change.expectedVersion !== current) {
+      return { result: "conflict", version: current };
+    }
+    history.push({ version: offset + 1, doc: change.doc, logTime });
+    this.versions.set(key, history);
+    this.index(change);
+    return { result: "applied", version: offset + 1, created: current === 0 };
+  }
+
+  /** @param at registry position (exclusive offset); undefined: the newest. */
+  lookup<Kind extends EntityKind>(
+    party: PartyId,
+    entity: Kind,
+    id: string,
+    at?: number,
+  ): { readonly doc: EntityDocs[Kind]; readonly version: number } | undefined {
+    const history = this.versions.get(`${party}|${entity}|${id}`);
+    if (!history) return undefined;
+    for (let i = history.length - 1; i >= 0; i--) {
+      const candidate = history[i]!;
+      if (at !== undefined && candidate.version > at) continue;
+      return candidate.doc ? { doc: candidate.doc as EntityDocs[Kind], version: candidate.version } : undefined;
+    }
+    return undefined;
+  }
+
+  /** Ids that exist now or ever existed, in order of first change. */
+  ids(party: PartyId, entity: EntityKind): Iterable<string> {
+    return this.byKind.get(`${party}|${entity}`) ?? [];
+  }
+
+  parties(): Set<string> {
+    return new Set([...this.byKind.keys()].map((key) => key.slice(0, key.indexOf("|"))));
+  }
+
+  private index(change: RegistryChange): void {
+    const key = `${change.party}|${change.entity}`;
+    const ids = this.byKind.get(key);
+    if (ids) ids.add(change.id);
+    else this.byKind.set(key, new Set([change.id]));
+  }
+
+  // Bounded: a change is repeated within seconds (a retry), never after a hundred thousand others.
+  private remember(changeId: string): void {
+    this.seen.add(changeId);
+    if (this.seen.size > recentChangeIds) this.seen.delete(this.seen.values().next().value!);
+  }
+}

@@ -1,0 +1,121 @@
+// A process's view of the registry: follows `registry.events` and answers lookups as of a position.
+// Every role has one; gateways decide from it, folds look up the past in it, the api waits in it for its own
+// change to pass by (rules R1-R3).
+import type { PartyId, Position } from "../ids/ids.ts";
+import type { EventLog, Subscription } from "../log/log.ts";
+import { decodeChange, type RegistryChange } from "../records/registry-change.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { settingDefaults, type EntityDocs, type EntityKind, type SettingId } from "./entities.ts";
+import { RegistryFold, type Changed, type Verdict } from "./fold.ts";
+
+/** What deciders and folds may ask. Synchronous: a decision never waits in the middle. */
+export interface RegistryLookup {
+  /** How far this view has read; what a writer puts into its records. */
+  readonly position: Position;
+  find<Kind extends EntityKind>(
+    party: PartyId,
+    entity: Kind,
+    id: string,
+    at?: Position,
+  ): { readonly doc: EntityDocs[Kind]; readonly version: number } | undefined;
+  /** The setting as of `at`, else its default. */
+  setting<Id extends SettingId>(party: PartyId, id: Id, at?: Position): (typeof settingDefaults)[Id] | string | number | boolean;
+  ids(party: PartyId, entity: EntityKind): Iterable<string>;
+}
+
+export class RegistryView implements RegistryLookup {
+  private readonly fold = new RegistryFold();
+  private subscription: Subscription | undefined;
+  private readonly waiters: { offset: number; resolve: () => void }[] = [];
+  private readonly verdicts = new Map<string, (verdict: Verdict) => void>();
+  private readonly listeners = new Set<(changed: Changed) => void>();
+  private readonly log: EventLog;
+
+  constructor(log: EventLog) {
+    this.log = log;
+  }
+
+  get position(): Position {
+    return { generation: this.log.topics.registry.generation, offset: this.fold.next };
+  }
+
+  /** Resolves once everything that was in the log at the call has been applied. */
+  async start(): Promise<void> {
+    const topic = this.log.topics.registry;
+    const end = await this.log.endOffset(topic, 0);
+    this.subscription = this.log.consume(topic, 0, 0, async ({ records }) => {
+      for (const record of records) this.applyRecord(record.offset, record.logTime, decodeChange(record.value));
+    });
+    // A view that died must not go on answering from the past in silence: whoever waits is told.
+    this.subscription.done.catch((error: unknown) => this.onFailure?.(error));
+    await this.reached({ generation: topic.generation, offset: end });
+  }
+
+  /** Set by the composition root: a view that cannot follow makes its process not ready. */
+  onFailure: ((error: unknown) => void) | undefined;
+
+  async stop(): Promise<void> {
+    await this.subscription?.stop();
+  }
+
+  /** Resolves when the view has applied everything before `position`. */
+  reached(position: Position): Promise<void> {
+    if (this.fold.next >= position.offset) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.push({ offset: position.offset, resolve }));
+  }
+
+  find<Kind extends EntityKind>(party: PartyId, entity: Kind, id: string, at?: Position) {
+    return this.fold.lookup(party, entity, id, at?.offset);
+  }
+
+  setting<Id extends SettingId>(party: PartyId, id: Id, at?: Position) {
+    return this.fold.lookup(party, "setting", id, at?.offset)?.doc.value ?? settingDefaults[id];
+  }
+
+  ids(party: PartyId, entity: EntityKind): Iterable<string> {
+    return this.fold.ids(party, entity);
+  }
+
+  parties(): Set<string> {
+    return this.fold.parties();
+  }
+
+  /** @returns a function that ends it. */
+  onChange(listener: (changed: Changed) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * The verdict on a change, once its record has passed by here. Call before the append, so that it is not missed.
+   * @returns `timeout` where it has not passed within `ms`; it may still take effect.
+   */
+  verdict(changeId: string, clock: Clock, ms: number): Promise<Verdict | "timeout"> {
+    return new Promise((resolve) => {
+      const timer = clock.after(ms, () => {
+        this.verdicts.delete(changeId);
+        resolve("timeout");
+      });
+      this.verdicts.set(changeId, (verdict) => {
+        timer.cancel();
+        this.verdicts.delete(changeId);
+        resolve(verdict);
+      });
+    });
+  }
+
+  private applyRecord(offset: number, logTime: number, change: RegistryChange): void {
+    const verdict = this.fold.apply(offset, logTime, change);
+    if (verdict.result === "applied") {
+      const version = { version: verdict.version, doc: change.doc, logTime };
+      for (const listener of this.listeners) listener({ party: change.party, entity: change.entity, id: change.id, version });
+    }
+    this.verdicts.get(change.changeId)?.(verdict);
+    for (let i = this.waiters.length - 1; i >= 0; i--) {
+      const waiter = this.waiters[i]!;
+      if (waiter.offset > this.fold.next) continue;
+      this.waiters.splice(i, 1);
+      waiter.resolve();
+    }
+  }
+}

@@ -1,0 +1,287 @@
+// Every table, once: the row types that kysely checks queries against, and the keys that bulk writes go by.
+// Common dialect of SQLite and Postgres: times are epoch ms as integers, decimals and JSON are text.
+//
+// Rule B1: rows that a fold derives carry their table set and partition. Readers use the `live_…` views, which
+// join each partition's active set (the `table_set` of its position row), so that a rebuild can take over per
+// partition in one transaction.
+
+interface Derived {
+  table_set: number;
+  partition: number;
+}
+
+/** Rule F3. One row per role (`processor`, `projector`, `registry`), topic and partition. */
+export interface PositionRow {
+  role: string;
+  topic: string;
+  partition: number;
+  generation: number;
+  next: number;
+  /** First 16 hex digits of sha-256 of record next-1; "" at 0. */
+  fingerprint: string;
+  table_set: number;
+  applied: number;
+  skipped: number;
+  quarantined: number;
+  parked: number;
+  /** Log time of record next-1. */
+  log_time: number;
+}
+
+// --- processor ---
+
+export interface StationStateRow extends Derived {
+  party: string;
+  station: string;
+  /** Node of the current connection, for node lost; "" when offline. */
+  node_id: string;
+  /** Earliest timer of the fold, log time; null: none. */
+  due_at: number | null;
+  state: Uint8Array;
+}
+
+/** Rule F4: readings by transaction, from which energy and price are always computed. */
+export interface ReadingRow extends Derived {
+  session_id: string;
+  record_offset: number;
+  log_time: number;
+  /** MessagePack of Reading[]. */
+  readings: Uint8Array;
+}
+
+/** Where a station's frames are: (station, hour) -> offsets. */
+export interface FrameIndexRow extends Derived {
+  party: string;
+  station: string;
+  /** Log time / 3 600 000, rounded down. */
+  hour: number;
+  first_offset: number;
+  last_offset: number;
+  records: number;
+}
+
+export interface OutboxRow extends Derived {
+  sequence: number;
+  party: string;
+  station: string;
+  event: Uint8Array;
+}
+
+export interface QuarantineRow extends Derived {
+  id: string;
+  record_offset: number;
+  /** Offset of the redrive or release that ended it; null: still held. */
+  until_offset: number | null;
+  stage: string;
+  party: string;
+  station: string;
+  /** What is held until then: a transaction key of the station; null: nothing but this record. */
+  transaction_key: string | null;
+  reason: string;
+  bytes: Uint8Array;
+  state: string;
+  log_time: number;
+}
+
+/** Later records of a held transaction (rule Q1). */
+export interface ParkedRow extends Derived {
+  record_offset: number;
+  quarantine_id: string;
+}
+
+// --- projector ---
+
+/** Rule F5: how far the projector is in a station's chain of events. */
+export interface ChainRow extends Derived {
+  party: string;
+  station: string;
+  sequence: number;
+  hash: string;
+  /** null, or why this station's projection stopped. */
+  stopped: string | null;
+}
+
+export interface StationRow extends Derived {
+  party: string;
+  station: string;
+  protocol: string | null;
+  vendor: string | null;
+  model: string | null;
+  serial: string | null;
+  firmware: string | null;
+  online: number;
+  connection_id: string | null;
+  node_id: string | null;
+  security_profile: number | null;
+  remote_address: string | null;
+  booted_at: number | null;
+  last_seen: number;
+  last_updated: number;
+}
+
+export interface ConnectorRow extends Derived {
+  party: string;
+  station: string;
+  evse_id: number;
+  connector_id: number;
+  status: string;
+  error_code: string | null;
+  since: number;
+  last_updated: number;
+}
+
+export interface SessionRow extends Derived {
+  id: string;
+  party: string;
+  station: string;
+  evse_id: number;
+  connector_id: number;
+  transaction_id: string;
+  id_token: string | null;
+  status: string;
+  started_at: number;
+  ended_at: number | null;
+  energy_mwh: number;
+  meter_start_mwh: number | null;
+  meter_stop_mwh: number | null;
+  state: string | null;
+  stop_reason: string | null;
+  cdr_id: string | null;
+  /** Why there is no CDR (yet); null where there is one. */
+  cdr_reason: string | null;
+  currency: string | null;
+  cost_excl_vat: string | null;
+  cost_incl_vat: string | null;
+  /** JSON array of words. */
+  annotations: string;
+  last_updated: number;
+}
+
+export interface MeterValueRow extends Derived {
+  session_id: string;
+  /** Rises within a session. */
+  sequence: number;
+  party: string;
+  at: number | null;
+  measurand: string;
+  context: string;
+  phase: string | null;
+  location: string | null;
+  unit: string | null;
+  value: string;
+  energy_mwh: number | null;
+  last_updated: number;
+}
+
+export interface CdrRow extends Derived {
+  id: string;
+  session_id: string;
+  party: string;
+  station: string;
+  credits: string | null;
+  started_at: number;
+  ended_at: number;
+  energy_mwh: number;
+  currency: string | null;
+  total_excl_vat: string | null;
+  total_incl_vat: string | null;
+  /** The whole Cdr as JSON. */
+  document: string;
+  last_updated: number;
+}
+
+export interface CommandRow extends Derived {
+  id: string;
+  party: string;
+  station: string;
+  action: string;
+  payload: string;
+  status: string;
+  outcome: string | null;
+  response: string | null;
+  late_response: string | null;
+  deadline: number;
+  requested_at: number;
+  sent_at: number | null;
+  ended_at: number | null;
+  /** JSON of CommandOrigin. */
+  origin: string;
+  last_updated: number;
+}
+
+// --- registry (one partition; kept by the projector role) ---
+
+/** Every version of every entity (rule R2). */
+export interface RegistryVersionRow {
+  party: string;
+  entity: string;
+  id: string;
+  /** Offset of the change + 1. */
+  version: number;
+  /** JSON; null: removed. */
+  document: string | null;
+  actor: string;
+  log_time: number;
+}
+
+export interface Tables {
+  position: PositionRow;
+  station_state: StationStateRow;
+  reading: ReadingRow;
+  frame_index: FrameIndexRow;
+  outbox: OutboxRow;
+  quarantine: QuarantineRow;
+  parked: ParkedRow;
+  chain: ChainRow;
+  station: StationRow;
+  connector: ConnectorRow;
+  session: SessionRow;
+  meter_value: MeterValueRow;
+  cdr: CdrRow;
+  command: CommandRow;
+  registry_version: RegistryVersionRow;
+}
+
+export type TableName = keyof Tables;
+
+export const primaryKeys = {
+  position: ["role", "topic", "partition"],
+  station_state: ["table_set", "party", "station"],
+  reading: ["table_set", "session_id", "record_offset"],
+  frame_index: ["table_set", "party", "station", "hour"],
+  outbox: ["table_set", "partition", "sequence"],
+  quarantine: ["table_set", "id"],
+  parked: ["table_set", "partition", "record_offset"],
+  chain: ["table_set", "party", "station"],
+  station: ["table_set", "party", "station"],
+  connector: ["table_set", "party", "station", "evse_id", "connector_id"],
+  session: ["table_set", "id"],
+  meter_value: ["table_set", "session_id", "sequence"],
+  cdr: ["table_set", "id"],
+  command: ["table_set", "id"],
+  registry_version: ["party", "entity", "id", "version"],
+} as const satisfies { readonly [Name in TableName]: readonly (keyof Tables[Name])[] };
+
+/** Which role's position row says which set of a table is live. */
+export const derivedTables = {
+  station_state: "processor",
+  reading: "processor",
+  frame_index: "processor",
+  outbox: "processor",
+  quarantine: "processor",
+  parked: "processor",
+  chain: "projector",
+  station: "projector",
+  connector: "projector",
+  session: "projector",
+  meter_value: "projector",
+  cdr: "projector",
+  command: "projector",
+} as const satisfies Partial<Record<TableName, "processor" | "projector">>;
+
+export type DerivedTable = keyof typeof derivedTables;
+
+/** `live_session` and so on: the rows of each partition's active set. Read from these, never from the tables. */
+export type LiveViews = { [Name in DerivedTable as `live_${Name}`]: Tables[Name] };
+
+export type Schema = Tables & LiveViews;
