@@ -1,0 +1,102 @@
+// Every limit of wattlog, its unit last in the name, with the reason. Relations are asserted when this loads.
+
+export const limits = {
+  // --- one frame ---
+  /** A 2.x report needs 64-128 KiB; larger is an attack or a bug. The socket closes above it. */
+  frameMaxBytes: 131_072,
+  /** Deepest legal OCPP payload is 9; twice that and some. */
+  jsonMaxDepth: 24,
+  /** Elements and members in one frame: a NotifyReport of 128 KiB has about 6 000. */
+  jsonMaxElements: 20_000,
+  /** OCPP-J 4.1.4: a message id is a string of at most 36; some stations send longer ones. */
+  messageIdMaxChars: 64,
+  /** Duplicate CALLs are recognised among the last so many of a connection (ocpp.md, wire checklist). */
+  duplicateWindowCalls: 16,
+
+  // --- one connection ---
+  /** Half-open links are noticed within this time; uWebSockets.js takes 8-960 in steps of 4. */
+  socketIdleSeconds: 120,
+  /** Our pings; three fit into the idle time. */
+  socketPingSeconds: 36,
+  /** Answers that a station does not read. Above it the socket is closed, its neighbours unharmed. */
+  socketBackpressureBytes: 262_144,
+  /** CALLs of one station that wait for the log; OCPP allows one outstanding, tolerance for more is bounded. */
+  stationPendingFrames: 64,
+  /** Token bucket per station: legal bursts are boots and reports. */
+  stationFramesPerSecond: 100,
+  stationFrameBurst: 500,
+  connectionsPerNode: 50_000,
+
+  // --- the log ---
+  /** Answer within this or close: below the shortest message time-out of stations (30 s is usual). */
+  appendHoldMs: 10_000,
+  appendQueueBytesPerPartition: 16 * 1024 * 1024,
+  appendBatchRecords: 512,
+  appendBatchBytes: 1024 * 1024,
+  /** Closes of stations whose partition is sick, so that a sick partition is not a storm. */
+  closesPerSecond: 200,
+
+  // --- authorisation ---
+  /** Real-time answers of roaming partners. */
+  authoriseDeadlineMs: 5_000,
+  /** The shortest time after which a station gives up on an answer. */
+  stationMessageTimeoutMs: 30_000,
+
+  // --- commands ---
+  commandTimeoutSecondsDefault: 30,
+  commandTimeoutSecondsMax: 600,
+  /** Ids made from callers' keys are remembered in the fold so long, in log time (rule C1). */
+  commandKeyMemoryMs: 24 * 3_600_000,
+  /** A tick for a command's end comes so long after its deadline, for the result may be on its way (rule T2). */
+  commandTickGraceMs: 5_000,
+  commandsPendingPerStation: 32,
+
+  // --- folds ---
+  foldBatchRecords: 4_096,
+  /** Sources (connections, processes) whose last sequence a station's state remembers. */
+  stationSourcesRemembered: 64,
+  /** Ended transactions that a station's state remembers, for repeats and late frames. */
+  stationEndedTransactions: 64,
+  /** stationSeen is emitted at most so often per station, in log time. */
+  seenEveryMs: 60_000,
+
+  // --- processes ---
+  drainMs: 25_000,
+  apiPageMax: 1_000,
+  apiBodyBytes: 1024 * 1024,
+  registryVerdictMs: 5_000,
+} as const;
+
+export interface LimitRelation {
+  readonly says: string;
+  readonly holds: boolean;
+}
+
+/** Each is a promise that would break if somebody changed one number alone. */
+export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> = limits): readonly LimitRelation[] {
+  return [
+    {
+      says: "authoriseDeadlineMs + appendHoldMs < stationMessageTimeoutMs: a station never gives up on an answer that still comes",
+      holds: l.authoriseDeadlineMs + l.appendHoldMs < l.stationMessageTimeoutMs,
+    },
+    { says: "three pings fit into socketIdleSeconds", holds: l.socketPingSeconds * 3 < l.socketIdleSeconds },
+    {
+      says: "socketIdleSeconds is what uWebSockets.js accepts (8-960, multiple of 4)",
+      holds: l.socketIdleSeconds >= 8 && l.socketIdleSeconds <= 960 && l.socketIdleSeconds % 4 === 0,
+    },
+    { says: "one frame fits into a batch", holds: l.frameMaxBytes * 2 < l.appendBatchBytes },
+    { says: "a batch fits into the queue", holds: l.appendBatchBytes < l.appendQueueBytesPerPartition },
+    {
+      says: "the longest command outlives the tick's grace",
+      holds: l.commandTickGraceMs < l.commandTimeoutSecondsMax * 1000,
+    },
+    {
+      says: "one answer fits into the socket's backpressure bound",
+      holds: l.frameMaxBytes < l.socketBackpressureBytes,
+    },
+  ];
+}
+
+for (const relation of limitRelations()) {
+  if (!relation.holds) throw new Error(`limits.ts contradicts itself: ${relation.says}`);
+}

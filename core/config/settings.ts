@@ -1,0 +1,109 @@
+// The one table of settings: environment name, type, default, unit, sentence. An unknown `WATTLOG_*` name or a
+// bad value ends the start with exit code 2 and one sentence (interface.md).
+import { WattlogError } from "../runtime/errors.ts";
+
+type Kind = "text" | "port" | "integer" | "boolean" | "choice" | "folder";
+
+interface Row {
+  readonly env: string;
+  readonly kind: Kind;
+  readonly choices?: readonly string[];
+  readonly min?: number;
+  readonly max?: number;
+  /** As text, as it would stand in the environment; "" means unset. */
+  readonly fallback: string;
+  readonly unit: string;
+  readonly sentence: string;
+  readonly secret?: boolean;
+}
+
+export const settingRows = {
+  bind: { env: "WATTLOG_BIND", kind: "text", fallback: "127.0.0.1", unit: "address", sentence: "Address that all three ports listen on." },
+  ocppBind: { env: "WATTLOG_OCPP_BIND", kind: "text", fallback: "", unit: "address", sentence: "Address of the OCPP port alone; unset: that of WATTLOG_BIND. 0.0.0.0 lets chargers on the LAN in." },
+  ocppPort: { env: "WATTLOG_OCPP_PORT", kind: "port", fallback: "9000", unit: "port", sentence: "Charging stations connect here: ws://host:port/<identity>." },
+  httpPort: { env: "WATTLOG_HTTP_PORT", kind: "port", fallback: "8080", unit: "port", sentence: "Console, REST, OCPI." },
+  adminPort: { env: "WATTLOG_ADMIN_PORT", kind: "port", fallback: "9464", unit: "port", sentence: "Metrics and health." },
+  dataDir: { env: "WATTLOG_DATA_DIR", kind: "folder", fallback: "./data", unit: "folder", sentence: "Log, state and keys of the embedded mode." },
+  party: { env: "WATTLOG_PARTY", kind: "text", fallback: "DEWLG", unit: "party", sentence: "Default CPO party: country code and party id." },
+  partitions: { env: "WATTLOG_PARTITIONS", kind: "integer", min: 1, max: 1024, fallback: "4", unit: "partitions", sentence: "Partitions of the frame topic; fixed when the log is made." },
+  adminToken: { env: "WATTLOG_ADMIN_TOKEN", kind: "text", fallback: "", unit: "token", sentence: "Bearer token of the first administrator; unset: made once and kept in the data folder.", secret: true },
+  unknownStations: { env: "WATTLOG_UNKNOWN_STATIONS", kind: "choice", choices: ["accept", "pending", "reject"], fallback: "", unit: "choice", sentence: "What happens to a station that is not registered; unset: accept on loopback, pending on another address, reject in a cluster." },
+  unknownTokens: { env: "WATTLOG_UNKNOWN_TOKENS", kind: "choice", choices: ["accept", "reject"], fallback: "", unit: "choice", sentence: "What happens to an idToken that is not registered; unset: accept when embedded, reject in a cluster." },
+  validation: { env: "WATTLOG_VALIDATION", kind: "choice", choices: ["lenient", "strict"], fallback: "lenient", unit: "choice", sentence: "Whether a frame that breaks its schema is answered where it can be, or refused." },
+  noSubprotocol: { env: "WATTLOG_NO_SUBPROTOCOL", kind: "choice", choices: ["reject", "ocpp1.6"], fallback: "reject", unit: "choice", sentence: "What a station that names no subprotocol speaks." },
+  settleAfterSeconds: { env: "WATTLOG_SETTLE_AFTER_SECONDS", kind: "integer", min: 0, max: 86_400, fallback: "900", unit: "s", sentence: "First value of the registry setting settleAfterMs: how long a CDR waits for queued frames." },
+  heartbeatSeconds: { env: "WATTLOG_HEARTBEAT_SECONDS", kind: "integer", min: 10, max: 86_400, fallback: "300", unit: "s", sentence: "First value of the registry setting heartbeatIntervalSeconds, told to stations at boot." },
+  appendHoldMs: { env: "WATTLOG_APPEND_HOLD_MS", kind: "integer", min: 100, max: 20_000, fallback: "10000", unit: "ms", sentence: "How long an answer waits for the log before the socket is closed." },
+  logLevel: { env: "WATTLOG_LOG_LEVEL", kind: "choice", choices: ["silent", "error", "warn", "info", "debug"], fallback: "info", unit: "choice", sentence: "How much is logged." },
+} as const satisfies Readonly<Record<string, Row>>;
+
+export type SettingName = keyof typeof settingRows;
+
+type ValueOf<R extends Row> = R["kind"] extends "port" | "integer"
+  ? number
+  : R["kind"] extends "boolean"
+    ? boolean
+    : string;
+
+/** Every setting's value in force; "" where a text is unset. */
+export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof settingRows)[Name]> };
+
+// Kubernetes injects these for a Service named wattlog.
+const kubernetesForm = /^WATTLOG_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_(?:ADDR|PORT|PROTO))?)?)$/;
+
+/**
+ * @param extra further names that are allowed (the test harness has some).
+ * @throws WattlogError `config/invalid`: one sentence that names the setting.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const names = new Set<string>(Object.values(settingRows).map((row) => row.env));
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith("WATTLOG_") || names.has(name)) continue;
+    if (kubernetesForm.test(name)) continue;
+    throw new WattlogError("config/invalid", `${name} is not a setting of wattlog; \`wattlog config\` lists them.`);
+  }
+  const values = Object.entries(settingRows).map(([name, row]) => [name, parse(row, environment[row.env])]);
+  const settings = Object.fromEntries(values) as Settings;
+  requirePortsApart(settings);
+  return settings;
+}
+
+function parse(row: Row, given: string | undefined): string | number | boolean {
+  const text = given === undefined || given === "" ? row.fallback : given;
+  const refuse = (why: string) => new WattlogError("config/invalid", `${row.env}=${row.secret ? "…" : text} ${why}.`);
+  switch (row.kind) {
+    case "port":
+    case "integer": {
+      const min = row.min ?? (row.kind === "port" ? 0 : Number.MIN_SAFE_INTEGER);
+      const max = row.max ?? (row.kind === "port" ? 65_535 : Number.MAX_SAFE_INTEGER);
+      const value = Number(text);
+      if (!/^-?\d+$/.test(text) || value < min || value > max) throw refuse(`must be a whole number from ${min} to ${max}`);
+      return value;
+    }
+    case "boolean":
+      if (text !== "true" && text !== "false") throw refuse("must be true or false");
+      return text === "true";
+    case "choice":
+      if (text !== "" && !row.choices?.includes(text)) throw refuse(`must be one of ${row.choices?.join(", ")}`);
+      return text;
+    case "text":
+    case "folder":
+      if (text.includes("\0")) throw refuse("must not contain a NUL character");
+      return text;
+  }
+}
+
+function requirePortsApart(settings: Settings): void {
+  const ports = (["ocppPort", "httpPort", "adminPort"] as const).filter((name) => settings[name] !== 0);
+  for (const name of ports) {
+    const twin = ports.find((other) => other !== name && settings[other] === settings[name]);
+    if (twin) {
+      const [a, b] = [settingRows[name].env, settingRows[twin].env];
+      throw new WattlogError("config/invalid", `${a} and ${b} are both ${settings[name]}; give each a port of its own.`);
+    }
+  }
+}
+
+export function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || address.startsWith("127.");
+}
