@@ -69,7 +69,8 @@ export function prepareAddon(root: string): string {
 
 /** Why a native addon does not load, or undefined. In a child: a bad binary must not take this process with it. */
 function loadProblem(file: string): string | undefined {
-  const script = "try { require(process.argv[1]); process.exit(0) } catch (e) { console.error(e.message); process.exit(3) }";
+  const script =
+    "try { require(process.argv[1]); process.exit(0) } catch (e) { console.error(e.message); process.exit(3) }";
   const { NODE_OPTIONS: _, ...env } = process.env;
   const run = spawnSync(process.execPath, ["-e", script, file], { env, encoding: "utf8", timeout: 30_000 });
   if (run.status === 0) return undefined;

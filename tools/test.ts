@@ -1,0 +1,123 @@
+// `npm test`: every suite in turn, then one closing line that counts them all.
+//
+// Arguments go to vitest (`npm test -- core/ocpp -t "a promise"`), and narrow the run to its suites. The exit code is 0
+// only if at least one test passed, none failed, and each skipped one says why; with CI=true no skip may be due to a
+// missing server or tool.
+import { spawn } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ensurePrepared } from "./prepare.ts";
+import { SYSTEM_TEST_FOLDERS } from "./test-folders.ts";
+import { SUMMARY_FILE_VARIABLE } from "./test-reporter.ts";
+import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
+
+/** A command that ends with "N passed, N failed, N skipped", each of its skips having been explained in its output. */
+interface CommandSuite {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Suites beside vitest's, in the order in which they run. */
+const COMMAND_SUITES: readonly CommandSuite[] = [];
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const BROKEN: Summary = { passed: 0, failed: 1, skipped: [] };
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  const filtered = args.length > 0;
+  for (const line of await ensurePrepared()) console.log(`prepare: ${line}`);
+
+  const stages: { name: string; summary: Summary; seconds: number }[] = [];
+  const stage = async (name: string, work: () => Promise<Summary>): Promise<void> => {
+    console.log(`\n== ${name}`);
+    const started = performance.now();
+    const summary = await work();
+    stages.push({ name, summary, seconds: (performance.now() - started) / 1000 });
+  };
+  await stage("unit", () => runVitest("unit", args));
+  if (hasSystemTests()) await stage("system", () => runVitest("system", args));
+  if (!filtered) for (const suite of COMMAND_SUITES) await stage(suite.name, () => runCommand(suite));
+
+  console.log("");
+  for (const { name, summary, seconds } of stages) {
+    const counts = { passed: summary.passed, failed: summary.failed, skipped: summary.skipped.length };
+    console.log(`${name.padEnd(10)} ${seconds.toFixed(1).padStart(7)} s   ${closingLine(counts)}`);
+  }
+  for (const skip of stages.flatMap((s) => s.summary.skipped)) {
+    if (skip.reason !== null) console.log(`skipped: ${skip.name}: ${skip.reason}`);
+  }
+  const verdict = judge(stages, { strict: process.env["CI"] === "true", filtered });
+  for (const problem of verdict.problems) console.log(`problem: ${problem}`);
+  console.log(closingLine(verdict.counts));
+  return verdict.ok ? 0 : 1;
+}
+
+/** Runs one vitest project in a process of its own; a run that leaves no summary or lies about it counts as failed. */
+async function runVitest(project: string, args: readonly string[]): Promise<Summary> {
+  const folder = mkdtempSync(join(tmpdir(), "wattlog-test-"));
+  try {
+    const file = join(folder, "summary.json");
+    const manifest = createRequire(import.meta.url).resolve("vitest/package.json");
+    const vitest = join(dirname(manifest), "vitest.mjs");
+    const code = await run(process.execPath, [vitest, "run", "--project", project, "--passWithNoTests", ...args], {
+      env: { ...process.env, [SUMMARY_FILE_VARIABLE]: file },
+    });
+    const summary = readSummary(file);
+    if (summary === null) return BROKEN;
+    return code.status !== 0 && summary.failed === 0 ? { ...summary, failed: 1 } : summary;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runCommand({ command, args }: CommandSuite): Promise<Summary> {
+  const { status, output } = await run(command, args, { capture: true });
+  const counts = parseClosingLine(output);
+  if (counts === null) return BROKEN;
+  const skipped = Array.from({ length: counts.skipped }, (_, i) => ({
+    name: `${command} #${i + 1}`,
+    reason: "see its output",
+  }));
+  const failed = status !== 0 && counts.failed === 0 ? 1 : counts.failed;
+  return { passed: counts.passed, failed, skipped };
+}
+
+async function run(
+  command: string,
+  args: readonly string[],
+  { env = process.env, capture = false }: { env?: NodeJS.ProcessEnv; capture?: boolean },
+): Promise<{ status: number; output: string }> {
+  const { promise, resolve } = Promise.withResolvers<{ status: number; output: string }>();
+  const child = spawn(command, args, { cwd: ROOT, env, stdio: ["ignore", capture ? "pipe" : "inherit", "inherit"] });
+  let output = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    process.stdout.write(text);
+    output += text;
+  });
+  child.on("error", (error) => {
+    console.error(`${command}: ${error.message}`);
+    resolve({ status: 127, output });
+  });
+  child.on("close", (status) => resolve({ status: status ?? 1, output }));
+  return promise;
+}
+
+function readSummary(file: string): Summary | null {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Summary;
+  } catch {
+    console.error("vitest ended without a summary");
+    return null;
+  }
+}
+
+function hasSystemTests(): boolean {
+  return SYSTEM_TEST_FOLDERS.some((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: ROOT }).length > 0);
+}
+
+process.exitCode = await main();

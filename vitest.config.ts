@@ -1,0 +1,32 @@
+// Two projects: `unit` runs in parallel, `system` one file at a time, because those tests take whole machines' worth of
+// processes and ports and measure time. A test file belongs to `unit` unless its folder is listed as system.
+import { defineConfig } from "vitest/config";
+import { SYSTEM_TEST_FOLDERS, UNTESTED_FOLDERS } from "./tools/test-folders.ts";
+import { summaryReporters } from "./tools/test-reporter.ts";
+
+const system = SYSTEM_TEST_FOLDERS.map((folder) => `${folder}/**/*.test.ts`);
+const untested = UNTESTED_FOLDERS.map((folder) => `**/${folder}/**`);
+
+export default defineConfig({
+  test: {
+    reporters: ["default", ...summaryReporters()],
+    globalSetup: "./tools/test-setup.ts",
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...untested, ...system], testTimeout: 20_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "system",
+          include: system,
+          exclude: untested,
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
