@@ -1,0 +1,96 @@
+// The only file that names prom-client. Every metric with its help, once; nobody creates another elsewhere.
+// No station, token or message id is ever a label (operations.md): cardinality is bounded.
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly connections: Gauge<"version" | "profile">;
+  readonly upgrades: Counter<"result">;
+  readonly closes: Counter<"code" | "reason">;
+  readonly takeovers: Counter;
+  readonly framesReceived: Counter<"action" | "version">;
+  readonly answerSeconds: Histogram;
+  readonly unanswered: Gauge;
+  readonly oldestUnanswered: Gauge;
+  readonly logQueueBytes: Gauge;
+  readonly logAnomalies: Counter<"kind">;
+  readonly annotations: Counter<"annotation">;
+  readonly authFailures: Counter<"reason">;
+  readonly commands: Counter<"action" | "outcome">;
+  readonly commandSeconds: Histogram;
+  readonly consumerLag: Gauge<"role" | "partition">;
+  readonly projectionLag: Gauge<"partition">;
+  readonly registryLag: Gauge;
+  readonly quarantine: Counter<"stage">;
+  readonly stationsOnline: Gauge;
+  readonly stationsRegistered: Gauge;
+  readonly sessionsActive: Gauge;
+  readonly sessionsStarted: Counter;
+  readonly sessionsEnded: Counter;
+  readonly sessionEnergy: Counter;
+  readonly cdrsIssued: Counter;
+  readonly cdrEnergy: Counter;
+}
+
+/** One per thread; the admin port adds them up with `mergeMetrics`. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter<L>({ name, help, labelNames: [...labelNames], registers });
+  const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge<L>({ name, help, labelNames: [...labelNames], registers });
+  return {
+    registry,
+    connections: gauge("ocpp_gateway_connections", "Open OCPP connections", ["version", "profile"]),
+    upgrades: counter("ocpp_gateway_upgrades_total", "WebSocket upgrades by result", ["result"]),
+    closes: counter("ocpp_gateway_closes_total", "Closed OCPP connections by close code and reason", ["code", "reason"]),
+    takeovers: counter("ocpp_gateway_takeovers_total", "Connections closed because a newer one of the station was claimed"),
+    framesReceived: counter("ocpp_frames_received_total", "Frames received by action (known ones, else other) and version", ["action", "version"]),
+    answerSeconds: new Histogram({
+      name: "ocpp_frame_answer_duration_seconds",
+      help: "From a CALL's last byte to its answer, the log's receipt included",
+      buckets: answerBuckets,
+      registers,
+    }),
+    unanswered: gauge("ocpp_unanswered_frames", "CALLs received and not yet answered"),
+    oldestUnanswered: gauge("ocpp_oldest_unanswered_seconds", "Age of the oldest CALL not yet answered"),
+    logQueueBytes: gauge("ocpp_log_queue_bytes", "Bytes waiting for the log"),
+    logAnomalies: counter("ocpp_log_anomalies_total", "Appends that failed or came back wrong, by kind", ["kind"]),
+    annotations: counter("ocpp_frame_annotations_total", "Tolerated deviations by word", ["annotation"]),
+    authFailures: counter("auth_failures_total", "Refused credentials by reason", ["reason"]),
+    commands: counter("ocpp_commands_total", "Ended commands by action and outcome", ["action", "outcome"]),
+    commandSeconds: new Histogram({
+      name: "ocpp_command_duration_seconds",
+      help: "From `command requested` to its end, in log time",
+      buckets: answerBuckets,
+      registers,
+    }),
+    consumerLag: gauge("wattlog_consumer_lag_records", "Records between a role's position and the log's end", ["role", "partition"]),
+    projectionLag: gauge("wattlog_projection_lag_seconds", "Age of the oldest event not yet projected", ["partition"]),
+    registryLag: gauge("wattlog_registry_lag_records", "Registry records not yet applied in this process"),
+    quarantine: counter("wattlog_quarantine_total", "Records put into quarantine by stage", ["stage"]),
+    stationsOnline: gauge("ocpp_stations_online", "Stations with a claimed connection"),
+    stationsRegistered: gauge("ocpp_stations_registered", "Stations in the registry"),
+    sessionsActive: gauge("ocpp_sessions_active", "Sessions that have not ended"),
+    sessionsStarted: counter("ocpp_sessions_started_total", "Sessions started"),
+    sessionsEnded: counter("ocpp_sessions_ended_total", "Sessions ended"),
+    sessionEnergy: counter("ocpp_session_energy_watthours_total", "Energy of ended sessions"),
+    cdrsIssued: counter("ocpi_cdrs_issued_total", "CDRs issued"),
+    cdrEnergy: counter("ocpi_cdr_energy_watthours_total", "Energy of issued CDRs"),
+  };
+}
+
+/** Values of one thread, to be posted to another. */
+export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
+
+export function snapshotMetrics(metrics: Metrics): Promise<MetricsSnapshot> {
+  return metrics.registry.getMetricsAsJSON();
+}
+
+/** Prometheus text of several threads added up. */
+export function mergeMetrics(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return AggregatorRegistry.aggregate([...snapshots]).metrics();
+}
