@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
+
+const summary = (passed: number, failed = 0, skipped: Summary["skipped"] = []): Summary => ({
+  passed,
+  failed,
+  skipped,
+});
+const judged = (s: Summary, options = { strict: false, filtered: false }): ReturnType<typeof judge> =>
+  judge([{ name: "unit", summary: s }], options);
+
+test("all passed is green", () => {
+  expect(judged(summary(3))).toEqual({ counts: { passed: 3, failed: 0, skipped: 0 }, problems: [], ok: true });
+});
+
+test("one failure is red", () => {
+  expect(judged(summary(3, 1)).ok).toBe(false);
+});
+
+test("nothing passed is red, also where a filter matched nothing", () => {
+  expect(judged(summary(0)).ok).toBe(false);
+  expect(judged(summary(0, 0, [{ name: "a", reason: null }]), { strict: false, filtered: true }).ok).toBe(false);
+});
+
+test("a stage that ran nothing is red beside one that did, unless the run was narrowed by hand", () => {
+  const stages = [
+    { name: "unit", summary: summary(5) },
+    { name: "system", summary: summary(0) },
+  ];
+  expect(judge(stages, { strict: false, filtered: false }).problems).toEqual(["the stage system ran no test"]);
+  expect(judge(stages, { strict: false, filtered: true }).ok).toBe(true);
+});
+
+test("a missing server is a skip by hand and a failure in CI", () => {
+  const withSkip = summary(2, 0, [{ name: "a", reason: "needs Kafka: apt-get install …" }]);
+  expect(judged(withSkip)).toMatchObject({ ok: true, counts: { passed: 2, failed: 0, skipped: 1 } });
+  const inCi = judged(withSkip, { strict: true, filtered: false });
+  expect(inCi).toMatchObject({ ok: false, counts: { passed: 2, failed: 1, skipped: 0 } });
+  expect(inCi.problems[0]).toContain("needs Kafka");
+});
+
+test("a skip without a reason is a failure; one with another reason is not", () => {
+  expect(judged(summary(2, 0, [{ name: "a", reason: null }])).ok).toBe(false);
+  expect(judged(summary(2, 0, [{ name: "a", reason: "not on macOS" }]), { strict: true, filtered: false }).ok).toBe(
+    true,
+  );
+});
+
+test("the closing line is read back from the end of a command's output", () => {
+  const line = closingLine({ passed: 12, failed: 3, skipped: 1 });
+  expect(line).toBe("12 passed, 3 failed, 1 skipped");
+  expect(parseClosingLine(`1 passed, 0 failed\nnoise\n${line}\nmore noise\n`)).toEqual({
+    passed: 12,
+    failed: 3,
+    skipped: 1,
+  });
+  expect(parseClosingLine("kit: 4 passed, 0 failed")).toEqual({ passed: 4, failed: 0, skipped: 0 });
+  expect(parseClosingLine("all good")).toBeNull();
+});
