@@ -1,0 +1,123 @@
+// The writer's thread. Ports are drained by hand before each batch: while a commit blocks the thread, everything
+// that arrives belongs to the next one.
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
+
+import { messageOf, WattlogError } from "../runtime/errors.ts";
+import type { Part } from "./log-embedded-format.ts";
+import {
+  SharedEnds,
+  SharedStats,
+  wake,
+  type AppendMessage,
+  type FromWorker,
+  type ToClient,
+  type ToWorker,
+  type WorkerInput,
+} from "./log-embedded-shared.ts";
+import { LogWriter, type Sender } from "./log-embedded-writer.ts";
+
+class Client implements Sender {
+  readonly port: MessagePort;
+  private readonly armed: Int32Array;
+
+  constructor(port: MessagePort, armed: SharedArrayBuffer) {
+    this.port = port;
+    this.armed = new Int32Array(armed);
+  }
+
+  receipts(parts: readonly Part[], logTime: number, failure: string | undefined): void {
+    const message: ToClient = { parts, logTime, failure };
+    this.port.postMessage(
+      message,
+      parts.map((part) => part.buffer),
+    );
+  }
+
+  wakeIfArmed(topicIndex: number): void {
+    if (Atomics.exchange(this.armed, topicIndex, 0) === 1) this.port.postMessage(wake satisfies ToClient);
+  }
+}
+
+const input = workerData as WorkerInput;
+const clockShift = new Float64Array(input.clockShift);
+const clients = new Set<Client>();
+let scheduled = false;
+let closing = false;
+
+function tellMain(message: FromWorker): void {
+  parentPort!.postMessage(message);
+}
+
+function openWriter(): LogWriter | undefined {
+  try {
+    return new LogWriter({
+      folder: input.folder,
+      topics: input.topics,
+      ends: new SharedEnds(input.topics, input.ends),
+      stats: new SharedStats(input.stats),
+      now: () => Date.now() + clockShift[0]!,
+      onProblem: (problem) => tellMain({ type: "problem", problem }),
+      onGrowth: (topicIndex) => {
+        for (const client of clients) client.wakeIfArmed(topicIndex);
+      },
+    });
+  } catch (error) {
+    const code = error instanceof WattlogError ? error.code : "start/data-folder";
+    tellMain({ type: "refused", code, message: messageOf(error) });
+    return undefined;
+  }
+}
+
+function run(writer: LogWriter): void {
+  scheduled = false;
+  drain(writer);
+  const waitMs = writer.writeBatch();
+  if (closing) close(writer);
+  else if (!writer.idle || waitMs > 0) schedule(writer, waitMs);
+}
+
+function schedule(writer: LogWriter, waitMs = 0): void {
+  if (scheduled) return;
+  scheduled = true;
+  if (waitMs > 0) setTimeout(run, waitMs, writer);
+  else setImmediate(run, writer);
+}
+
+function drain(writer: LogWriter): void {
+  for (const client of clients) {
+    for (;;) {
+      const received = receiveMessageOnPort(client.port) as { message: AppendMessage } | undefined;
+      if (!received) break;
+      writer.enqueue(received.message, client);
+    }
+  }
+}
+
+function connect(writer: LogWriter, port: MessagePort, armed: SharedArrayBuffer): void {
+  const client = new Client(port, armed);
+  clients.add(client);
+  port.on("message", (parts: AppendMessage) => {
+    writer.enqueue(parts, client);
+    schedule(writer);
+  });
+  port.on("close", () => clients.delete(client));
+}
+
+/** What was handed over before the close is still written, or refused with a reason: no append hangs. */
+function close(writer: LogWriter): void {
+  drain(writer);
+  while (!writer.idle && writer.writeBatch() === 0);
+  writer.close();
+  for (const client of clients) client.port.close();
+  parentPort!.close();
+}
+
+const writer = openWriter();
+if (writer) {
+  parentPort!.on("message", (message: ToWorker) => {
+    if (message.type === "connect") return connect(writer, message.port as unknown as MessagePort, message.armed);
+    closing = true;
+    return schedule(writer);
+  });
+  tellMain({ type: "ready" });
+}
