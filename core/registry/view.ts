@@ -23,6 +23,9 @@ export interface RegistryLookup {
   ids(party: PartyId, entity: EntityKind): Iterable<string>;
 }
 
+/** `failed`: it ended with an error and answers from the past. */
+export type RegistryState = "starting" | "following" | "failed";
+
 export class RegistryView implements RegistryLookup {
   private readonly fold = new RegistryFold();
   private subscription: Subscription | undefined;
@@ -30,6 +33,7 @@ export class RegistryView implements RegistryLookup {
   private readonly verdicts = new Map<string, (verdict: Verdict) => void>();
   private readonly listeners = new Set<(changed: Changed) => void>();
   private readonly log: EventLog;
+  private following: RegistryState = "starting";
 
   constructor(log: EventLog) {
     this.log = log;
@@ -37,6 +41,11 @@ export class RegistryView implements RegistryLookup {
 
   get position(): Position {
     return { generation: this.log.topics.registry.generation, offset: this.fold.next };
+  }
+
+  /** A gateway refuses upgrades unless it is `following`: a miss here is then not a "no" (rule R3). */
+  get state(): RegistryState {
+    return this.following;
   }
 
   /** Resolves once everything that was in the log at the call has been applied. */
@@ -47,8 +56,12 @@ export class RegistryView implements RegistryLookup {
       for (const record of records) this.applyRecord(record.offset, record.logTime, decodeChange(record.value));
     });
     // A view that died must not go on answering from the past in silence: whoever waits is told.
-    this.subscription.done.catch((error: unknown) => this.onFailure?.(error));
+    this.subscription.done.catch((error: unknown) => {
+      this.following = "failed";
+      this.onFailure?.(error);
+    });
     await this.reached({ generation: topic.generation, offset: end });
+    if (this.following === "starting") this.following = "following";
   }
 
   /** Set by the composition root: a view that cannot follow makes its process not ready. */
