@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { relinkForOlderGlibc } from "./relink-glibc.ts";
 
 /**
@@ -34,7 +34,7 @@ export function sha256(bytes: string | Uint8Array): string {
 /** Loads the addon in a child process, relinks it where only glibc 2.38 is missing, and says what was done. */
 export function prepareAddon(root: string): string {
   const file = addonFile(root);
-  const name = file.slice(file.lastIndexOf("/") + 1);
+  const name = basename(file);
   if (statSync(file, { throwIfNoEntry: false }) === undefined) {
     throw new Error(
       `uWebSockets.js has no ${name}: it runs on glibc Linux, macOS and Windows with Node 24, not on this machine`,
