@@ -1,0 +1,86 @@
+// One batch of `charging.events` becomes rows: the same code for the live tables and for a rebuild beside them.
+import { CorruptRecordError, UnknownRecordError } from "../../core/records/codec.ts";
+import { decodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
+import type { LogBatch, LogRecord } from "../../core/log/log.ts";
+import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
+import type { Store } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
+import { Chains, type Link } from "./chain.ts";
+import { advance, positionAfter } from "./position.ts";
+import { projectEvent } from "./project.ts";
+import { WorkingSet } from "./working-set.ts";
+
+export interface BatchResult {
+  readonly position: PositionRow;
+  /** Those that changed rows, in log order. */
+  readonly applied: readonly DomainEvent[];
+  /** Stations that stopped in this batch, each with the reason. */
+  readonly broken: readonly { readonly party: string; readonly station: string; readonly reason: string }[];
+  /** Events of sessions or commands without a row: a fold that is wrong. */
+  readonly orphans: readonly DomainEvent[];
+}
+
+type Item =
+  | { readonly party: string; readonly station: string; readonly event: DomainEvent }
+  | { readonly party: string; readonly station: string; readonly event: null; readonly why: string };
+
+/**
+ * Rows and position move in one transaction (rule F3).
+ * @throws WattlogError `fold/unknown-record` a newer process wrote it; the partition pauses (rule F8).
+ * @throws WattlogError `fold/zombie`, TableSetChanged: see {@link advance}.
+ */
+export async function projectBatch(store: Store, position: PositionRow, batch: LogBatch): Promise<BatchResult> {
+  const items = batch.records.map(itemOf);
+  const scope = { tableSet: position.table_set, partition: position.partition };
+  return store.transaction(async (tx) => {
+    const chains = new Chains(scope);
+    await chains.load(tx.db, items);
+    const { applied, broken } = linkAll(items, chains);
+    const rows = new WorkingSet(scope);
+    await rows.load(tx.db, applied);
+    const orphans = applied.filter((event) => projectEvent(event, rows) === "orphan");
+    const counted = { applied: applied.length, skipped: items.length - applied.length };
+    const after = positionAfter(position, batch, counted);
+    await advance(tx, position, after);
+    await tx.upsert("chain", chains.dirty());
+    await rows.write(tx);
+    return { position: after, applied, broken, orphans };
+  });
+}
+
+function linkAll(items: readonly Item[], chains: Chains) {
+  const applied: DomainEvent[] = [];
+  const broken: { party: string; station: string; reason: string }[] = [];
+  for (const item of items) {
+    const { party, station, event } = item;
+    const link: Link = event ? chains.link(event) : chains.unreadable(party, station, item.why);
+    if (link === "next") applied.push(event!);
+    if (link === "broken") {
+      broken.push({ party, station, reason: chains.dirty().find((r) => r.party === party && r.station === station)?.stopped ?? "" });
+    }
+  }
+  return { applied, broken };
+}
+
+function itemOf(record: LogRecord): Item {
+  try {
+    const event = decodeEvent(record.value);
+    return { party: event.party, station: event.station, event };
+  } catch (error) {
+    if (error instanceof UnknownRecordError) {
+      throw new WattlogError(
+        "fold/unknown-record",
+        `the event at offset ${record.offset} is of a newer wattlog: ${error.message}. Update this process; nothing is lost.`,
+        { cause: error },
+      );
+    }
+    if (!(error instanceof CorruptRecordError)) throw error;
+    const slash = record.key.indexOf("/");
+    return {
+      party: record.key.slice(0, slash),
+      station: record.key.slice(slash + 1),
+      event: null,
+      why: `the event at offset ${record.offset} cannot be read: ${messageOf(error)}`,
+    };
+  }
+}

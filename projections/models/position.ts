@@ -1,0 +1,135 @@
+// Rule F3: the position row of one partition. Rows and position move in one transaction, a batch begins exactly at
+// `next`, and whoever finds that somebody else moved the row stops.
+import { hash } from "node:crypto";
+
+import type { EventLog, LogBatch, Topic } from "../../core/log/log.ts";
+import { WattlogError } from "../../core/runtime/errors.ts";
+import type { Store, StoreTransaction } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
+
+/** The set of tables that the first fold of a partition writes; a rebuild takes over with a higher one (rule B1). */
+export const firstTableSet = 1;
+
+/** A rebuild took the partition over: whoever folds it drops what it remembers and reads the row again (rule F3). */
+export class TableSetChanged extends Error {
+  override readonly name = "TableSetChanged";
+}
+
+/** First 16 hex digits of sha-256, as it stands in the position row. */
+export function fingerprintOf(value: Uint8Array): string {
+  return hash("sha256", value, "hex").slice(0, 16);
+}
+
+/** @returns the row, made where this partition was never folded. */
+export async function openPosition(
+  store: Store,
+  role: PositionRow["role"],
+  topic: Topic,
+  partition: number,
+  tableSet = firstTableSet,
+): Promise<PositionRow> {
+  const found = await readPosition(store.reader, role, topic, partition);
+  if (found) return found;
+  const fresh: PositionRow = {
+    role,
+    topic: topic.name,
+    partition,
+    generation: topic.generation,
+    next: 0,
+    fingerprint: "",
+    table_set: tableSet,
+    applied: 0,
+    skipped: 0,
+    quarantined: 0,
+    parked: 0,
+    log_time: 0,
+  };
+  return store.transaction(async (tx) => {
+    await tx.insertNew("position", [fresh]);
+    return (await readPosition(tx.db, role, topic, partition)) ?? fresh;
+  });
+}
+
+function readPosition(db: Store["reader"], role: string, topic: Topic, partition: number) {
+  return db
+    .selectFrom("position")
+    .selectAll()
+    .where("role", "=", role)
+    .where("topic", "=", topic.name)
+    .where("partition", "=", partition)
+    .executeTakeFirst();
+}
+
+/**
+ * That the log still is the one that was folded: record next-1 has the fingerprint that the row holds.
+ * @throws WattlogError `fold/fingerprint`
+ */
+export async function verifyFingerprint(log: EventLog, topic: Topic, position: PositionRow): Promise<void> {
+  if (position.next === 0) return;
+  for await (const batch of log.read(topic, position.partition, position.next - 1, position.next)) {
+    const record = batch.records[0];
+    if (record && fingerprintOf(record.value) === position.fingerprint) return;
+    break;
+  }
+  throw new WattlogError(
+    "fold/fingerprint",
+    `${topic.name}/${position.partition}: record ${position.next - 1} is not the one that ${position.role} folded. The log ` +
+      `and the store do not belong together; restore the matching pair, or rebuild the tables with \`wattlog rebuild\`.`,
+  );
+}
+
+/** The row after `batch`. @throws WattlogError `fold/zombie` when the batch does not begin at `next`. */
+export function positionAfter(
+  from: PositionRow,
+  batch: LogBatch,
+  counted: { readonly applied: number; readonly skipped: number },
+): PositionRow {
+  const first = batch.records[0]!;
+  const last = batch.records.at(-1)!;
+  if (first.offset !== from.next) {
+    throw new WattlogError(
+      "fold/zombie",
+      `${from.role} stands at ${from.topic}/${from.partition}:${from.next} and was given a batch at ${first.offset}; restart it.`,
+    );
+  }
+  return {
+    ...from,
+    next: last.offset + 1,
+    fingerprint: fingerprintOf(last.value),
+    applied: from.applied + counted.applied,
+    skipped: from.skipped + counted.skipped,
+    log_time: last.logTime,
+  };
+}
+
+/**
+ * Moves the row from exactly `from` to `to` inside the transaction that writes the rows.
+ * @throws WattlogError `fold/zombie`: another process folds this partition.
+ * @throws TableSetChanged a rebuild took over; begin again with the row as it is now.
+ */
+export async function advance(tx: StoreTransaction, topic: Topic, from: PositionRow, to: PositionRow): Promise<void> {
+  const { numUpdatedRows } = await tx.db
+    .updateTable("position")
+    .set({
+      next: to.next,
+      fingerprint: to.fingerprint,
+      applied: to.applied,
+      skipped: to.skipped,
+      log_time: to.log_time,
+    })
+    .where("role", "=", from.role)
+    .where("topic", "=", from.topic)
+    .where("partition", "=", from.partition)
+    .where("next", "=", from.next)
+    .where("fingerprint", "=", from.fingerprint)
+    .where("table_set", "=", from.table_set)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 1n) return;
+  const now = await readPosition(tx.db, from.role, topic, from.partition);
+  if (now && now.table_set !== from.table_set) throw new TableSetChanged(`table set is ${now.table_set} now`);
+  throw new WattlogError(
+    "fold/zombie",
+    `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but the store is at ${now?.next ?? "no row"}: ` +
+      `another process folds this partition. This one has stopped it; make sure that only one owns it.`,
+  );
+}

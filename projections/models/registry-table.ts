@@ -1,0 +1,68 @@
+// Keeps `registry_version`: every applied version of every entity, with who changed it and when (rules R1, R2).
+import type { EventLog, LogBatch } from "../../core/log/log.ts";
+import { decodeChange } from "../../core/records/registry-change.ts";
+import { RegistryFold } from "../../core/registry/fold.ts";
+import type { Store } from "../../core/store/store.ts";
+import type { PositionRow, RegistryVersionRow } from "../../core/store/tables.ts";
+import { advance, openPosition, positionAfter, verifyFingerprint } from "./position.ts";
+
+export const registryRole = "registry";
+
+/** Verdicts need every change before: the fold reads from the beginning, rows are written from the position on. */
+export class RegistryTable {
+  private readonly log: EventLog;
+  private readonly store: Store;
+  private fold = new RegistryFold();
+  private row: PositionRow | undefined;
+
+  constructor(log: EventLog, store: Store) {
+    this.log = log;
+    this.store = store;
+  }
+
+  get position(): PositionRow | undefined {
+    return this.row;
+  }
+
+  /** @returns where to consume from. */
+  async open(): Promise<number> {
+    const topic = this.log.topics.registry;
+    const row = await openPosition(this.store, registryRole, topic, 0);
+    await verifyFingerprint(this.log, topic, row);
+    this.fold = new RegistryFold();
+    for await (const batch of this.log.read(topic, 0, 0, row.next)) this.versionsOf(batch);
+    this.row = row;
+    return row.next;
+  }
+
+  async handle(batch: LogBatch): Promise<void> {
+    const from = this.row!;
+    const versions = this.versionsOf(batch);
+    const counted = { applied: versions.length, skipped: batch.records.length - versions.length };
+    const to = positionAfter(from, batch, counted);
+    await this.store.transaction(async (tx) => {
+      await advance(tx, this.log.topics.registry, from, to);
+      await tx.upsert("registry_version", versions);
+    });
+    this.row = to;
+  }
+
+  private versionsOf(batch: LogBatch): RegistryVersionRow[] {
+    const rows: RegistryVersionRow[] = [];
+    for (const { offset, logTime, value } of batch.records) {
+      const change = decodeChange(value);
+      const verdict = this.fold.apply(offset, logTime, change);
+      if (verdict.result !== "applied") continue;
+      rows.push({
+        party: change.party,
+        entity: change.entity,
+        id: change.id,
+        version: verdict.version,
+        document: change.doc === null ? null : JSON.stringify(change.doc),
+        actor: change.actor,
+        log_time: logTime,
+      });
+    }
+    return rows;
+  }
+}
