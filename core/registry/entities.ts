@@ -91,6 +91,8 @@ export interface ApiKeyDoc {
 export interface SettingDoc {
   readonly id: SettingId;
   readonly value: string | number | boolean;
+  /** `environment`: followed by the next start's environment; absent: an operator set it, it stays. */
+  readonly from?: "environment";
 }
 
 export type SettingId =

@@ -1,0 +1,36 @@
+// What `npm start` says, in the order that interface.md fixes: where it listens, the console with its one-time code,
+// the administrator's token, how to connect a charger, how to see a fleet.
+import { networkInterfaces } from "node:os";
+
+import { isLoopback } from "../../core/config/settings.ts";
+
+export interface BannerFacts {
+  readonly ocppHost: string;
+  readonly ocppPort: number;
+  readonly httpUrl: string;
+  readonly adminUrl: string;
+  readonly signInCode: string;
+  /** undefined: it came from the environment. */
+  readonly tokenFile: string | undefined;
+  readonly dataDir: string;
+}
+
+export function banner(facts: BannerFacts): string {
+  const ocppUrl = `ws://${facts.ocppHost}:${facts.ocppPort}`;
+  const lan = lanAddress() ?? "this-machine";
+  return [
+    `wattlog listens: OCPP ${ocppUrl} · HTTP ${facts.httpUrl} · admin ${facts.adminUrl} · data ${facts.dataDir}`,
+    `Console:          ${facts.httpUrl}/sign-in?code=${facts.signInCode}   (one-time code ${facts.signInCode})`,
+    `Admin token:      ${facts.tokenFile ?? "as set in WATTLOG_ADMIN_TOKEN"}`,
+    isLoopback(facts.ocppHost)
+      ? `Connect a charger: ${ocppUrl}/<identity>; to listen on the LAN: WATTLOG_OCPP_BIND=0.0.0.0 npm start, then ws://${lan}:${facts.ocppPort}/<identity>`
+      : `Connect a charger: ws://${lan}:${facts.ocppPort}/<identity>`,
+    "See a fleet:      npm run demo",
+    "",
+  ].join("\n");
+}
+
+function lanAddress(): string | undefined {
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.find((address) => address?.family === "IPv4" && !address.internal)?.address;
+}
