@@ -6,7 +6,7 @@ import { WattlogError } from "../runtime/errors.ts";
 import {
   baseOffsetAt,
   BatchBuilder,
-  checkEntries,
+  refuseEntries,
   headOf,
   headWords,
   sizeBound,
@@ -61,11 +61,8 @@ export class Appender {
     if (this.ended) return Promise.reject(this.ended);
     const bound = sizeBound(entries);
     if (this.queued + bound > this.limits.queueBytes) return Promise.reject(this.full());
-    try {
-      checkEntries(entries, this.limits.entryBytes);
-    } catch (error) {
-      return Promise.reject(error as WattlogError);
-    }
+    const refusal = refuseEntries(entries, this.limits.entryBytes);
+    if (refusal) return Promise.reject(refusal);
     const builder = this.builders[topicIndex]!;
     this.queued += builder.add(partition, entries, bound);
     const receipt = new Promise<Receipt>((resolve, reject) => this.pending[topicIndex]!.push({ resolve, reject }));

@@ -139,17 +139,18 @@ function writeKey(bytes: Uint8Array, at: number, key: string): number {
   return length;
 }
 
-/** @throws WattlogError `log/too-large` */
-export function checkEntries(entries: readonly Entry[], entryBytes: number): void {
+/** @returns `log/too-large`, or undefined when every entry fits. */
+export function refuseEntries(entries: readonly Entry[], entryBytes: number): WattlogError | undefined {
   for (const { key, value } of entries) {
     if (value.length <= entryBytes && key.length * 3 <= longestKey) continue;
-    throw new WattlogError(
+    return new WattlogError(
       "log/too-large",
       `A record of ${value.length} bytes with a key of ${key.length} characters does not fit the log, which takes ` +
         `${entryBytes} bytes a record and ${Math.floor(longestKey / 3)} characters a key; ` +
         "split it or refuse what made it.",
     );
   }
+  return undefined;
 }
 
 /** A run of one partition's records inside a body. */

@@ -36,10 +36,10 @@ export class EmbeddedLogServer {
   private readonly worker: Worker;
   private readonly input: WorkerInput;
   private readonly limits: EmbeddedLogLimits;
-  private readonly stats_: SharedStats;
+  private readonly counters: SharedStats;
   private readonly exited: Promise<void>;
   private closing = false;
-  private problem_: string | undefined;
+  private currentProblem: string | undefined;
 
   /** @throws WattlogError `start/data-folder` | `config/invalid` when the folder or the log in it cannot be used. */
   static async start(options: EmbeddedLogOptions): Promise<EmbeddedLogServer> {
@@ -52,12 +52,12 @@ export class EmbeddedLogServer {
   private constructor(options: EmbeddedLogOptions) {
     const { folder, topics } = options;
     this.limits = { ...defaultLimits, ...options.limits };
-    this.stats_ = new SharedStats();
+    this.counters = new SharedStats();
     this.input = {
       folder,
       topics,
       ends: new SharedEnds(topics).memory,
-      stats: this.stats_.memory,
+      stats: this.counters.memory,
       clockShift: new SharedArrayBuffer(8),
     };
     this.worker = new Worker(new URL("./log-embedded-worker.ts", import.meta.url), {
@@ -73,27 +73,27 @@ export class EmbeddedLogServer {
     const armed = new SharedArrayBuffer(4 * topicList(this.input.topics).length);
     const hello: Hello = { ends: this.input.ends, armed, limits: this.limits };
     port1.postMessage(hello);
-    const message: ToWorker = { type: "connect", port: port1 as unknown as globalThis.MessagePort, armed };
+    const message: ToWorker = { type: "connect", port: port1, armed };
     this.worker.postMessage(message, [port1]);
     return port2;
   }
 
   /** Why nothing can be appended now; undefined: all is well. */
   get problem(): string | undefined {
-    return this.problem_;
+    return this.currentProblem;
   }
 
   stats(): LogStats {
-    return this.stats_.read();
+    return this.counters.read();
   }
 
   resetStats(): void {
-    this.stats_.reset();
+    this.counters.reset();
   }
 
   /** Microseconds of CPU that the writer's thread has used. */
-  async cpuUsage(): Promise<{ readonly user: number; readonly system: number }> {
-    return await this.worker.cpuUsage();
+  cpuUsage(): Promise<{ readonly user: number; readonly system: number }> {
+    return this.worker.cpuUsage();
   }
 
   /** Moves the writer's clock, for tests and fault runs: log time is the wall clock plus this. */
@@ -103,7 +103,7 @@ export class EmbeddedLogServer {
 
   /** Writes what was handed over, then ends the thread; clients' later appends reject. */
   async close(): Promise<void> {
-    if (!this.closing) this.worker.postMessage({ type: "close" } satisfies ToWorker);
+    if (!this.closing) this.worker.postMessage({ type: "close" } satisfies ToWorker, []);
     this.closing = true;
     await this.exited;
   }
@@ -125,8 +125,8 @@ export class EmbeddedLogServer {
   }
 
   private noteProblem(problem: string | undefined, hooks: EmbeddedLogHooks): void {
-    if (problem === this.problem_) return;
-    this.problem_ = problem;
+    if (problem === this.currentProblem) return;
+    this.currentProblem = problem;
     hooks.onProblem?.(problem);
   }
 }

@@ -1,5 +1,7 @@
 // What the writer's thread and its clients' threads share: memory for the ends (so that asking for an end, or
 // learning that there is more to read, costs no message) and the few messages between them.
+import type { MessagePort } from "node:worker_threads";
+
 import type { Part } from "./log-embedded-format.ts";
 import { topicList } from "./log-embedded-files.ts";
 import type { Topics } from "./log.ts";

@@ -34,7 +34,7 @@ class Client implements Sender {
   }
 
   wakeIfArmed(topicIndex: number): void {
-    if (Atomics.exchange(this.armed, topicIndex, 0) === 1) this.port.postMessage(wake satisfies ToClient);
+    if (Atomics.exchange(this.armed, topicIndex, 0) === 1) this.port.postMessage(wake satisfies ToClient, []);
   }
 }
 
@@ -45,7 +45,7 @@ let scheduled = false;
 let closing = false;
 
 function tellMain(message: FromWorker): void {
-  parentPort!.postMessage(message);
+  parentPort!.postMessage(message, []);
 }
 
 function openWriter(): LogWriter | undefined {
@@ -86,9 +86,9 @@ function schedule(writer: LogWriter, waitMs = 0): void {
 function drain(writer: LogWriter): void {
   for (const client of clients) {
     for (;;) {
-      const received = receiveMessageOnPort(client.port) as { message: AppendMessage } | undefined;
+      const received = receiveMessageOnPort(client.port);
       if (!received) break;
-      writer.enqueue(received.message, client);
+      writer.enqueue(received.message as AppendMessage, client);
     }
   }
 }
@@ -115,7 +115,7 @@ function close(writer: LogWriter): void {
 const writer = openWriter();
 if (writer) {
   parentPort!.on("message", (message: ToWorker) => {
-    if (message.type === "connect") return connect(writer, message.port as unknown as MessagePort, message.armed);
+    if (message.type === "connect") return connect(writer, message.port, message.armed);
     closing = true;
     return schedule(writer);
   });

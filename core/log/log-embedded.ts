@@ -31,9 +31,9 @@ export class EmbeddedLog implements EventLog {
 
   /** @throws WattlogError `log/unavailable` when the log cannot be opened for reading. */
   static attach({ port, folder, topics }: AttachOptions): EmbeddedLog {
-    const received = receiveMessageOnPort(port) as { message: Hello } | undefined;
+    const received = receiveMessageOnPort(port);
     if (!received) throw new Error("The port does not come from EmbeddedLogServer.connect(), or is attached already.");
-    const { ends, armed, limits } = received.message;
+    const { ends, armed, limits } = received.message as Hello;
     const appender = new Appender(port, limits, topicList(topics).length);
     const portEnds = new PortEnds(new SharedEnds(topics, ends), armed);
     port.on("message", (message: ToClient) => {

@@ -1,0 +1,95 @@
+// The schema, version by version, written once for SQLite and Postgres. A version that was released is never edited:
+// what changes goes into the next one.
+import { sql, type CreateTableBuilder, type Kysely } from "kysely";
+
+import { WattlogError } from "../runtime/errors.ts";
+import { indexesOfVersion1, tablesOfVersion1, type ColumnKind } from "./schema-version-1.ts";
+import type { Store } from "./store.ts";
+import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
+
+type Dialect = Store["dialect"];
+
+/** Schema-building goes past the checked types: the tables come to be in it. */
+type Builder = Kysely<Schema>;
+
+interface Migration {
+  readonly version: number;
+  readonly apply: (db: Builder, dialect: Dialect) => Promise<void>;
+}
+
+const migrations: readonly Migration[] = [
+  {
+    version: 1,
+    async apply(db, dialect) {
+      for (const table of Object.keys(tablesOfVersion1) as TableName[]) await createTable(db, dialect, table);
+      for (const [table, indexes] of Object.entries(indexesOfVersion1)) {
+        for (const columns of indexes) {
+          await db.schema
+            .createIndex(`${table}_by_${columns.join("_")}`)
+            .on(table)
+            .columns([...columns])
+            .execute();
+        }
+      }
+      for (const table of Object.keys(derivedTables) as DerivedTable[]) await createLiveView(db, table);
+    },
+  },
+];
+
+export const schemaVersion = migrations.at(-1)!.version;
+
+/**
+ * Inside a transaction. Idempotent.
+ * @throws WattlogError `store/schema` when the tables come from a newer wattlog.
+ */
+export async function migrateSchema(db: Builder, dialect: Dialect): Promise<void> {
+  await sql`create table if not exists schema_version (version integer primary key)`.execute(db);
+  const found = await sql<{ version: number | null }>`select max(version) as version from schema_version`.execute(db);
+  const current = found.rows[0]?.version ?? 0;
+  if (current > schemaVersion) {
+    throw new WattlogError(
+      "store/schema",
+      `The tables have schema version ${current}, this wattlog knows ${schemaVersion}: run the newer wattlog that made ` +
+        "them, or put back a backup from before its first start.",
+    );
+  }
+  for (const { version, apply } of migrations) {
+    if (version <= current) continue;
+    await apply(db, dialect);
+    await sql`insert into schema_version (version) values (${version})`.execute(db);
+  }
+}
+
+function dataType(kind: ColumnKind, dialect: Dialect) {
+  const plain = kind.replace("?", "") as "text" | "integer" | "bigint" | "blob";
+  if (plain === "blob") return dialect === "postgres" ? "bytea" : "blob";
+  return plain;
+}
+
+async function createTable(db: Builder, dialect: Dialect, table: TableName): Promise<void> {
+  let builder: CreateTableBuilder<string, string> = db.schema.createTable(table);
+  for (const [column, kind] of Object.entries(tablesOfVersion1[table]) as [string, ColumnKind][]) {
+    builder = builder.addColumn(column, dataType(kind, dialect), (c) => (kind.endsWith("?") ? c : c.notNull()));
+  }
+  await builder.addPrimaryKeyConstraint(`${table}_key`, keyOrder(table)).execute();
+}
+
+/**
+ * The set comes last: a reader knows an id and not the set, which differs by partition, and so finds it by the front
+ * of the key. The two tables that are only read in order of the log keep the set in front.
+ */
+function keyOrder(table: TableName): string[] {
+  const key: readonly string[] = primaryKeys[table];
+  if (table === "outbox" || table === "parked" || !key.includes("table_set")) return [...key];
+  return [...key.filter((column) => column !== "table_set"), "table_set"];
+}
+
+const topicOf = { processor: "ocpp.frames.g%", projector: "charging.events.g%" } as const;
+
+/** Rule B1: the rows of each partition's active set, which its position row of the highest generation names. */
+async function createLiveView(db: Builder, table: DerivedTable): Promise<void> {
+  const role = derivedTables[table];
+  await sql`create view ${sql.table(`live_${table}`)} as select t.* from ${sql.table(table)} t where t.table_set =
+    (select p.table_set from position p where p.role = ${sql.lit(role)} and p.partition = t.partition
+     and p.topic like ${sql.lit(topicOf[role])} order by p.generation desc limit 1)`.execute(db);
+}
