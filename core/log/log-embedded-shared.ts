@@ -75,6 +75,7 @@ export class SharedEnds {
     }
     this.memory = memory ?? new SharedArrayBuffer(words * 8);
     this.words = new BigInt64Array(this.memory);
+    if (!memory) for (const start of this.starts) this.words[start] = -1n;
   }
 
   end(topicIndex: number, partition: number): number {
