@@ -1,0 +1,40 @@
+// Whether a command is one: action and payload against the schema of the version that the station speaks.
+import { commandActions, isCommandAction } from "../../core/ocpp/command-outcome.ts";
+import { validator } from "../../core/ocpp/validators.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
+import { Problem } from "./problems.ts";
+
+const protocols: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
+
+export function asProtocol(text: string | null | undefined): Protocol | undefined {
+  return protocols.find((protocol) => protocol === text);
+}
+
+/**
+ * @param protocol undefined where the station never connected: the first version that such a command fits.
+ * @returns the version that it was checked against.
+ * @throws Problem `invalid` with the JSON pointer of what is wrong.
+ */
+export function checkCommand(protocol: Protocol | undefined, action: string, payload: unknown): Protocol {
+  if (protocol) {
+    const wrong = violationOf(protocol, action, payload);
+    if (wrong) throw wrong;
+    return protocol;
+  }
+  const found = protocols.find((candidate) => violationOf(candidate, action, payload) === undefined);
+  if (found) return found;
+  const knows = protocols.find((candidate) => isCommandAction(candidate, action)) ?? "ocpp1.6";
+  throw violationOf(knows, action, payload)!;
+}
+
+function violationOf(protocol: Protocol, action: string, payload: unknown): Problem | undefined {
+  if (!isCommandAction(protocol, action)) {
+    const known = commandActions(protocol).join(", ");
+    return new Problem("invalid", `${protocol} has no such command for a station. It has: ${known}.`, { path: "/action" });
+  }
+  const violation = validator(protocol, action, "req")?.(payload);
+  if (!violation) return undefined;
+  return new Problem("invalid", `${protocol} ${action}: payload${violation.path} ${violation.message}.`, {
+    path: `/payload${violation.path}`,
+  });
+}

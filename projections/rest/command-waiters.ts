@@ -1,0 +1,108 @@
+// `?wait`: requests that hang until a command's outcome is known. Answered from the gateway's receipt of the result,
+// judged by its log time (rule C4); whoever missed that message is answered from the projection.
+import type { BusMessage, CommandBus } from "../../core/bus/bus.ts";
+import type { NodeId } from "../../core/ids/ids.ts";
+import { outcomeOf } from "../../core/ocpp/command-outcome.ts";
+import { parseFrame } from "../../core/ocpp/framing.ts";
+import type { CommandOutcome } from "../../core/records/domain-event.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
+import { Problem } from "./problems.ts";
+
+/** Each holds a socket; more than this is a script gone wild. */
+const waitersMax = 2_000;
+
+export interface Outcome {
+  readonly outcome: CommandOutcome;
+  /** The station's frame, verbatim. */
+  readonly response: string | null;
+}
+
+export interface Expected {
+  readonly commandId: string;
+  readonly protocol: Protocol;
+  readonly action: string;
+}
+
+interface Waiter extends Expected {
+  /** Log time; unknown until the request's receipt is there. */
+  deadline: number | undefined;
+  readonly resolve: (outcome: Outcome) => void;
+  early: ProgressState | undefined;
+}
+
+type Progress = Extract<BusMessage, { type: "commandProgress" }>;
+type ProgressState = Progress["state"];
+
+export interface Wait {
+  readonly outcome: Promise<Outcome>;
+  /** Once the receipt says when the command ends. */
+  begins(deadline: number): void;
+  cancel(): void;
+}
+
+export class CommandWaiters {
+  private readonly waiters = new Map<string, Set<Waiter>>();
+  private count = 0;
+  private endListening: (() => Promise<void>) | undefined;
+
+  async start(bus: CommandBus, nodeId: NodeId): Promise<void> {
+    this.endListening = await bus.listen(nodeId, (message) => {
+      if (message.type === "commandProgress") this.onProgress(message);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.endListening?.();
+  }
+
+  /** Before the request is appended: its answer may be faster than the receipt. @throws Problem `too-many` */
+  expect(expected: Expected): Wait {
+    if (this.count >= waitersMax) {
+      throw new Problem("too-many", "Too many requests wait for outcomes; ask without ?wait and read the command later.");
+    }
+    let resolve!: (outcome: Outcome) => void;
+    const outcome = new Promise<Outcome>((done) => (resolve = done));
+    const waiter: Waiter = { ...expected, deadline: undefined, resolve, early: undefined };
+    const same = this.waiters.get(expected.commandId) ?? new Set();
+    this.waiters.set(expected.commandId, same.add(waiter));
+    this.count++;
+    return {
+      outcome,
+      begins: (deadline) => {
+        waiter.deadline = deadline;
+        if (waiter.early) settle(waiter, waiter.early);
+      },
+      cancel: () => {
+        if (!same.delete(waiter)) return;
+        this.count--;
+        if (same.size === 0) this.waiters.delete(expected.commandId);
+      },
+    };
+  }
+
+  private onProgress({ commandId, state }: Progress): void {
+    for (const waiter of this.waiters.get(commandId) ?? []) settle(waiter, state);
+  }
+}
+
+function settle(waiter: Waiter, state: ProgressState): void {
+  if (state.at === "ended") {
+    waiter.resolve({ outcome: state.outcome, response: null });
+    return;
+  }
+  if (waiter.deadline === undefined) {
+    waiter.early = state;
+    return;
+  }
+  // After the deadline the fold says timeout; the projection will have the late answer beside it.
+  if (state.logTime > waiter.deadline) return;
+  const outcome = outcomeOfFrame(waiter.protocol, waiter.action, state.frame);
+  if (outcome) waiter.resolve({ outcome, response: Buffer.from(state.frame).toString("utf8") });
+}
+
+/** The fold's table, applied to the station's frame; undefined where it is no answer. */
+function outcomeOfFrame(protocol: Protocol, action: string, bytes: Uint8Array): CommandOutcome | undefined {
+  const frame = parseFrame(bytes);
+  if (frame.type === "result") return outcomeOf(protocol, action, frame.payload);
+  return frame.type === "error" ? "error" : undefined;
+}

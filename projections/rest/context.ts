@@ -1,0 +1,40 @@
+// What the routes share.
+import type { FastifyInstance } from "fastify";
+
+import type { CommandBus } from "../../core/bus/bus.ts";
+import type { NodeId, PartyId } from "../../core/ids/ids.ts";
+import type { EventLog } from "../../core/log/log.ts";
+import type { RegistryView } from "../../core/registry/view.ts";
+import type { Clock } from "../../core/runtime/clock.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
+import type { Metrics } from "../../core/runtime/metrics.ts";
+import type { Store } from "../../core/store/store.ts";
+import type { Projector } from "../models/projector.ts";
+
+export interface ApiSettings {
+  readonly host: string;
+  /** 0: any free one; see `port()`. */
+  readonly port: number;
+  /** Of the admin token, and of every request that names no other. */
+  readonly party: PartyId;
+  /** What a charger connects to, shown in the console, e.g. `ws://127.0.0.1:9000`. */
+  readonly wsUrl?: string;
+  readonly version?: string;
+}
+
+export interface ApiOptions {
+  readonly options: ApiSettings;
+  readonly log: EventLog;
+  readonly store: Store;
+  readonly bus: CommandBus;
+  readonly registry: RegistryView;
+  /** Where the projector runs in this process: what it commits is shown at once; otherwise the position rows are polled. */
+  readonly projector?: Pick<Projector, "changes" | "readiness">;
+  readonly clock: Clock;
+  readonly nodeId: NodeId;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly adminToken: string;
+}
+
+export type RouteInstaller = (app: FastifyInstance, context: ApiOptions) => void;

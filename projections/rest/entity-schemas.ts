@@ -1,0 +1,160 @@
+// What callers may put into the registry: tokens, OCPI tariffs and locations, settings.
+import { settingDefaults, type SettingId } from "../../core/registry/entities.ts";
+
+/** A JSON number, or decimal text where the caller wants every digit kept. */
+const decimal = {
+  anyOf: [{ type: "number" }, { type: "string", pattern: "^-?[0-9]{1,12}(\\.[0-9]{1,8})?$" }],
+} as const;
+const text = (maxLength: number) => ({ type: "string", minLength: 1, maxLength }) as const;
+const clockTime = { type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" } as const;
+const day = { type: "string", format: "date" } as const;
+const positive = { type: "number", minimum: 0 } as const;
+const weekdays = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"] as const;
+
+export const tokenSchema = {
+  type: "object",
+  required: ["uid", "type", "contractId", "valid", "whitelist"],
+  additionalProperties: false,
+  properties: {
+    uid: text(36),
+    type: { type: "string", enum: ["RFID", "APP_USER", "AD_HOC_USER", "OTHER", "EMAID"] },
+    contractId: text(36),
+    valid: { type: "boolean" },
+    whitelist: { type: "string", enum: ["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"] },
+    groupId: text(36),
+    expiresAt: { type: "string", format: "date-time" },
+  },
+} as const;
+
+const price = {
+  type: "object",
+  required: ["excl_vat"],
+  properties: { excl_vat: decimal, incl_vat: decimal },
+} as const;
+
+const restrictions = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    start_time: clockTime,
+    end_time: clockTime,
+    start_date: day,
+    end_date: day,
+    min_kwh: positive,
+    max_kwh: positive,
+    min_current: positive,
+    max_current: positive,
+    min_power: positive,
+    max_power: positive,
+    min_duration: { type: "integer", minimum: 0 },
+    max_duration: { type: "integer", minimum: 0 },
+    day_of_week: { type: "array", items: { type: "string", enum: weekdays } },
+    reservation: { type: "string", enum: ["RESERVATION", "RESERVATION_EXPIRES"] },
+  },
+} as const;
+
+/** OCPI 2.2.1 Tariff and `validFrom`. Unknown fields are kept: later versions of OCPI have more. */
+export const tariffSchema = {
+  type: "object",
+  required: ["id", "currency", "elements"],
+  properties: {
+    id: text(36),
+    country_code: { type: "string", pattern: "^[A-Za-z]{2}$" },
+    party_id: { type: "string", pattern: "^[A-Za-z0-9]{3}$" },
+    currency: { type: "string", pattern: "^[A-Z]{3}$" },
+    type: { type: "string", enum: ["AD_HOC_PAYMENT", "PROFILE_CHEAP", "PROFILE_FAST", "PROFILE_GREEN", "REGULAR"] },
+    tariff_alt_url: text(255),
+    min_price: price,
+    max_price: price,
+    start_date_time: { type: "string", format: "date-time" },
+    end_date_time: { type: "string", format: "date-time" },
+    validFrom: { type: "string", format: "date-time" },
+    elements: {
+      type: "array",
+      minItems: 1,
+      maxItems: 500,
+      items: {
+        type: "object",
+        required: ["price_components"],
+        properties: {
+          price_components: {
+            type: "array",
+            minItems: 1,
+            maxItems: 8,
+            items: {
+              type: "object",
+              required: ["type", "price", "step_size"],
+              properties: {
+                type: { type: "string", enum: ["ENERGY", "FLAT", "PARKING_TIME", "TIME"] },
+                price: decimal,
+                vat: decimal,
+                step_size: { type: "integer", minimum: 0 },
+              },
+            },
+          },
+          restrictions,
+        },
+      },
+    },
+  },
+} as const;
+
+const connector = {
+  type: "object",
+  required: ["id"],
+  properties: {
+    id: text(36),
+    stationId: { type: "string", pattern: "^[A-Za-z0-9*+\\-_.@|=]{1,48}$" },
+    evseId: { type: "integer", minimum: 0 },
+    connectorId: { type: "integer", minimum: 0 },
+    tariff_ids: { type: "array", maxItems: 50, items: text(36) },
+  },
+} as const;
+
+/** OCPI 2.2.1 Location whose connectors name our stations. Unknown fields are kept. */
+export const locationSchema = {
+  type: "object",
+  required: ["id"],
+  properties: {
+    id: text(36),
+    name: { type: "string", maxLength: 255 },
+    address: { type: "string", maxLength: 45 },
+    city: { type: "string", maxLength: 45 },
+    postal_code: { type: "string", maxLength: 10 },
+    country: { type: "string", pattern: "^[A-Z]{3}$" },
+    country_code: { type: "string", pattern: "^[A-Za-z]{2}$" },
+    party_id: { type: "string", pattern: "^[A-Za-z0-9]{3}$" },
+    publish: { type: "boolean" },
+    time_zone: text(255),
+    coordinates: {
+      type: "object",
+      required: ["latitude", "longitude"],
+      properties: {
+        latitude: { type: "string", pattern: "^-?[0-9]{1,2}\\.[0-9]{5,7}$" },
+        longitude: { type: "string", pattern: "^-?[0-9]{1,3}\\.[0-9]{5,7}$" },
+      },
+    },
+    evses: {
+      type: "array",
+      maxItems: 500,
+      items: {
+        type: "object",
+        required: ["uid"],
+        properties: { uid: text(36), connectors: { type: "array", maxItems: 50, items: connector } },
+      },
+    },
+  },
+} as const;
+
+/** Each setting's values; the table in entities.ts says which there are. */
+export const settingSchemas = {
+  settleAfterMs: { type: "integer", minimum: 0, maximum: 86_400_000 },
+  recordFormat: { type: "integer", minimum: 1, maximum: 1 },
+  unknownStations: { type: "string", enum: ["accept", "pending", "reject"] },
+  unknownTokens: { type: "string", enum: ["accept", "reject"] },
+  defaultTariffId: { type: "string", maxLength: 36 },
+  heartbeatIntervalSeconds: { type: "integer", minimum: 10, maximum: 86_400 },
+  validation: { type: "string", enum: ["lenient", "strict"] },
+} as const satisfies Readonly<Record<SettingId, object>>;
+
+export const settingIds = Object.keys(settingDefaults) as readonly SettingId[];
