@@ -72,7 +72,14 @@ export interface CommandHost {
   hasQueuedMessages(): boolean;
 }
 
-export type TriggeredMessage = "boot" | "heartbeat" | "status" | "meter" | "firmwareStatus" | "logStatus" | "transaction";
+export type TriggeredMessage =
+  | "boot"
+  | "heartbeat"
+  | "status"
+  | "meter"
+  | "firmwareStatus"
+  | "logStatus"
+  | "transaction";
 
 /** One version of OCPP as a station speaks it: bodies and answers, no state. */
 export interface Dialect {

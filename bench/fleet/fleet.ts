@@ -35,6 +35,8 @@ export interface FleetDeps {
   /** Overrides what the options say about a session, for a demonstration or a test. */
   readonly plans?: Partial<PlanOptions>;
   readonly signal?: AbortSignal;
+  /** Instead of the file that `--journal` names. */
+  readonly journal?: Journal;
 }
 
 const dialects: Readonly<Record<Protocol, Dialect>> = { "1.6": dialect16, "2.0.1": dialect201, "2.1": dialect21 };
@@ -101,7 +103,7 @@ export class Fleet {
     this.#signal = deps.signal;
     this.#runId = options.runId ?? makeRunId(this.#clock.now());
     this.#sessionsLeft = options.sessions === 0 ? Infinity : options.sessions;
-    this.#journal = this.#openJournal();
+    this.#journal = deps.journal ?? this.#openJournal();
     const rng = new Rng(options.seed);
     const plans: PlanOptions = {
       repeat: options.repeat,
@@ -112,13 +114,21 @@ export class Fleet {
       idleSteps: options.rate > 0 ? [0, 1] : [0, 5],
       ...deps.plans,
     };
-    this.#stations = Array.from({ length: options.stations }, (_, i) => this.#station(identityOf(options, i), plans, rng));
+    this.#stations = Array.from({ length: options.stations }, (_, i) =>
+      this.#station(identityOf(options, i), plans, rng),
+    );
     const { api, token, commands: perSecond } = options;
     const stations = this.#stations;
     if (perSecond > 0 && api !== undefined && token !== undefined) {
       this.#commands = new CommandDriver(
         { api, token, perSecond, runId: this.#runId },
-        { clock: this.#clock, rng: rng.fork("commands", options.first), journal: this.#journal, counts: this.#counts, stations },
+        {
+          clock: this.#clock,
+          rng: rng.fork("commands", options.first),
+          journal: this.#journal,
+          counts: this.#counts,
+          stations,
+        },
       );
     }
   }
@@ -229,7 +239,8 @@ export class Fleet {
     for (let i = 0; i < this.#stations.length; i += perCheck) {
       if (this.#signal?.aborted === true) return;
       for (const station of this.#stations.slice(i, i + perCheck)) station.start();
-      if (i + perCheck < this.#stations.length) await this.#pause((checkMs * perCheck * 1000) / (this.#options.connectRate * checkMs));
+      if (i + perCheck < this.#stations.length)
+        await this.#pause((checkMs * perCheck * 1000) / (this.#options.connectRate * checkMs));
     }
   }
 

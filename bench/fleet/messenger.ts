@@ -72,7 +72,8 @@ export class Messenger {
   #inflight: Inflight | undefined;
   #requested = false;
   #retryTimer: Timer | undefined;
-  #messageNo = 0;
+  /** One count for each kind of message: how often a heartbeat fell due must not rename a transaction's frames. */
+  readonly #numbers = { t: 0, p: 0, r: 0 };
   #timeoutsInARow = 0;
   lastSentAt = 0;
 
@@ -187,8 +188,9 @@ export class Messenger {
     for (const message of lost) message.settled?.(undefined);
   }
 
-  #newId(kind: string): string {
-    return `${this.#options.runId}-${this.#options.identity.index.toString(36)}-${kind}${(++this.#messageNo).toString(36)}`;
+  #newId(kind: "t" | "p" | "r"): string {
+    const number = ++this.#numbers[kind];
+    return `${this.#options.runId}-${this.#options.identity.index.toString(36)}-${kind}${number.toString(36)}`;
   }
 
   #pick(): Message | undefined {
@@ -239,7 +241,9 @@ export class Messenger {
     for (let i = 0; i < (twice ? 2 : 1); i++) {
       if (!this.link.send(message.frame)) return;
       counts.callsSent++;
-      if (i > 0 || inflight.echo) counts.repeatsSent++;
+      if (i === 0 && !inflight.echo) continue;
+      counts.repeatsSent++;
+      this.#deps.pacer().spend();
     }
     if (message.loss === undefined || message.loss === "afterAnswer") return;
     const how = message.loss === "halfOpen" ? "silent" : "cut";
@@ -312,7 +316,16 @@ export class Messenger {
   #answer(type: 3 | 4, id: string, payload: Payload, sha: string): void {
     const { journal, counts, clock, latency } = this.#deps;
     const conn = this.link.conn ?? "";
-    journal.append({ kind: "answer", dir: "in", t: clock.now(), station: this.#options.identity.id, conn, id, type, sha });
+    journal.append({
+      kind: "answer",
+      dir: "in",
+      t: clock.now(),
+      station: this.#options.identity.id,
+      conn,
+      id,
+      type,
+      sha,
+    });
     const inflight = this.#inflight;
     if (inflight?.message.id !== id || inflight.sentAt === 0) {
       const late = this.#outbox.take(id);

@@ -72,7 +72,9 @@ export class MockCsms {
   }
 
   callsOf(station: string, ...actions: string[]): ReceivedCall[] {
-    return this.calls.filter((call) => call.station === station && (actions.length === 0 || actions.includes(call.action)));
+    return this.calls.filter(
+      (call) => call.station === station && (actions.length === 0 || actions.includes(call.action)),
+    );
   }
 
   /** Sends a command to the station's newest connection. */

@@ -24,7 +24,18 @@ export interface Message {
 
 export function plainMessage(id: string, call: Call, settled: Message["settled"]): Message {
   const nothing = { tx: undefined, meterWh: undefined, loss: undefined, frame: undefined } as const;
-  return { call, role: "plain", firstId: id, id, sha: "", repeat: "none", attempts: 0, notBefore: 0, settled, ...nothing };
+  return {
+    call,
+    role: "plain",
+    firstId: id,
+    id,
+    sha: "",
+    repeat: "none",
+    attempts: 0,
+    notBefore: 0,
+    settled,
+    ...nothing,
+  };
 }
 
 /** A station's memory for transaction messages; a real one keeps some hundred to some thousand. */

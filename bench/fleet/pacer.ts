@@ -10,16 +10,16 @@ export interface Paced {
 
 /** Who may send when. Every CALL of the fleet passes through here. */
 export interface Pacer {
-  /** True: sessions move only through `advance`, not by their own timers. */
-  readonly drivesSessions: boolean;
   request(station: Paced): void;
+  /** A frame left without having been granted: the second sending of a repeat. */
+  spend(): void;
   stop(): void;
 }
 
 /** No limit: frames leave as they come up, sessions follow their own timers. */
 export const naturalPacer: Pacer = {
-  drivesSessions: false,
   request: (station) => void station.grant(),
+  spend: () => undefined,
   stop: () => undefined,
 };
 
@@ -30,7 +30,6 @@ const tickMs = 5;
  * robin, so the rate asked for is reached as long as the answers keep up (one CALL outstanding per station).
  */
 export class RatePacer implements Pacer {
-  readonly drivesSessions = true;
   readonly #rate: number;
   readonly #clock: Clock;
   readonly #stations: readonly Paced[];
@@ -50,6 +49,10 @@ export class RatePacer implements Pacer {
 
   request(station: Paced): void {
     this.#waiting.push(station);
+  }
+
+  spend(): void {
+    this.#budget--;
   }
 
   stop(): void {

@@ -25,8 +25,7 @@ function openTransaction(station: Station): string | number | undefined {
 }
 
 const makers16: readonly Maker[] = [
-  (rng, s) =>
-    command(s, "RemoteStartTransaction", { connectorId: anyConnector(rng, s), idTag: s.identity.idToken }),
+  (rng, s) => command(s, "RemoteStartTransaction", { connectorId: anyConnector(rng, s), idTag: s.identity.idToken }),
   (rng, s) => command(s, "RemoteStopTransaction", { transactionId: openTransaction(s) ?? rng.int(1, 1_000_000) }),
   (rng, s) =>
     command(s, "TriggerMessage", {

@@ -49,7 +49,12 @@ export function summarize(options: SimulateOptions, last: Snapshot, seconds: num
   };
 }
 
-export function progressLine(options: SimulateOptions, now: Snapshot, before: Snapshot | undefined, second: number): string {
+export function progressLine(
+  options: SimulateOptions,
+  now: Snapshot,
+  before: Snapshot | undefined,
+  second: number,
+): string {
   const rate = now.counts.callsSent - (before?.counts.callsSent ?? 0);
   return (
     `${second} s  connected ${now.connected}/${options.stations}  charging ${now.charging}  ` +

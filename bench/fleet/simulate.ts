@@ -87,7 +87,8 @@ function shares(options: SimulateOptions): SimulateOptions[] {
   const processes = options.sessions > 0 ? Math.min(options.processes, options.sessions) : options.processes;
   let first = options.first;
   return Array.from({ length: processes }, (_, i) => {
-    const part = (total: number): number => Math.floor((total * (i + 1)) / processes) - Math.floor((total * i) / processes);
+    const part = (total: number): number =>
+      Math.floor((total * (i + 1)) / processes) - Math.floor((total * i) / processes);
     const stations = part(options.stations);
     const share = {
       ...options,

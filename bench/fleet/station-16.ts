@@ -34,20 +34,29 @@ function meterValue(identity: StationIdentity, reading: Reading): Payload {
   ];
   if (context === "Sample.Periodic" || context === "Trigger") {
     sampledValue.push({ value: String(reading.powerW), context, measurand: "Power.Active.Import", unit: "W" });
-    sampledValue.push({ value: String(reading.socPercent), context, measurand: "SoC", location: "EV", unit: "Percent" });
+    sampledValue.push({
+      value: String(reading.socPercent),
+      context,
+      measurand: "SoC",
+      location: "EV",
+      unit: "Percent",
+    });
   }
   return { timestamp: isoTime(reading.at), sampledValue };
 }
 
-function meterValues(identity: StationIdentity, connector: number, tx: Transaction | undefined, reading: Reading): Call {
+function meterValues(
+  identity: StationIdentity,
+  connector: number,
+  tx: Transaction | undefined,
+  reading: Reading,
+): Call {
   const value = [meterValue(identity, reading)];
   if (tx === undefined) return ready("MeterValues", { connectorId: connector, meterValue: value });
   return {
     action: "MeterValues",
     build: () =>
-      tx.csmsTx === undefined
-        ? undefined
-        : { connectorId: connector, transactionId: tx.csmsTx, meterValue: value },
+      tx.csmsTx === undefined ? undefined : { connectorId: connector, transactionId: tx.csmsTx, meterValue: value },
   };
 }
 

@@ -2,7 +2,15 @@ import type { Clock, Timer } from "./clock.ts";
 import { Connector } from "./connector.ts";
 import type { ConnectorHost, TxSending } from "./connector.ts";
 import type { Counts } from "./counters.ts";
-import type { Call, CommandHost, ConnectorState, Dialect, Payload, StationIdentity, TriggeredMessage } from "./dialect.ts";
+import type {
+  Call,
+  CommandHost,
+  ConnectorState,
+  Dialect,
+  Payload,
+  StationIdentity,
+  TriggeredMessage,
+} from "./dialect.ts";
 import type { Journal } from "./journal.ts";
 import { Messenger } from "./messenger.ts";
 import type { MessengerDeps, MessengerOptions } from "./messenger.ts";
@@ -236,9 +244,7 @@ export class Station implements Paced, ConnectorHost, CommandHost {
       case "status":
         return chosen.forEach((c) => this.statusChanged(c.number, c.state));
       case "meter":
-        return chosen.forEach((c) =>
-          this.sendPlain(dialect.meterValues(identity, c.number, undefined, c.reading())),
-        );
+        return chosen.forEach((c) => this.sendPlain(dialect.meterValues(identity, c.number, undefined, c.reading())));
     }
   }
 
@@ -269,7 +275,8 @@ export class Station implements Paced, ConnectorHost, CommandHost {
       return;
     }
     const { status, intervalSeconds } = this.dialect.readBoot(payload);
-    if (status !== "Accepted") return this.#bootLater(intervalSeconds > 0 ? intervalSeconds * 1000 : defaultBootRetryMs);
+    if (status !== "Accepted")
+      return this.#bootLater(intervalSeconds > 0 ? intervalSeconds * 1000 : defaultBootRetryMs);
     this.#boot = "accepted";
     this.#heartbeatMs = intervalSeconds * 1000;
     this.#nowAccepted();

@@ -22,7 +22,12 @@ export function txStartLine(identity: StationIdentity, tx: Transaction, t: numbe
 }
 
 /** Undefined while the transaction is open. */
-export function txEndLine(identity: StationIdentity, tx: Transaction, t: number, answered: boolean): TxEndLine | undefined {
+export function txEndLine(
+  identity: StationIdentity,
+  tx: Transaction,
+  t: number,
+  answered: boolean,
+): TxEndLine | undefined {
   if (tx.ended === undefined) return undefined;
   const { at, meterStopWh } = tx.ended;
   return { kind: "txEnd", t, ...txFields(identity, tx), meterStopWh, endedAt: isoTime(at), answered };
