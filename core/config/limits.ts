@@ -57,6 +57,27 @@ export const limits = {
   stationSourcesRemembered: 64,
   /** Ended transactions that a station's state remembers, for repeats and late frames. */
   stationEndedTransactions: 64,
+  /** A station that never ends its transactions: above it the one that was silent longest is ended, and says so. */
+  stationOpenTransactions: 64,
+  /** Digests of a transaction's last messages, to know a repeat: it comes at the next reconnect at the latest. */
+  transactionMessagesRemembered: 32,
+  /** The same, once the CDR is made and late messages are rare. */
+  settledMessagesRemembered: 8,
+  /** Gaps in the sequence numbers of one 2.x transaction that are told apart. */
+  seqNoRangesRemembered: 32,
+  /** Connections of one station that never said goodbye; the oldest is forgotten. */
+  stationConnectionsRemembered: 16,
+  /** Connectors of one station; statuses of others are not kept. */
+  stationConnectorsRemembered: 256,
+  /** Ended commands whose ids a station's state remembers; 24 h of them, and no more than this. */
+  commandKeysPerStation: 512,
+  /** Stations whose state a fold keeps in memory; others are loaded when a record of theirs comes. */
+  foldStationsInMemory: 50_000,
+  /** Events in one append of the relay, and ticks in one append of a processor. */
+  foldAppendRecords: 512,
+  /** First and longest pause of a fold whose log or store is away (rule Q2). */
+  foldRetryFirstMs: 100,
+  foldRetryMaxMs: 10_000,
   /** stationSeen is emitted at most so often per station, in log time. */
   seenEveryMs: 60_000,
 

@@ -1,5 +1,8 @@
 // The one table of settings: environment name, type, default, unit, sentence. An unknown `WATTLOG_*` name or a
 // bad value ends the start with exit code 2 and one sentence (interface.md).
+import { isIP } from "node:net";
+
+import { parsePartyId } from "../ids/ids.ts";
 import { WattlogError } from "../runtime/errors.ts";
 
 type Kind = "text" | "port" | "integer" | "boolean" | "choice" | "folder";
@@ -48,18 +51,25 @@ type ValueOf<R extends Row> = R["kind"] extends "port" | "integer"
 /** Every setting's value in force; "" where a text is unset. */
 export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof settingRows)[Name]> };
 
-// Kubernetes injects these for a Service named wattlog.
-const kubernetesForm = /^WATTLOG_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_(?:ADDR|PORT|PROTO))?)?)$/;
+// Kubernetes injects these for Services named wattlog, wattlog-http and the like. Its plain `…_PORT` is told from a typo
+// of ours, and from our own setting of that name, by its value: always a URL.
+const kubernetesName = /^WATTLOG_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/;
+const kubernetesPort = /^WATTLOG_(?:[A-Z0-9_]+_)?PORT$/;
+const kubernetesUrl = /^(?:tcp|udp|sctp):\/\//;
+
+function isOfKubernetes(name: string, value: string | undefined): boolean {
+  return kubernetesName.test(name) || (kubernetesPort.test(name) && kubernetesUrl.test(value ?? ""));
+}
 
 /**
- * @param extra further names that are allowed (the test harness has some).
+ * @param environment of the process; names that do not begin with `WATTLOG_` are left alone.
  * @throws WattlogError `config/invalid`: one sentence that names the setting.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const names = new Set<string>(Object.values(settingRows).map((row) => row.env));
-  for (const name of Object.keys(environment)) {
+  for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith("WATTLOG_") || names.has(name)) continue;
-    if (kubernetesForm.test(name)) continue;
+    if (isOfKubernetes(name, value)) continue;
     throw new WattlogError("config/invalid", `${name} is not a setting of wattlog; \`wattlog config\` lists them.`);
   }
   const values = Object.entries(settingRows).map(([name, row]) => [name, parse(row, environment[row.env])]);
@@ -69,7 +79,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 function parse(row: Row, given: string | undefined): string | number | boolean {
-  const text = given === undefined || given === "" ? row.fallback : given;
+  const unset = given === undefined || given === "" || isOfKubernetes(row.env, given);
+  const text = unset ? row.fallback : given;
   const refuse = (why: string) => new WattlogError("config/invalid", `${row.env}=${row.secret ? "…" : text} ${why}.`);
   switch (row.kind) {
     case "port":
@@ -89,8 +100,16 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
     case "text":
     case "folder":
       if (text.includes("\0")) throw refuse("must not contain a NUL character");
+      if (text !== "" && row.unit === "party" && !parsePartyId(text)) throw refuse("must be a country code and a party id, such as DEABC");
+      if (text !== "" && row.unit === "address" && !isAddress(text)) throw refuse("must be an IP address or a host name");
       return text;
   }
+}
+
+const hostName = /^(?=.{1,253}$)(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+function isAddress(text: string): boolean {
+  return isIP(text) !== 0 || hostName.test(text);
 }
 
 function requirePortsApart(settings: Settings): void {

@@ -86,19 +86,24 @@ export function frameId(source: string, sequence: number): FrameId {
   return `${source}/${sequence}` as FrameId;
 }
 
+// As JSON, for stations and callers' keys may contain any separator: ("A|b", "c") and ("A", "b|c") are two commands.
+function derived(...parts: readonly string[]): string {
+  return uuidV5(JSON.stringify(parts), namespace);
+}
+
 /** Rule I6. */
 export function sessionIdOf(party: PartyId, station: StationId, first: FrameId): SessionId {
-  return uuidV5(`session|${party}|${station}|${first}`, namespace) as SessionId;
+  return derived("session", party, station, first) as SessionId;
 }
 
 /** Rule I7: the same key at two apis is the same command. */
 export function commandIdOf(party: PartyId, station: StationId, idempotencyKey: string): CommandId {
-  return uuidV5(`command|${party}|${station}|${idempotencyKey}`, namespace) as CommandId;
+  return derived("command", party, station, idempotencyKey) as CommandId;
 }
 
 /** Deterministic ids of things that a fold makes (CDRs, quarantine rows): the same input gives the same id. */
 export function derivedId(kind: string, ...parts: readonly string[]): string {
-  return uuidV5([kind, ...parts].join("|"), namespace);
+  return derived(kind, ...parts);
 }
 
 /** The log key of a station; the partition is murmur2 of it, as Kafka's default partitioner has it. */

@@ -7,6 +7,7 @@
 import { trusted } from "../ids/ids.ts";
 import type { CommandOrigin, Facts, FrameBody, FrameKind, FrameRecord, Protocol } from "./frame-record.ts";
 import { pack, unpack } from "./msgpack.ts";
+import { isTag, misfit, type Field } from "./shape.ts";
 
 export const recordVersion = 1;
 
@@ -31,6 +32,30 @@ export const kindNumbers: Readonly<Record<FrameKind, number>> = {
 const kindNames = new Map<number, FrameKind>(
   Object.entries(kindNumbers).map(([name, number]) => [number, name as FrameKind]),
 );
+
+const envelopeShape = ["text", "text", "text", "number", "number", "twoNumbers", "textOrNull"] as const;
+
+/** After version and kind. What a protocol, a reason or an outcome may be is not the codec's to know. */
+const shapes: Readonly<Record<FrameKind, readonly Field[]>> = {
+  connected: [...envelopeShape, "text", "number", "number", "text"],
+  claimed: [...envelopeShape, "twoNumbers"],
+  disconnected: [...envelopeShape, "number", "text"],
+  exchange: [...envelopeShape, "number", "text", "text", "bytes", "bytesOrNull", "map", "texts"],
+  commandRequested: [
+    ...envelopeShape,
+    ...(["text", "textOrNull", "number", "text", "bytes", "number", "textOrNull", "numberOrNull"] as const),
+    ...(["twoTexts", "textOrNull"] as const),
+  ],
+  commandSent: [...envelopeShape, "text", "text"],
+  commandResult: [...envelopeShape, "text", "text", "bytes"],
+  commandEnded: [...envelopeShape, "text", "text"],
+  tick: [...envelopeShape, "number"],
+  nodeLost: [...envelopeShape, "text"],
+  quarantined: [...envelopeShape, "number", "text", "bytes", "bytesOrNull"],
+  redrive: [...envelopeShape, "text", "text"],
+  release: [...envelopeShape, "text", "text"],
+  commandBound: [...envelopeShape, "text", "text"],
+};
 
 const protocolNumbers: Readonly<Record<Protocol, number>> = { "ocpp1.6": 16, "ocpp2.0.1": 201, "ocpp2.1": 21 };
 const protocolNames = new Map<number, Protocol>(
@@ -127,16 +152,15 @@ export function decodeRecord(bytes: Uint8Array, known: Upcasters = upcasters): F
     fields = upcast(fields);
     version = fields[0];
   }
-  if (typeof version !== "number") throw new CorruptRecordError("a record begins with its version");
+  if (!isTag(version) || !isTag(fields[1])) throw new CorruptRecordError("a record begins with its version and kind");
   if (version !== recordVersion) throw new UnknownRecordError(`record version ${version} is not known here`);
-  const kind = kindNames.get(fields[1] as number);
-  if (!kind) throw new UnknownRecordError(`record kind ${String(fields[1])} is not known here`);
+  const kind = kindNames.get(fields[1]);
+  if (!kind) throw new UnknownRecordError(`record kind ${fields[1]} is not known here`);
+  const wrong = misfit(fields, 2, shapes[kind]);
+  if (wrong !== undefined) throw new CorruptRecordError(`a record of kind ${kind} ${wrong}`);
   const [, , party, station, source, sequence, arrivedAt, registry, keyId] = fields as [
     number, number, string, string, string, number, number, [number, number], string | null,
   ];
-  if (typeof sequence !== "number" || typeof source !== "string" || !Array.isArray(registry)) {
-    throw new CorruptRecordError(`the envelope of a ${kind} record is incomplete`);
-  }
   return {
     party: trusted.party(party),
     station: trusted.station(station),
@@ -166,7 +190,7 @@ function protocolOf(number: unknown): Protocol {
   return protocol;
 }
 
-// The casts are ours to give: only encodeRecord writes these positions, and a hash pins them.
+// The casts are ours to give: `misfit` has looked at every position, and a hash pins them.
 function bodyOf(kind: FrameKind, f: unknown[]): FrameBody {
   const text = (at: number) => f[at] as string;
   const bytes = (at: number) => f[at] as Uint8Array;

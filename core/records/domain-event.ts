@@ -7,6 +7,7 @@ import { trusted, type CommandId, type ConnectionId, type NodeId, type PartyId, 
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
 import { pack, unpack } from "./msgpack.ts";
+import { isTag, misfit } from "./shape.ts";
 
 export const eventVersion = 1;
 
@@ -125,7 +126,15 @@ export type EventBody =
       readonly state: string | null;
       readonly idToken: string | null;
       readonly readings: readonly Reading[];
+      /** Those that this event adds. */
       readonly annotations: readonly string[];
+      /** What a late start message, or one that knows the place, set right; absent where nothing of it changed. */
+      readonly start?: {
+        readonly startedAt: number;
+        readonly meterStartMwh: number | null;
+        readonly evseId: number;
+        readonly connectorId: number;
+      };
     }
   | {
       readonly kind: "sessionEnded";
@@ -198,6 +207,9 @@ const kindNames = new Map<number, EventKind>(
   Object.entries(kindNumbers).map(([name, number]) => [number, name as EventKind]),
 );
 
+/** After version and kind. */
+const eventShape = ["text", "text", "textOrNull", "number", "text", "number", "text", "map"] as const;
+
 /** The hash before a station's first event. */
 export const chainStart = "";
 
@@ -234,12 +246,16 @@ export function decodeEvent(bytes: Uint8Array): DomainEvent {
     throw new CorruptRecordError("not a MessagePack value", { cause });
   }
   if (!Array.isArray(fields)) throw new CorruptRecordError("an event is an array");
-  const [version, number, party, station, keyId, sequence, hash, logTime, cause, body] = fields as [
+  const [version, number] = fields as unknown[];
+  if (!isTag(version) || !isTag(number)) throw new CorruptRecordError("an event begins with its version and kind");
+  if (version !== eventVersion) throw new UnknownRecordError(`event version ${version} is not known here`);
+  const kind = kindNames.get(number);
+  if (!kind) throw new UnknownRecordError(`event kind ${number} is not known here`);
+  const wrong = misfit(fields, 2, eventShape);
+  if (wrong !== undefined) throw new CorruptRecordError(`an event of kind ${kind} ${wrong}`);
+  const [, , party, station, keyId, sequence, hash, logTime, cause, body] = fields as [
     number, number, string, string, string | null, number, string, number, string, object,
   ];
-  if (version !== eventVersion) throw new UnknownRecordError(`event version ${String(version)} is not known here`);
-  const kind = kindNames.get(number);
-  if (!kind) throw new UnknownRecordError(`event kind ${String(number)} is not known here`);
   return {
     party: trusted.party(party),
     station: trusted.station(station),
@@ -249,6 +265,6 @@ export function decodeEvent(bytes: Uint8Array): DomainEvent {
     logTime,
     cause,
     // Only encodeEvent writes it, and a test pins the shapes.
-    body: { kind, ...body } as EventBody,
+    body: { ...body, kind } as EventBody,
   };
 }

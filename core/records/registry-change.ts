@@ -4,9 +4,12 @@ import { trusted, type PartyId } from "../ids/ids.ts";
 import type { EntityKind } from "../registry/entities.ts";
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import { pack, unpack } from "./msgpack.ts";
+import { isTag, misfit } from "./shape.ts";
 
 export const registryVersion = 1;
 const changeKind = 1;
+/** After version and kind. */
+const changeShape = ["text", "textOrNull", "text", "text", "text", "numberOrNull", "mapOrNull", "number", "text"] as const;
 
 export interface RegistryChange {
   readonly party: PartyId;
@@ -55,11 +58,15 @@ export function decodeChange(bytes: Uint8Array): RegistryChange {
     throw new CorruptRecordError("not a MessagePack value", { cause });
   }
   if (!Array.isArray(fields)) throw new CorruptRecordError("a registry record is an array");
-  const [version, kind, party, keyId, changeId, entity, id, expectedVersion, doc, at, actor] = fields as [
+  const [version, kind] = fields as unknown[];
+  if (!isTag(version) || !isTag(kind)) throw new CorruptRecordError("a change begins with its version and kind");
+  if (version !== registryVersion || kind !== changeKind) {
+    throw new UnknownRecordError(`registry record version ${version}, kind ${kind} is not known here`);
+  }
+  const wrong = misfit(fields, 2, changeShape);
+  if (wrong !== undefined) throw new CorruptRecordError(`a registry record ${wrong}`);
+  const [, , party, keyId, changeId, entity, id, expectedVersion, doc, at, actor] = fields as [
     number, number, string, string | null, string, EntityKind, string, number | null, object | null, number, string,
   ];
-  if (version !== registryVersion || kind !== changeKind) {
-    throw new UnknownRecordError(`registry record version ${String(version)}, kind ${String(kind)} is not known here`);
-  }
   return { party: trusted.party(party), keyId, changeId, entity, id, expectedVersion, doc, at, actor };
 }

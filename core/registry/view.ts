@@ -29,11 +29,12 @@ export type RegistryState = "starting" | "following" | "failed";
 export class RegistryView implements RegistryLookup {
   private readonly fold = new RegistryFold();
   private subscription: Subscription | undefined;
-  private readonly waiters: { offset: number; resolve: () => void }[] = [];
+  private readonly waiters: { offset: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   private readonly verdicts = new Map<string, (verdict: Verdict) => void>();
   private readonly listeners = new Set<(changed: Changed) => void>();
   private readonly log: EventLog;
   private following: RegistryState = "starting";
+  private failure: Error | undefined;
 
   constructor(log: EventLog) {
     this.log = log;
@@ -48,7 +49,7 @@ export class RegistryView implements RegistryLookup {
     return this.following;
   }
 
-  /** Resolves once everything that was in the log at the call has been applied. */
+  /** Resolves once everything that was in the log at the call has been applied; rejects when it cannot be. */
   async start(): Promise<void> {
     const topic = this.log.topics.registry;
     const end = await this.log.endOffset(topic, 0);
@@ -58,6 +59,8 @@ export class RegistryView implements RegistryLookup {
     // A view that died must not go on answering from the past in silence: whoever waits is told.
     this.subscription.done.catch((error: unknown) => {
       this.following = "failed";
+      this.failure = error instanceof Error ? error : new Error(String(error));
+      for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure);
       this.onFailure?.(error);
     });
     await this.reached({ generation: topic.generation, offset: end });
@@ -71,10 +74,11 @@ export class RegistryView implements RegistryLookup {
     await this.subscription?.stop();
   }
 
-  /** Resolves when the view has applied everything before `position`. */
-  reached(position: Position): Promise<void> {
-    if (this.fold.next >= position.offset) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.push({ offset: position.offset, resolve }));
+  /** Resolves when the view has applied everything before `position`; rejects when it cannot any more. */
+  async reached(position: Position): Promise<void> {
+    if (this.fold.next >= position.offset) return;
+    if (this.failure) throw this.failure;
+    await new Promise<void>((resolve, reject) => this.waiters.push({ offset: position.offset, resolve, reject }));
   }
 
   find<Kind extends EntityKind>(party: PartyId, entity: Kind, id: string, at?: Position) {
