@@ -30,7 +30,7 @@ export class EmbeddedBusHub {
     const { port1, port2 } = new MessageChannel();
     const member = new Member();
     this.ports.add(port1);
-    port1.on("message", (request: BusRequest) => port1.postMessage(answer(this, member, port1, request), []));
+    port1.on("message", (request: BusRequest) => port1.postMessage(answer(this, member, port1, request)));
     port1.on("close", () => {
       this.ports.delete(port1);
       this.forget(member);
@@ -182,7 +182,7 @@ function perform(hub: EmbeddedBusHub, member: Member, port: MessagePort, request
       return hub.send(request.to, request.message);
     case "listen": {
       const to = request.nodeId;
-      return hub.listen(member, to, (message) => port.postMessage({ to, message } satisfies BusReply, []));
+      return hub.listen(member, to, (message) => port.postMessage({ to, message } satisfies BusReply));
     }
     case "unlisten":
       return hub.unlisten(member, request.nodeId);
@@ -249,7 +249,7 @@ class PortBus implements CommandBus {
     const id = ++this.lastId;
     const call = Promise.withResolvers<unknown>();
     this.calls.set(id, call);
-    this.port.postMessage({ ...request, id } satisfies BusRequest, []);
+    this.port.postMessage({ ...request, id } satisfies BusRequest);
     return call.promise as Promise<T>;
   }
 

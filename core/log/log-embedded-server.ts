@@ -103,7 +103,7 @@ export class EmbeddedLogServer {
 
   /** Writes what was handed over, then ends the thread; clients' later appends reject. */
   async close(): Promise<void> {
-    if (!this.closing) this.worker.postMessage({ type: "close" } satisfies ToWorker, []);
+    if (!this.closing) this.worker.postMessage({ type: "close" } satisfies ToWorker);
     this.closing = true;
     await this.exited;
   }

@@ -34,7 +34,7 @@ class Client implements Sender {
   }
 
   wakeIfArmed(topicIndex: number): void {
-    if (Atomics.exchange(this.armed, topicIndex, 0) === 1) this.port.postMessage(wake satisfies ToClient, []);
+    if (Atomics.exchange(this.armed, topicIndex, 0) === 1) this.port.postMessage(wake satisfies ToClient);
   }
 }
 
@@ -45,7 +45,7 @@ let scheduled = false;
 let closing = false;
 
 function tellMain(message: FromWorker): void {
-  parentPort!.postMessage(message, []);
+  parentPort!.postMessage(message);
 }
 
 function openWriter(): LogWriter | undefined {
