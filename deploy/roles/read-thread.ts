@@ -1,0 +1,62 @@
+// Worker thread: the read side, projector and api.
+import { attachBus } from "../../core/bus/bus-embedded.ts";
+import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { trusted } from "../../core/ids/ids.ts";
+import { RegistryView } from "../../core/registry/view.ts";
+import { systemClock } from "../../core/runtime/clock.ts";
+import { messageOf } from "../../core/runtime/errors.ts";
+import { createLogger } from "../../core/runtime/logger.ts";
+import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
+import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { createProjector } from "../../projections/models/projector.ts";
+import { createApi } from "../../projections/rest/api.ts";
+import { serveThread } from "./thread.ts";
+
+serveThread((input, fatal) => {
+  const { settings } = input;
+  const metrics = createMetrics();
+  const logger = createLogger("api", settings.logLevel);
+  const log = EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics });
+  const bus = attachBus(input.busPort);
+  const store = openSqliteStore(input.folder);
+  const registry = new RegistryView(log);
+  registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
+  const projector = createProjector({ log, store, registry, clock: systemClock, metrics, logger });
+  const api = createApi({
+    options: { host: settings.bind, port: settings.httpPort, party: trusted.party(settings.party) },
+    log,
+    store,
+    bus,
+    registry,
+    projector,
+    clock: systemClock,
+    nodeId: input.nodeId,
+    metrics,
+    logger,
+    adminToken: input.adminToken,
+  });
+  return {
+    async start() {
+      await registry.start();
+      await projector.start();
+      await api.start();
+      return { httpPort: api.port(), signInCode: api.signInCode() };
+    },
+    metrics: () => snapshotMetrics(metrics),
+    readiness: async () => [projector.readiness(), api.readiness()],
+    async drain() {
+      await api.drain();
+      await projector.drain();
+      return null;
+    },
+    async stop() {
+      await api.stop();
+      await projector.stop();
+      await registry.stop();
+      await bus.close();
+      await log.close();
+      await store.close();
+      return null;
+    },
+  };
+});
