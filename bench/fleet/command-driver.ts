@@ -130,11 +130,12 @@ export class CommandDriver {
   }
 
   #poll(): void {
-    this.#pollTimer = this.#deps.clock.after(pollMs, () => {
-      void this.#pollAll().then(() => {
-        if (!this.#closed) this.#poll();
-      });
-    });
+    this.#pollTimer = this.#deps.clock.after(pollMs, () => void this.#pollRound());
+  }
+
+  async #pollRound(): Promise<void> {
+    await this.#pollAll();
+    if (!this.#closed) this.#poll();
   }
 
   async #pollAll(): Promise<void> {

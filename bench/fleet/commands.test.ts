@@ -43,11 +43,11 @@ async function startFleet(protocol: Protocol | "mixed", more: Partial<typeof def
   });
   await expect
     .poll(() => mock.calls.filter(({ action }) => action === "StatusNotification").length)
-    .toBe(options.stations);
+    .toBeGreaterThanOrEqual(options.stations);
   return { mock, lines, end };
 }
 
-const requests16: ReadonlyArray<[string, Payload, string]> = [
+const requests16: ReadonlyArray<[string, Payload, string | undefined]> = [
   ["RemoteStopTransaction", { transactionId: 99 }, "Rejected"],
   ["ChangeAvailability", { connectorId: 1, type: "Inoperative" }, "Accepted"],
   ["ChangeAvailability", { connectorId: 1, type: "Operative" }, "Accepted"],
@@ -57,18 +57,18 @@ const requests16: ReadonlyArray<[string, Payload, string]> = [
   ["TriggerMessage", { requestedMessage: "BootNotification" }, "Accepted"],
   ["ChangeConfiguration", { key: "HeartbeatInterval", value: "60" }, "Accepted"],
   ["ChangeConfiguration", { key: "Nonsense", value: "1" }, "NotSupported"],
-  ["GetConfiguration", { key: ["heartbeatinterval", "Nonsense"] }, ""],
+  ["GetConfiguration", { key: ["heartbeatinterval", "Nonsense"] }, undefined],
   ["GetCompositeSchedule", { connectorId: 1, duration: 60 }, "Accepted"],
-  ["GetLocalListVersion", {}, ""],
+  ["GetLocalListVersion", {}, undefined],
   ["SendLocalList", { listVersion: 1, updateType: "Full" }, "Accepted"],
   ["ClearCache", {}, "Accepted"],
   ["ClearChargingProfile", {}, "Unknown"],
-  ["GetDiagnostics", { location: "ftp://x" }, ""],
+  ["GetDiagnostics", { location: "ftp://x" }, undefined],
   ["ReserveNow", { connectorId: 1, expiryDate: "2030-01-01T00:00:00Z", idTag: "A", reservationId: 1 }, "Rejected"],
   ["DataTransfer", { vendorId: "x" }, "UnknownVendorId"],
 ];
 
-const requests201: ReadonlyArray<[string, Payload, string]> = [
+const requests201: ReadonlyArray<[string, Payload, string | undefined]> = [
   ["RequestStopTransaction", { transactionId: "none" }, "Rejected"],
   ["ChangeAvailability", { evse: { id: 1 }, operationalStatus: "Inoperative" }, "Accepted"],
   ["ChangeAvailability", { operationalStatus: "Operative" }, "Accepted"],
@@ -80,17 +80,21 @@ const requests201: ReadonlyArray<[string, Payload, string]> = [
   [
     "GetVariables",
     { getVariableData: [{ component: { name: "OCPPCommCtrlr" }, variable: { name: "MessageTimeout" } }] },
-    "",
+    undefined,
   ],
-  ["GetVariables", { getVariableData: [{ component: { name: "__proto__" }, variable: { name: "constructor" } }] }, ""],
+  [
+    "GetVariables",
+    { getVariableData: [{ component: { name: "__proto__" }, variable: { name: "constructor" } }] },
+    undefined,
+  ],
   [
     "SetVariables",
     { setVariableData: [{ attributeValue: "1", component: { name: "X" }, variable: { name: "Y" } }] },
-    "",
+    undefined,
   ],
   ["GetBaseReport", { requestId: 5, reportBase: "FullInventory" }, "Accepted"],
-  ["GetTransactionStatus", { transactionId: "none" }, ""],
-  ["GetLocalListVersion", {}, ""],
+  ["GetTransactionStatus", { transactionId: "none" }, undefined],
+  ["GetLocalListVersion", {}, undefined],
   ["ClearCache", {}, "Accepted"],
   ["DataTransfer", { vendorId: "x" }, "UnknownVendorId"],
 ];
@@ -108,19 +112,18 @@ test.each([
     const answer = mock.commandAnswers.get(`cmd-${i}`) ?? [];
     expect(answer[0]).toBe(3);
     expect(schemaErrors(protocol, action, "conf", answer[2])).toEqual([]);
-    if (status !== "") expect([action, answer[2]]).toEqual([action, expect.objectContaining({ status })]);
+    expect([action, (answer[2] as Payload)["status"]]).toEqual([action, status]);
   }
   const seen = lines.flatMap((line) => (line.kind === "command" ? [line.id] : []));
   expect(seen).toEqual(requests.map((_, i) => `cmd-${i}`));
   expect(lines.filter((line) => line.kind === "commandAnswer" && line.sent)).toHaveLength(requests.length);
   for (const { action, payload } of mock.calls) expect(schemaErrors(protocol, action, "req", payload)).toEqual([]);
-  if (protocol !== "1.6") {
-    const parts = mock.callsOf("SIM-000001", "NotifyReport").map(({ payload }) => [payload["seqNo"], payload["tbc"]]);
-    expect(parts).toEqual([
-      [0, true],
-      [1, false],
-    ]);
-  }
+  const parts = mock.callsOf("SIM-000001", "NotifyReport").map(({ payload }) => [payload["seqNo"], payload["tbc"]]);
+  const pages = [
+    [0, true],
+    [1, false],
+  ];
+  expect(parts).toEqual(protocol === "1.6" ? [] : pages);
 });
 
 test("an unknown action is answered with NotImplemented", async () => {
@@ -147,7 +150,8 @@ test.each([
       .toBeGreaterThan(0);
     const first = mock.callsOf("SIM-000001", "StartTransaction", "TransactionEvent")[0];
     expect(JSON.stringify(first?.payload)).toContain("VISITOR");
-    if (protocol === "2.0.1") expect(first?.payload["transactionInfo"]).toMatchObject({ remoteStartId: 77 });
+    const remote = protocol === "1.6" ? '"connectorId":1' : '"remoteStartId":77';
+    expect(JSON.stringify(first?.payload)).toContain(remote);
     mock.command("SIM-000001", "again", start, payload);
     await expect.poll(() => mock.commandAnswers.get("again")?.[2]).toEqual({ status: "Rejected" });
     const begun = lines.find((line) => line.kind === (protocol === "1.6" ? "txId" : "txStart"));
@@ -219,10 +223,13 @@ test("commands asked for through REST are schema-true, reach their station once 
   expect(new Set(sent.map(({ body }) => body["action"])).size).toBeGreaterThan(8);
   const final = new Map<string | null, RequestedLine>();
   for (const line of lines) if (line.kind === "requested") final.set(line.commandId, line);
-  expect([...final.keys()].toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
+  const asked = sent.map(({ id }) => id);
+  expect([...final.keys()]).toHaveLength(asked.length);
+  expect(new Set(final.keys())).toEqual(new Set(asked));
   expect([...final.values()].filter(({ status, outcome }) => status !== "done" || outcome !== "accepted")).toEqual([]);
   const reached = lines.flatMap((line) => (line.kind === "command" ? [line.id] : []));
-  expect(reached.toSorted()).toEqual([...final.keys()].toSorted());
+  expect(reached).toEqual(expect.arrayContaining(asked));
+  expect(reached).toHaveLength(asked.length);
   const keys = lines.flatMap((line) =>
     line.kind === "requested" && line.idempotencyKey !== null ? [line.idempotencyKey] : [],
   );

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test as sequential } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import type { Payload, Protocol } from "./dialect.ts";
 import { Fleet } from "./fleet.ts";
@@ -11,8 +11,6 @@ import { defaultOptions } from "./options.ts";
 import type { SimulateOptions } from "./options.ts";
 import { schemaErrors } from "./schemas.test-helper.ts";
 
-// Each test has its own server and fleet, and most of their time is waiting.
-const test = sequential.concurrent;
 const mocks: MockCsms[] = [];
 afterAll(() => Promise.all(mocks.splice(0).map((mock) => mock.close())));
 
@@ -58,7 +56,7 @@ function expectSettled(last: Snapshot, sessions: number): void {
   });
 }
 
-test("a CALL reaches the wire only after its journal line is durable", async () => {
+test.concurrent("a CALL reaches the wire only after its journal line is durable", async () => {
   const durable = new Set<string>();
   let appended: string[] = [];
   const tooEarly: string[] = [];
@@ -86,7 +84,7 @@ test("a CALL reaches the wire only after its journal line is durable", async () 
   expect(tooEarly).toEqual([]);
 });
 
-test("a 1.6 start whose answer was lost is sent again after the reconnect, and the stop uses the answer's id", async () => {
+test.concurrent("a 1.6 start whose answer was lost is sent again after the reconnect, and the stop uses the answer's id", async () => {
   let lost = 0;
   const mock = await startMock({
     react: (call) => (call.action === "StartTransaction" && ++lost <= 2 ? "cut" : "answer"),
@@ -106,7 +104,7 @@ test("a 1.6 start whose answer was lost is sent again after the reconnect, and t
   expect(early).toEqual([]);
 });
 
-test("a message that is not answered in time is sent again with the same id and bytes", async () => {
+test.concurrent("a message that is not answered in time is sent again with the same id and bytes", async () => {
   let silent = 0;
   const mock = await startMock({
     react: (call) => (call.action === "TransactionEvent" && ++silent === 1 ? "silence" : "answer"),
@@ -117,7 +115,7 @@ test("a message that is not answered in time is sent again with the same id and 
   expect(second?.raw).toBe(first?.raw);
 });
 
-test("what happened offline is queued, marked as offline, and sent in its order", async () => {
+test.concurrent("what happened offline is queued, marked as offline, and sent in its order", async () => {
   const mock = await startMock();
   const { last } = await run(mock, { protocol: "2.0.1", sessions: 4, offline: 1 });
   expectSettled(last, 4);
@@ -134,7 +132,7 @@ test("what happened offline is queued, marked as offline, and sent in its order"
   }
 });
 
-test("with disorder, readings arrive after the end of their session", async () => {
+test.concurrent("with disorder, readings arrive after the end of their session", async () => {
   const mock = await startMock();
   const { last } = await run(mock, { protocol: "2.0.1", sessions: 12, disorder: 1 });
   expectSettled(last, 12);
@@ -142,42 +140,40 @@ test("with disorder, readings arrive after the end of their session", async () =
   expect(kinds.join(" ")).toContain("Ended Updated");
 });
 
-/** The true meter against what the frames of each transaction said about it. */
-function expectSameEnergy(ends: readonly TxEndLine[], calls: readonly ReceivedCall[]): void {
-  for (const end of ends) {
-    const mine = calls.filter(({ station }) => station === end.station);
-    if (end.protocol === "1.6") {
-      const stop = mine.find(
-        ({ action, payload }) => action === "StopTransaction" && payload["transactionId"] === end.csmsTx,
-      );
-      expect(stop?.payload["meterStop"]).toBe(end.meterStopWh);
-      const start = mine.find(
-        ({ action, payload }) => action === "StartTransaction" && payload["timestamp"] === end.startedAt,
-      );
-      expect(start?.payload["meterStart"]).toBe(end.meterStartWh);
-      continue;
-    }
-    const registers = mine
-      .filter(({ payload }) => (payload["transactionInfo"] as Payload | undefined)?.["transactionId"] === end.csmsTx)
-      .toSorted((a, b) => Number(a.payload["seqNo"]) - Number(b.payload["seqNo"]))
-      .map(({ payload }) => {
-        const [value] = payload["meterValue"] as Array<{
-          sampledValue: Array<{ value: number; unitOfMeasure: { unit: string } }>;
-        }>;
-        const register = value?.sampledValue[0];
-        return Math.round((register?.value ?? NaN) * (register?.unitOfMeasure.unit === "kWh" ? 1000 : 1));
-      });
-    expect([registers[0], registers.at(-1)]).toEqual([end.meterStartWh, end.meterStopWh]);
+/** What the frames said about the meter of a transaction, in Wh: at its start and at its end. */
+function metersOnTheWire(end: TxEndLine, calls: readonly ReceivedCall[]): unknown[] {
+  const mine = calls.filter(({ station }) => station === end.station);
+  if (end.protocol === "1.6") {
+    const stop = mine.find(
+      ({ action, payload }) => action === "StopTransaction" && payload["transactionId"] === end.csmsTx,
+    );
+    const start = mine.find(
+      ({ action, payload }) => action === "StartTransaction" && payload["timestamp"] === end.startedAt,
+    );
+    return [start?.payload["meterStart"], stop?.payload["meterStop"]];
   }
+  const registers = mine
+    .filter(({ payload }) => (payload["transactionInfo"] as Payload | undefined)?.["transactionId"] === end.csmsTx)
+    .toSorted((a, b) => Number(a.payload["seqNo"]) - Number(b.payload["seqNo"]))
+    .map(({ payload }) => {
+      const [value] = payload["meterValue"] as MeterValues;
+      const register = value?.sampledValue[0];
+      return Math.round((register?.value ?? NaN) * (register?.unitOfMeasure.unit === "kWh" ? 1000 : 1));
+    });
+  return [registers[0], registers.at(-1)];
 }
 
-test("under every fault at once, each session settles, its meter is the true one and each frame is schema-true", async () => {
+type MeterValues = Array<{ sampledValue: Array<{ value: number; unitOfMeasure: { unit: string } }> }>;
+
+test.concurrent("under every fault at once, each session settles, its meter is the true one and each frame is schema-true", async () => {
   const mock = await startMock();
   const { last, journal } = await run(mock, { stations: 10, sessions: 60, speed: 2000, ...everyFault });
   expectSettled(last, 60);
   const ends = journal.of("txEnd");
   expect(ends.filter(({ answered }) => answered)).toHaveLength(60);
-  expectSameEnergy(ends, mock.calls);
+  expect(ends.map((end) => metersOnTheWire(end, mock.calls))).toEqual(
+    ends.map(({ meterStartWh, meterStopWh }) => [meterStartWh, meterStopWh]),
+  );
   const protocols = new Map(journal.of("connected").map(({ station, protocol }) => [station, protocol as Protocol]));
   expect(new Set(protocols.values()).size).toBe(3);
   const errors = mock.calls.flatMap(({ station, action, payload }) =>
@@ -198,7 +194,7 @@ async function transactionFrames(seed: number, first: number): Promise<string[]>
   return [...new Set(frames)];
 }
 
-test.each([1, 2, 5])("a seed reproduces the frames of station %i", async (first) => {
+test.concurrent.each([1, 2, 5])("a seed reproduces the frames of station %i", async (first) => {
   const frames = await transactionFrames(11, first);
   expect(frames.length).toBeGreaterThan(15);
   expect(await transactionFrames(11, first)).toEqual(frames);
@@ -206,7 +202,7 @@ test.each([1, 2, 5])("a seed reproduces the frames of station %i", async (first)
 });
 
 describe("a server that is not there", () => {
-  test("a station that is told Pending sends nothing but BootNotification until it is accepted", async () => {
+  test.concurrent("a station that is told Pending sends nothing but BootNotification until it is accepted", async () => {
     let boots = 0;
     const mock = await startMock({
       payload: ({ action }) =>
@@ -221,7 +217,7 @@ describe("a server that is not there", () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(950);
   });
 
-  test("refused upgrades are tried again, not before Retry-After", async () => {
+  test.concurrent("refused upgrades are tried again, not before Retry-After", async () => {
     const attempts: number[] = [];
     const mock = await startMock({
       refuse: () =>
@@ -232,7 +228,7 @@ describe("a server that is not there", () => {
     expect((attempts[1] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(950);
   });
 
-  test("a server killed and started again twice loses no session", async () => {
+  test.concurrent("a server killed and started again twice loses no session", async () => {
     let mock = await startMock();
     const port = Number(new URL(mock.url).port);
     const running = run(mock, { stations: 10, protocol: "2.0.1", seconds: 4, speed: 600 });
@@ -249,7 +245,7 @@ describe("a server that is not there", () => {
   });
 });
 
-test("a paced fleet keeps to its rate", async () => {
+test.concurrent("a paced fleet keeps to its rate", async () => {
   const mock = await startMock();
   const { last } = await run(mock, { stations: 40, rate: 400, seconds: 3, repeat: 0.2 });
   expect(last.unanswered).toBe(0);

@@ -1,5 +1,15 @@
-import { createReadStream, mkdirSync, openSync, readdirSync } from "node:fs";
-import { close, fdatasync, fsync, fsyncSync, closeSync, write } from "node:fs";
+import {
+  close,
+  closeSync,
+  createReadStream,
+  fdatasync,
+  fsync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  write,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 

@@ -96,7 +96,14 @@ export class Messenger {
       { up: (conn) => this.#up(conn), down: () => this.#down(), message: (data) => this.#received(data) },
     );
     const { clock, journal, counts } = deps;
-    this.#inbox = { station: identity.id, clock, journal, counts, link: this.link, reply: handlers.command };
+    this.#inbox = {
+      station: identity.id,
+      clock,
+      journal,
+      counts,
+      link: this.link,
+      reply: (action, payload) => handlers.command(action, payload),
+    };
   }
 
   get online(): boolean {

@@ -35,6 +35,6 @@ export function schemaErrors(
 ): string[] {
   const validate: ValidateFunction | undefined = load(protocol).getSchema(`${action}.${direction}`);
   if (validate === undefined) return [`${protocol} has no schema for ${action}.${direction}`];
-  if (validate(payload) === true) return [];
+  if (validate(payload)) return [];
   return (validate.errors ?? []).map((error) => `${action} ${error.instancePath} ${error.message ?? ""}`);
 }

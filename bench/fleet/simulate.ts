@@ -18,7 +18,7 @@ export async function simulate(options: SimulateOptions, deps: FleetDeps = {}): 
   const runId = options.runId ?? makeRunId(startedAt);
   const named = { ...options, runId };
   const run = options.processes > 1 ? forkFleet(named, deps.signal) : ownFleet(named, deps);
-  const progress = options.quiet ? undefined : startProgress(options, run.snapshot);
+  const progress = options.quiet ? undefined : startProgress(options, () => run.snapshot());
   try {
     const last = await run.done;
     return summarize(options, last, (systemClock.now() - startedAt) / 1000);

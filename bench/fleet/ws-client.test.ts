@@ -34,7 +34,7 @@ describe("frames follow the examples of RFC 6455, 5.7", () => {
   });
 
   test("a fragmented message with a ping between its parts", () => {
-    const bytes = Buffer.from("010348656c" + "890548656c6c6f" + "80026c6f", "hex");
+    const bytes = Buffer.from("010348656c890548656c6c6f80026c6f", "hex");
     expect(parse(bytes, false)).toEqual(["9 Hello", "1 Hello"]);
   });
 
