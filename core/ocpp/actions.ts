@@ -75,13 +75,3 @@ export function isToStation(protocol: Protocol, action: string): boolean {
 export function isSendAction(protocol: Protocol, action: string): boolean {
   return protocol === "ocpp2.1" && action === "NotifyPeriodicEventStream";
 }
-
-/** In 1.6 and 2.x: what must be answered however insane, or the station retries it for ever (ocpp.md, transactions). */
-export function isTransactionAction(action: string): boolean {
-  return (
-    action === "MeterValues" ||
-    action === "StartTransaction" ||
-    action === "StopTransaction" ||
-    action === "TransactionEvent"
-  );
-}

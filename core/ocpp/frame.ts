@@ -35,4 +35,6 @@ export type Malformed = {
   /** Where it could be read, so that a CALLERROR can name it. */
   readonly messageId: string | null;
   readonly rawMessageId: string | null;
+  /** Meant as a CALL: an answer to anything else would be answered to nobody. */
+  readonly ofCall: boolean;
 };

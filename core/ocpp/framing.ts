@@ -49,7 +49,7 @@ function scan(bytes: Uint8Array): ScanResult {
 
 /** @returns undefined where the bytes are no UTF-8. */
 function textOf(bytes: Uint8Array, scanned: ScanResult): string | undefined {
-  if (scanned === "ascii") return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  if (scanned === "ascii") return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
   try {
     return strictUtf8.decode(bytes);
   } catch {
@@ -66,8 +66,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function malformed(reason: Malformed["reason"], id: MessageId | undefined): Malformed {
-  return { type: "malformed", reason, messageId: id?.text ?? null, rawMessageId: id?.raw ?? null };
+function malformed(reason: Malformed["reason"], id?: MessageId, ofCall = false): Malformed {
+  return { type: "malformed", reason, messageId: id?.text ?? null, rawMessageId: id?.raw ?? null, ofCall };
 }
 
 interface MessageId {
@@ -98,12 +98,12 @@ function messageIdOf(value: unknown, text: string): MessageId | undefined {
  */
 export function parseFrame(bytes: Uint8Array): Frame | Malformed {
   const scanned = scan(bytes);
-  if (scanned === "tooDeep" || scanned === "tooManyElements") return malformed(scanned, undefined);
+  if (scanned === "tooDeep" || scanned === "tooManyElements") return malformed(scanned);
   const text = textOf(bytes, scanned);
-  if (text === undefined) return malformed("notUtf8", undefined);
+  if (text === undefined) return malformed("notUtf8");
   const json = jsonOf(text);
-  if (json === undefined) return malformed("notJson", undefined);
-  if (!Array.isArray(json)) return malformed("notAnArray", undefined);
+  if (json === undefined) return malformed("notJson");
+  if (!Array.isArray(json)) return malformed("notAnArray");
   const elements = json as readonly unknown[];
   const id = messageIdOf(elements[1], text);
   switch (elements[0]) {
@@ -124,10 +124,11 @@ export function parseFrame(bytes: Uint8Array): Frame | Malformed {
 }
 
 function callOf(type: "call" | "send", elements: readonly unknown[], id: MessageId | undefined): Frame | Malformed {
-  if (elements.length < 4) return malformed("missingElements", id);
-  if (!id || id.text.length > limits.messageIdMaxChars) return malformed("badMessageId", id);
+  const ofCall = type === "call";
+  if (elements.length < 4) return malformed("missingElements", id, ofCall);
+  if (!id || id.text.length > limits.messageIdMaxChars) return malformed("badMessageId", id, ofCall);
   const action = elements[2];
-  if (typeof action !== "string" || action === "") return malformed("badAction", id);
+  if (typeof action !== "string" || action === "") return malformed("badAction", id, ofCall);
   return { type, messageId: id.text, action, payload: elements[3] ?? {}, rawMessageId: id.raw };
 }
 

@@ -1,0 +1,192 @@
+// Commands on their way to a station (protocol.md C1-C4). A command reaches the socket at most once: a seen id is not
+// taken again, nothing is retried after `commandSent`, and every way out leaves a record.
+import type { BusMessage } from "../../core/bus/bus.ts";
+import { limits } from "../../core/config/limits.ts";
+import { logKey, parseCommandId, type CommandId } from "../../core/ids/ids.ts";
+import { partitionOf } from "../../core/log/partition.ts";
+import { composeCall } from "../../core/ocpp/framing.ts";
+import { messageOf } from "../../core/runtime/errors.ts";
+import { ControlRecord } from "../append/control-record.ts";
+import type { Connection } from "../connection/connection.ts";
+import { closeForLostFrame, closeNow, connectionRecord, nodeRecord, type Node } from "../connection/node.ts";
+import { newCommandLine, type Command, type CommandLine } from "./command-line.ts";
+
+type Progress = Extract<BusMessage, { readonly type: "commandProgress" }>["state"];
+type Outcome = "not_connected" | "expired";
+
+/** Seen ids outlive their deadline by as much as clocks and deliveries may differ. */
+const seenGraceMs = 60_000;
+/** Of one connection; above it the oldest late answer is no longer waited for. */
+const mostUnanswered = 64;
+
+export class Commands {
+  private readonly node: Node;
+  private readonly partitions: number;
+  /** Command id -> monotonic ms until which it is remembered (rule C3). */
+  private readonly seen = new Map<CommandId, number>();
+  /** Of this node's own records (rule I2). */
+  private sequence = 0;
+  private accepting = true;
+
+  constructor(node: Node, partitions: number) {
+    this.node = node;
+    this.partitions = partitions;
+  }
+
+  /** From the bus; a second delivery changes nothing. */
+  requested(command: Command): void {
+    if (this.seen.has(command.commandId)) return;
+    const left = Math.max(0, command.deadline - this.node.appender.logNow(this.partition(command)));
+    this.seen.set(command.commandId, this.node.clock.monotonic() + left + seenGraceMs);
+    const connection = this.node.table.get(command.connectionId);
+    if (!this.accepting || !connection?.usable || connection.closeWhenAnswered)
+      return this.end(command, "not_connected");
+    const line = (connection.commands ??= newCommandLine());
+    if (line.current === undefined) return this.send(connection, line, command);
+    // It could only leave after its deadline.
+    if (line.waiting.length >= limits.commandsPendingPerStation) return this.end(command, "expired");
+    const expiry = this.node.clock.after(left, () => this.expire(line, command));
+    line.waiting.push({ command, expiry });
+  }
+
+  /**
+   * A CALLRESULT or CALLERROR.
+   * @returns false: no CALL of ours has that id.
+   */
+  answered(connection: Connection, messageId: string, frame: Uint8Array): boolean {
+    const line = connection.commands;
+    if (line === undefined) return false;
+    const command = this.commandOf(line, messageId);
+    if (command === undefined) return false;
+    line.unanswered.delete(command.commandId);
+    const { commandId, replyTo } = command;
+    const value = connectionRecord(this.node, connection, {
+      kind: "commandResult",
+      commandId,
+      connectionId: connection.id,
+      frame,
+    });
+    this.append(connection, value, (logTime) => this.tell(replyTo, commandId, { at: "result", frame, logTime }));
+    if (line.current?.command === command) this.freeSlot(connection, line);
+    return true;
+  }
+
+  /** Before `disconnected` is appended: what never reached the socket ends here; what did, the fold judges (rule C4). */
+  closed(connection: Connection): void {
+    const line = connection.commands;
+    if (line === undefined) return;
+    const { current } = line;
+    line.current = undefined;
+    current?.timeout?.cancel();
+    if (current?.state === "sending") this.end(current.command, "not_connected");
+    for (const { command, expiry } of line.waiting.splice(0)) {
+      expiry.cancel();
+      this.end(command, "not_connected");
+    }
+  }
+
+  /** Takes none any more; what waits in line ends `not_connected`, what was sent may still be answered. */
+  drain(): void {
+    this.accepting = false;
+    for (const connection of this.node.table.all()) {
+      for (const { command, expiry } of connection.commands?.waiting.splice(0) ?? []) {
+        expiry.cancel();
+        this.end(command, "not_connected");
+      }
+    }
+  }
+
+  /** Once a second. */
+  forget(): void {
+    const now = this.node.clock.monotonic();
+    for (const [id, until] of this.seen) if (until < now) this.seen.delete(id);
+  }
+
+  private send(connection: Connection, line: CommandLine, command: Command): void {
+    line.current = { command, state: "sending", timeout: undefined };
+    const { commandId } = command;
+    const value = connectionRecord(this.node, connection, {
+      kind: "commandSent",
+      commandId,
+      connectionId: connection.id,
+    });
+    this.append(connection, value, (logTime) => this.mayWrite(connection, line, command, logTime));
+  }
+
+  /** Rule C3: judged by the log's clock, not by ours. */
+  private mayWrite(connection: Connection, line: CommandLine, command: Command, logTime: number): void {
+    const { current } = line;
+    // Closed meanwhile: `closed` has ended it.
+    if (current?.command !== command) return;
+    if (logTime >= command.deadline) {
+      this.end(command, "expired");
+      return this.freeSlot(connection, line);
+    }
+    if (!connection.usable) {
+      this.end(command, "not_connected");
+      line.current = undefined;
+      return;
+    }
+    current.state = "written";
+    line.unanswered.set(command.commandId, command);
+    if (line.unanswered.size > mostUnanswered) line.unanswered.delete(line.unanswered.keys().next().value!);
+    current.timeout = this.node.clock.after(command.deadline - logTime, () => this.freeSlot(connection, line));
+    const sent = connection.socket.send(composeCall(command.commandId, command.action, command.payload));
+    if (sent === "dropped") closeNow(connection, "notReading");
+  }
+
+  private freeSlot(connection: Connection, line: CommandLine): void {
+    line.current?.timeout?.cancel();
+    line.current = undefined;
+    const next = line.waiting.shift();
+    if (next === undefined) return;
+    next.expiry.cancel();
+    if (connection.usable) this.send(connection, line, next.command);
+    else this.end(next.command, "not_connected");
+  }
+
+  private expire(line: CommandLine, command: Command): void {
+    const at = line.waiting.findIndex((item) => item.command === command);
+    if (at < 0) return;
+    line.waiting.splice(at, 1);
+    this.end(command, "expired");
+  }
+
+  /** Some stations send their answer with an empty id: it can only be the outstanding one's (ocpp.md, quirk 15). */
+  private commandOf(line: CommandLine, messageId: string): Command | undefined {
+    if (messageId === "") return line.current?.state === "written" ? line.current.command : undefined;
+    const id = parseCommandId(messageId);
+    return id === undefined ? undefined : line.unanswered.get(id);
+  }
+
+  /** Written by the node itself, for the connection may be gone (rule C4). */
+  private end(command: Command, outcome: Outcome): void {
+    const { party, station, commandId, replyTo } = command;
+    const body = { kind: "commandEnded", commandId, outcome } as const;
+    const value = nodeRecord(this.node, party, station, this.sequence++, body);
+    const acknowledged = () => this.tell(replyTo, commandId, { at: "ended", outcome });
+    const record = new ControlRecord(logKey(party, station), value, true, undefined, { acknowledged });
+    this.node.appender.enqueue(this.partition(command), record);
+  }
+
+  private tell(replyTo: Command["replyTo"], commandId: CommandId, state: Progress): void {
+    if (replyTo === null) return;
+    this.node.bus.send(replyTo, { type: "commandProgress", commandId, state }).catch((error: unknown) => {
+      // Whoever waits learns it from the log.
+      this.node.logger.warn({ error: messageOf(error) }, "the command bus did not take a command's progress");
+    });
+  }
+
+  private append(connection: Connection, value: Uint8Array, acknowledged: (logTime: number) => void): void {
+    const lost = () => closeForLostFrame(this.node, connection);
+    const record = new ControlRecord(connection.key, value, false, connection, {
+      acknowledged: (_offset, logTime) => acknowledged(logTime),
+      lost,
+    });
+    if (!this.node.appender.enqueue(connection.partition, record)) lost();
+  }
+
+  private partition(command: Command): number {
+    return partitionOf(logKey(command.party, command.station), this.partitions);
+  }
+}

@@ -1,0 +1,87 @@
+// What a gateway knows of one WebSocket of one station. Memory counts here: there are fifty thousand of them, so rarely
+// used parts are made when first used.
+import type { ConnectionId, Epoch, PartyId, StationId } from "../../core/ids/ids.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
+import type { Lookups } from "../decide/lookups.ts";
+import type { CommandLine } from "../commands/command-line.ts";
+import type { CloseName } from "./close-codes.ts";
+import type { DuplicateWindow } from "./duplicates.ts";
+import type { Socket } from "./socket.ts";
+
+/** What the upgrade settled. */
+export interface Admitted {
+  readonly id: ConnectionId;
+  readonly party: PartyId;
+  readonly station: StationId;
+  /** Key and partition in `ocpp.frames`. */
+  readonly key: string;
+  readonly partition: number;
+  readonly protocol: Protocol;
+  readonly securityProfile: number;
+  readonly remoteAddress: string;
+}
+
+/** Rule I4: `connecting` until the receipt of `connected`, `open` until life was shown after it. */
+export type ClaimState = "connecting" | "open" | "claiming" | "claimed";
+
+export class Connection implements Admitted {
+  readonly id: ConnectionId;
+  readonly party: PartyId;
+  readonly station: StationId;
+  readonly key: string;
+  readonly partition: number;
+  readonly protocol: Protocol;
+  readonly securityProfile: number;
+  readonly remoteAddress: string;
+  readonly socket: Socket;
+
+  /** Of the next record (rule I2). */
+  sequence = 0;
+  epoch: Epoch | undefined;
+  claim: ClaimState = "connecting";
+  /** Resolves when the bus has answered the claim; a release must not overtake it. */
+  claiming: Promise<unknown> | undefined;
+  closed = false;
+  /** Why we close it; set before the socket is ended, so that nothing is taken from it in between. */
+  closing: CloseName | undefined;
+  /** Monotonic ms. */
+  heardAt: number;
+  pingedAt: number;
+  /** CALLs that wait for the log. */
+  pendingCalls = 0;
+  /** Set by a drain: closed as soon as no CALL waits any more. */
+  closeWhenAnswered = false;
+  /** Token bucket. */
+  tokens: number;
+  tokensAt: number;
+  duplicates: DuplicateWindow | undefined;
+  commands: CommandLine | undefined;
+  lookups: Lookups | undefined;
+  lookupsVersion = -1;
+
+  constructor(admitted: Admitted, socket: Socket, now: number, tokens: number) {
+    this.id = admitted.id;
+    this.party = admitted.party;
+    this.station = admitted.station;
+    this.key = admitted.key;
+    this.partition = admitted.partition;
+    this.protocol = admitted.protocol;
+    this.securityProfile = admitted.securityProfile;
+    this.remoteAddress = admitted.remoteAddress;
+    this.socket = socket;
+    this.heardAt = now;
+    this.pingedAt = now;
+    this.tokens = tokens;
+    this.tokensAt = now;
+  }
+
+  /** Whether anything may still be taken from it or written to it. */
+  get usable(): boolean {
+    return !this.closed && this.closing === undefined;
+  }
+
+  /** Counted by close codes; what the metric `ocpp_gateway_connections` calls it. */
+  get profileLabel(): string {
+    return String(this.securityProfile);
+  }
+}

@@ -1,0 +1,64 @@
+// A CALL with the answer that was chosen, on its way through the log. The answer leaves with the receipt, not before
+// (promise 1); a receipt for a socket that is gone is ignored.
+import type { Pending } from "../append/appender.ts";
+import type { Connection } from "./connection.ts";
+import type { Answered } from "./duplicates.ts";
+import { closeForLostFrame, closeNow, type Node } from "./node.ts";
+
+const noBytes = new Uint8Array(0);
+
+export class Exchange implements Pending, Answered {
+  readonly key: string;
+  value: Uint8Array;
+  readonly essential = false;
+  enqueuedAt = 0;
+  readonly messageId: string;
+  readonly call: Uint8Array;
+  readonly answer: Uint8Array;
+  answered = false;
+  private readonly node: Node;
+  private readonly connection: Connection;
+
+  constructor(
+    node: Node,
+    connection: Connection,
+    value: Uint8Array,
+    messageId: string,
+    call: Uint8Array,
+    answer: Uint8Array,
+  ) {
+    this.node = node;
+    this.connection = connection;
+    this.key = connection.key;
+    this.value = value;
+    this.messageId = messageId;
+    this.call = call;
+    this.answer = answer;
+  }
+
+  wanted(): boolean {
+    return this.connection.usable;
+  }
+
+  acknowledged(): void {
+    this.done();
+    const { connection, node } = this;
+    if (!connection.usable) return;
+    this.answered = true;
+    if (connection.socket.send(this.answer) === "dropped") return closeNow(connection, "notReading");
+    node.metrics.answered(node.clock.monotonic() - this.enqueuedAt);
+    if (connection.closeWhenAnswered && connection.pendingCalls === 0) closeNow(connection, "draining");
+  }
+
+  lost(): void {
+    this.done();
+    closeForLostFrame(this.node, this.connection);
+  }
+
+  private done(): void {
+    // It stays in the duplicate window; the record itself is not needed there.
+    this.value = noBytes;
+    this.connection.pendingCalls--;
+    this.node.metrics.unanswered--;
+  }
+}

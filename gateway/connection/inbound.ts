@@ -1,0 +1,194 @@
+// What a station sends, from its bytes to the append queue (design.md, the way of one frame, steps 1-4).
+import { limits } from "../../core/config/limits.ts";
+import type { Frame, Malformed } from "../../core/ocpp/frame.ts";
+import { composeError, composeResult, parseFrame } from "../../core/ocpp/framing.ts";
+import type { QuarantineReason } from "../../core/records/annotations.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
+import { ControlRecord } from "../append/control-record.ts";
+import type { Commands } from "../commands/commands.ts";
+import { decide } from "../decide/decide.ts";
+import type { Answer } from "../decide/decision.ts";
+import type { Connection } from "./connection.ts";
+import { DuplicateWindow } from "./duplicates.ts";
+import { Exchange } from "./exchange.ts";
+import { closeForLostFrame, closeNow, connectionRecord, takeToken, type Node } from "./node.ts";
+
+type Call = Extract<Frame, { readonly type: "call" | "send" }>;
+
+export class Inbound {
+  private readonly node: Node;
+  private readonly commands: Commands;
+
+  constructor(node: Node, commands: Commands) {
+    this.node = node;
+    this.commands = commands;
+  }
+
+  /** @param bytes owned by the callee. */
+  message(connection: Connection, bytes: Uint8Array): void {
+    const now = this.node.clock.monotonic();
+    connection.heardAt = now;
+    if (!connection.usable || connection.closeWhenAnswered) return;
+    if (!takeToken(connection, now)) return closeNow(connection, "tooManyFrames");
+    const frame = parseFrame(bytes);
+    switch (frame.type) {
+      case "call":
+        return this.call(connection, frame, bytes);
+      case "send":
+        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        return this.send(connection, frame, bytes);
+      case "result":
+      case "error":
+        if (this.commands.answered(connection, frame.messageId, bytes)) return;
+        return this.quarantine(connection, "unsolicitedResult", bytes, null);
+      case "resultError":
+        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        return this.quarantine(connection, "callResultError", bytes, null);
+      case "malformed":
+        return this.notUnderstood(connection, frame, bytes);
+    }
+  }
+
+  private call(connection: Connection, frame: Call, bytes: Uint8Array): void {
+    const { node } = this;
+    const window = (connection.duplicates ??= new DuplicateWindow());
+    const known = window.find(frame.messageId, bytes);
+    if (known) {
+      // The same CALL once more: it is in the log already, or on its way, and gets the answer it got (ocpp.md).
+      node.metrics.repeatedCalls++;
+      if (known.answered && connection.socket.send(known.answer) === "dropped") closeNow(connection, "notReading");
+      return;
+    }
+    if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");
+    const decision = this.decided(connection, frame);
+    const answer = answerBytes(frame.rawMessageId, decision.answer);
+    const value = connectionRecord(node, connection, {
+      kind: "exchange",
+      protocol: connection.protocol,
+      action: frame.action,
+      messageId: frame.messageId,
+      call: bytes,
+      answer,
+      facts: decision.facts,
+      annotations: decision.annotations,
+    });
+    const exchange = new Exchange(node, connection, value, frame.messageId, bytes, answer);
+    connection.pendingCalls++;
+    node.metrics.unanswered++;
+    if (!node.appender.enqueue(connection.partition, exchange)) return exchange.lost();
+    window.add(exchange);
+  }
+
+  /** 2.1: never answered, kept all the same. */
+  private send(connection: Connection, frame: Call, bytes: Uint8Array): void {
+    const decision = this.decided(connection, frame);
+    const value = connectionRecord(this.node, connection, {
+      kind: "exchange",
+      protocol: connection.protocol,
+      action: frame.action,
+      messageId: frame.messageId,
+      call: bytes,
+      answer: null,
+      facts: decision.facts,
+      annotations: decision.annotations,
+    });
+    this.enqueue(connection, value, undefined);
+  }
+
+  private decided(connection: Connection, frame: Call) {
+    const { node } = this;
+    if (connection.lookups === undefined || connection.lookupsVersion !== node.lookups.version) {
+      connection.lookupsVersion = node.lookups.version;
+      connection.lookups = node.lookups.of(connection.party, connection.station);
+    }
+    node.metrics.received(connection.protocol, frame.action);
+    const decision = decide(frame, {
+      protocol: connection.protocol,
+      lookups: connection.lookups,
+      now: node.clock.now(),
+      random: node.random(),
+    });
+    if (decision.annotations.length > 0) node.metrics.annotated(decision.annotations);
+    return decision;
+  }
+
+  private notUnderstood(connection: Connection, malformed: Malformed, bytes: Uint8Array): void {
+    this.quarantine(connection, malformed.reason, bytes, answerToMalformed(connection.protocol, malformed));
+  }
+
+  /** Promise 6: kept verbatim, answered as the protocol wants, counted. */
+  private quarantine(
+    connection: Connection,
+    reason: QuarantineReason,
+    bytes: Uint8Array,
+    answer: Uint8Array | null,
+  ): void {
+    this.node.metrics.quarantined();
+    const body = { kind: "quarantined", protocol: connection.protocol, reason, bytes, answer } as const;
+    this.enqueue(connection, connectionRecord(this.node, connection, body), () => {
+      if (answer && connection.usable && connection.socket.send(answer) === "dropped") {
+        closeNow(connection, "notReading");
+      }
+    });
+  }
+
+  private enqueue(connection: Connection, value: Uint8Array, acknowledged: (() => void) | undefined): void {
+    const lost = () => closeForLostFrame(this.node, connection);
+    const record = new ControlRecord(connection.key, value, false, connection, {
+      ...(acknowledged ? { acknowledged } : {}),
+      lost,
+    });
+    if (!this.node.appender.enqueue(connection.partition, record)) lost();
+  }
+}
+
+const unknownType: Malformed = {
+  type: "malformed",
+  reason: "unknownMessageType",
+  messageId: null,
+  rawMessageId: null,
+  ofCall: false,
+};
+
+/** A decided CALL always has an answer; only SEND has none, and it does not come here. */
+function answerBytes(rawMessageId: string, answer: Answer): Uint8Array {
+  switch (answer.type) {
+    case "result":
+      return composeResult(rawMessageId, answer.payload);
+    case "error":
+      return composeError(rawMessageId, answer.code, answer.description);
+    case "none":
+      throw new Error("a CALL was decided as if it were a SEND");
+  }
+}
+
+const unreadableId = '"-1"';
+
+/**
+ * ocpp.md, error codes: 2.x answers what it cannot read with the id "-1", 1.6 not at all; an unknown message type is
+ * ignored but in 2.0.1. The raw text is never embedded.
+ */
+export function answerToMalformed(protocol: Protocol, malformed: Malformed): Uint8Array | null {
+  const id = malformed.rawMessageId ?? (protocol === "ocpp1.6" ? null : unreadableId);
+  if (id === null) return null;
+  switch (malformed.reason) {
+    case "unknownMessageType":
+      if (protocol !== "ocpp2.0.1") return null;
+      return composeError(id, "MessageTypeNotSupported", "This message type does not exist in this version.");
+    case "missingElements":
+      return malformed.ofCall ? composeError(id, "ProtocolError", "The message has too few elements.") : null;
+    case "badAction":
+      return malformed.ofCall ? composeError(id, "ProtocolError", "The action is not a text.") : null;
+    case "badMessageId": {
+      if (!malformed.ofCall) return null;
+      const code = protocol === "ocpp1.6" ? "FormationViolation" : "RpcFrameworkError";
+      return composeError(id, code, "The message id is no text of at most 36 characters.");
+    }
+    case "notUtf8":
+    case "notJson":
+    case "notAnArray":
+    case "tooDeep":
+    case "tooManyElements":
+      return protocol === "ocpp1.6" ? null : composeError(id, "RpcFrameworkError", "The message cannot be read.");
+  }
+}

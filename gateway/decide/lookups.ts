@@ -1,0 +1,87 @@
+// What a decider may ask. Answers are those of the registry position that the record will name (rules F1, R2): the view
+// is followed synchronously, so what is cached here is dropped in the same turn in which the position moves.
+import type { PartyId, StationId } from "../../core/ids/ids.ts";
+import { tokenKey, type StationDoc, type TokenDoc } from "../../core/registry/entities.ts";
+import type { RegistryView } from "../../core/registry/view.ts";
+
+export interface Lookups {
+  /** Registry policy for a station that is not registered (yet). */
+  readonly acceptance: StationDoc["acceptance"];
+  readonly strict: boolean;
+  readonly heartbeatSeconds: number;
+  readonly acceptUnknownTokens: boolean;
+  token(uid: string): TokenDoc | undefined;
+}
+
+export type UnknownStations = "accept" | "pending" | "reject";
+
+type PartySettings = Omit<Lookups, "acceptance" | "strict"> & {
+  readonly strict: boolean;
+  readonly unknownStations: UnknownStations;
+};
+
+const fewestHeartbeatSeconds = 1;
+
+/** Keeps what stations and parties have set until the registry changes. */
+export class LookupCache {
+  private readonly registry: RegistryView;
+  private readonly settings = new Map<PartyId, PartySettings>();
+  private changes = 0;
+  private readonly unsubscribe: () => void;
+
+  constructor(registry: RegistryView) {
+    this.registry = registry;
+    this.unsubscribe = registry.onChange(({ entity }) => {
+      if (entity === "setting") this.settings.clear();
+      if (entity === "setting" || entity === "station") this.changes++;
+    });
+  }
+
+  stop(): void {
+    this.unsubscribe();
+  }
+
+  /** Changes whenever something that `of` returned may be out of date. Tokens are looked up each time. */
+  get version(): number {
+    return this.changes;
+  }
+
+  of(party: PartyId, station: StationId): Lookups {
+    const settings = this.ofParty(party);
+    const doc = this.registry.find(party, "station", station)?.doc;
+    const { heartbeatSeconds, acceptUnknownTokens, token } = settings;
+    return {
+      acceptance: doc?.acceptance ?? acceptanceOfUnknown[settings.unknownStations],
+      strict: doc?.validation === undefined ? settings.strict : doc.validation === "strict",
+      heartbeatSeconds,
+      acceptUnknownTokens,
+      token,
+    };
+  }
+
+  unknownStations(party: PartyId): UnknownStations {
+    return this.ofParty(party).unknownStations;
+  }
+
+  private ofParty(party: PartyId): PartySettings {
+    const known = this.settings.get(party);
+    if (known) return known;
+    const { registry } = this;
+    const unknownStations = registry.setting(party, "unknownStations");
+    const heartbeat = Number(registry.setting(party, "heartbeatIntervalSeconds"));
+    const settings: PartySettings = {
+      // Anything that is not one of the words is the careful one.
+      unknownStations: unknownStations === "accept" || unknownStations === "pending" ? unknownStations : "reject",
+      acceptUnknownTokens: registry.setting(party, "unknownTokens") === "accept",
+      strict: registry.setting(party, "validation") === "strict",
+      heartbeatSeconds: Number.isFinite(heartbeat) ? Math.max(fewestHeartbeatSeconds, Math.round(heartbeat)) : 300,
+      token: (uid) => registry.find(party, "token", tokenKey(uid))?.doc,
+    };
+    this.settings.set(party, settings);
+    return settings;
+  }
+}
+
+const acceptanceOfUnknown = { accept: "accepted", pending: "pending", reject: "rejected" } as const satisfies Readonly<
+  Record<UnknownStations, StationDoc["acceptance"]>
+>;

@@ -1,0 +1,273 @@
+// The gateway: holds stations' WebSockets, writes what they send into the log and answers when it is there. This file
+// is all that a composition root needs; it wires the rooms of this folder together.
+import type { BusMessage, CommandBus } from "../core/bus/bus.ts";
+import { limits } from "../core/config/limits.ts";
+import type { NodeId, PartyId } from "../core/ids/ids.ts";
+import type { EventLog } from "../core/log/log.ts";
+import type { RegistryView } from "../core/registry/view.ts";
+import type { Clock, Timer } from "../core/runtime/clock.ts";
+import { messageOf } from "../core/runtime/errors.ts";
+import type { Logger } from "../core/runtime/logger.ts";
+import type { Metrics } from "../core/runtime/metrics.ts";
+import type { Readiness, Service } from "../core/runtime/service.ts";
+import { Appender } from "./append/appender.ts";
+import { PacedCloser } from "./append/paced-closer.ts";
+import { Commands } from "./commands/commands.ts";
+import { Connection, type Admitted } from "./connection/connection.ts";
+import { Inbound } from "./connection/inbound.ts";
+import { closeNow, type Node } from "./connection/node.ts";
+import { closeReasonOf, Ownership } from "./connection/ownership.ts";
+import type { Socket } from "./connection/socket.ts";
+import { ConnectionTable } from "./connection/table.ts";
+import { LookupCache } from "./decide/lookups.ts";
+import { drainNode, within } from "./drain.ts";
+import { GatewayMetrics } from "./metrics.ts";
+import { Admission } from "./server/admission.ts";
+import { Directory } from "./server/identity.ts";
+import { RegistryWriter } from "./server/registry-writer.ts";
+import type { Server, ServerHandlers } from "./server/server.ts";
+import { createUwsServer } from "./server/uws-server.ts";
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0: any free one; `port()` tells. */
+  readonly port: number;
+  /** Of stations whose path names no other one (rule I1). */
+  readonly party: PartyId;
+  /** How long an answer waits for the log before its socket is closed, ms. */
+  readonly appendHoldMs: number;
+  /** What a station that offers no subprotocol speaks. */
+  readonly noSubprotocol: "reject" | "ocpp1.6";
+  /** How long a drain may take, ms. */
+  readonly drainMs?: number;
+}
+
+export interface GatewayDeps {
+  readonly options: GatewayOptions;
+  readonly log: EventLog;
+  readonly bus: CommandBus;
+  /** Started by the composition root; until it follows the log, upgrades get 503. */
+  readonly registry: RegistryView;
+  readonly clock: Clock;
+  readonly nodeId: NodeId;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** [0, 1); jitter. */
+  readonly random?: () => number;
+  /** Another WebSocket server, for simulations. */
+  readonly server?: (handlers: ServerHandlers) => Server;
+  /** Runs its argument at the end of the event-loop turn. */
+  readonly defer?: (run: () => void) => void;
+}
+
+export interface Gateway extends Service {
+  /** After `start`. */
+  port(): number;
+  readiness(): Readiness[];
+  connections(): number;
+}
+
+/** Nothing listens yet; `start` throws WattlogError `start/port-in-use`. */
+export function createGateway(deps: GatewayDeps): Gateway {
+  return new GatewayService(deps);
+}
+
+const housekeepingMs = 1_000;
+const stopFlushMs = 1_000;
+
+class GatewayService implements Gateway {
+  readonly name = "gateway";
+  private readonly deps: GatewayDeps;
+  private readonly node: Node;
+  private readonly directory: Directory;
+  private readonly admission: Admission;
+  private readonly ownership: Ownership;
+  private readonly commands: Commands;
+  private readonly inbound: Inbound;
+  private readonly server: Server;
+  private listeningOn = 0;
+  private unlisten: (() => Promise<void>) | undefined;
+  private housekeeping: Timer | undefined;
+  private draining: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(deps: GatewayDeps) {
+    this.deps = deps;
+    const { frames } = deps.log.topics;
+    this.node = this.makeNode();
+    this.directory = new Directory(deps.registry);
+    const writer = new RegistryWriter(deps.log, deps.clock, deps.logger);
+    this.admission = new Admission(this.node, this.directory, writer, deps.options, frames.partitions);
+    this.ownership = new Ownership(this.node, frames.generation);
+    this.commands = new Commands(this.node, frames.partitions);
+    this.inbound = new Inbound(this.node, this.commands);
+    this.server = (deps.server ?? createUwsServer)(this.handlers());
+  }
+
+  async start(): Promise<void> {
+    const { bus, nodeId, options } = this.deps;
+    this.unlisten = await bus.listen(nodeId, (message) => this.fromBus(message));
+    this.listeningOn = await this.server.listen(options.host, options.port);
+    this.housekeeping = this.deps.clock.after(housekeepingMs, () => this.keepHouse());
+  }
+
+  port(): number {
+    return this.listeningOn;
+  }
+
+  connections(): number {
+    return this.node.table.size;
+  }
+
+  readiness(): Readiness[] {
+    const { registry, log } = this.deps;
+    const sick = this.node.appender.sickPartitions();
+    const most = sick * 2 > log.topics.frames.partitions;
+    return [
+      { name: "gateway", problem: this.draining ? "Draining." : undefined },
+      {
+        name: "gateway registry",
+        problem: registry.state === "following" ? undefined : "The registry is not followed.",
+      },
+      { name: "gateway log", problem: most ? `${sick} partitions of the log take no records.` : undefined },
+    ];
+  }
+
+  drain(): Promise<void> {
+    if (this.draining === undefined) {
+      this.admission.close();
+      this.commands.drain();
+      this.draining = drainNode(this.node, this.ownership, this.deps.options.drainMs ?? limits.drainMs);
+    }
+    return this.draining;
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.stopOnce();
+    return this.stopping;
+  }
+
+  private makeNode(): Node {
+    const { deps } = this;
+    const { clock, random = Math.random } = deps;
+    const metrics = new GatewayMetrics(deps.metrics);
+    const table = new ConnectionTable();
+    const closer = new PacedCloser(clock, limits.closesPerSecond, random);
+    const appender = new Appender(
+      deps.log,
+      clock,
+      {
+        holdMs: deps.options.appendHoldMs,
+        queueBytes: limits.appendQueueBytesPerPartition,
+        batchRecords: limits.appendBatchRecords,
+        batchBytes: limits.appendBatchBytes,
+      },
+      {
+        stalled: (partition) => this.partitionStalled(partition),
+        recovered: (partition) => deps.logger.info({ partition }, "the log takes records again"),
+        rejected: (partition, error) => {
+          metrics.appendRejected();
+          deps.logger.error(
+            { partition, error: messageOf(error) },
+            "an append was rejected: its frames stay unanswered",
+          );
+        },
+      },
+      deps.defer,
+    );
+    const { nodeId: id, bus, registry, logger } = deps;
+    const lookups = new LookupCache(registry);
+    return { id, clock, random, bus, registry, lookups, appender, closer, table, metrics, logger };
+  }
+
+  private handlers(): ServerHandlers {
+    return {
+      upgrade: (request) => this.admission.decide(request),
+      opened: (admitted, socket) => this.opened(admitted, socket),
+      message: (connection, bytes) => {
+        // `claimed` goes into the log before the frame that proves life.
+        if (connection.claim === "open") this.ownership.heard(connection);
+        this.inbound.message(connection, bytes);
+      },
+      heard: (connection) => {
+        connection.heardAt = this.node.clock.monotonic();
+        this.ownership.heard(connection);
+      },
+      closed: (connection, code) => this.closed(connection, code),
+    };
+  }
+
+  private opened(admitted: Admitted, socket: Socket): Connection {
+    const connection = new Connection(admitted, socket, this.node.clock.monotonic(), limits.stationFrameBurst);
+    this.node.metrics.opened(connection);
+    this.ownership.opened(connection);
+    return connection;
+  }
+
+  private closed(connection: Connection, code: number): void {
+    if (connection.closed) return;
+    connection.closed = true;
+    const reason = closeReasonOf(connection, code);
+    this.commands.closed(connection);
+    this.ownership.closed(connection, code, reason);
+    this.node.metrics.closed(connection, code, reason);
+  }
+
+  private fromBus(message: BusMessage): void {
+    switch (message.type) {
+      case "command":
+        return this.commands.requested(message);
+      case "superseded": {
+        const connection = this.node.table.get(message.connectionId);
+        if (connection) this.ownership.superseded(connection);
+        return;
+      }
+      case "commandProgress":
+        // For apis; a gateway waits for no command's outcome.
+        return;
+    }
+  }
+
+  /** reliability.md, outage of the log: close these stations, at a rate; the others do not notice. */
+  private partitionStalled(partition: number): void {
+    const { node } = this;
+    node.metrics.partitionStalled();
+    node.logger.error({ partition }, "the log took nothing in time: the partition's stations are closed");
+    for (const connection of node.table.ofPartition(partition)) {
+      node.closer.add({
+        close: () => closeNow(connection, "logUnavailable"),
+        stillDue: () => connection.usable && node.appender.isSick(partition),
+      });
+    }
+  }
+
+  /** Every second: pings, half-open sockets, counters. */
+  private keepHouse(): void {
+    const { node } = this;
+    const now = node.clock.monotonic();
+    for (const connection of node.table.all()) {
+      if (now - connection.heardAt > limits.socketIdleSeconds * 1000) closeNow(connection, "silent");
+      else if (now - Math.max(connection.heardAt, connection.pingedAt) > limits.socketPingSeconds * 1000) {
+        connection.pingedAt = now;
+        connection.socket.ping();
+      }
+    }
+    this.commands.forget();
+    node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());
+    this.housekeeping = node.clock.after(housekeepingMs, () => this.keepHouse());
+  }
+
+  private async stopOnce(): Promise<void> {
+    const { node } = this;
+    this.admission.close();
+    this.housekeeping?.cancel();
+    for (const connection of node.table.all()) closeNow(connection, "draining");
+    await within(node.clock, stopFlushMs, node.appender.flushed());
+    this.server.close();
+    node.closer.stop();
+    node.appender.stop();
+    node.lookups.stop();
+    this.directory.stop();
+    await this.unlisten?.();
+  }
+}
