@@ -1,0 +1,189 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { sql } from "kysely";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { isWattlogError } from "../runtime/errors.ts";
+import { openSqliteStore, openStoreReadOnly } from "./store-sqlite.ts";
+import { positionRow, sessionRow, stateRow, storeContract, type StoreHarness } from "./store.contract.ts";
+import type { Store } from "./store.ts";
+
+async function sqlite(): Promise<StoreHarness> {
+  const path = mkdtempSync(join(tmpdir(), "wattlog-store-"));
+  let stores: Store[] = [];
+  const open = (): Store => {
+    const store = openSqliteStore(path);
+    stores.push(store);
+    return store;
+  };
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(stores.map((store) => store.close()));
+    stores = [];
+  };
+  const first = open();
+  return {
+    store: first,
+    another: async () => open(),
+    async restart() {
+      await closeAll();
+      return open();
+    },
+    async pretendVersion(version) {
+      await first.transaction((tx) => sql`insert into schema_version (version) values (${version})`.execute(tx.db));
+    },
+    async end() {
+      await closeAll();
+      rmSync(path, { recursive: true });
+    },
+  };
+}
+
+storeContract("sqlite", sqlite);
+
+const module = new URL("./store-sqlite.ts", import.meta.url).href;
+let folder: string;
+let store: Store;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "wattlog-store-"));
+  store = openSqliteStore(folder);
+  await store.migrate();
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test.each([
+  ["by id", "select * from live_session where id = 'x'"],
+  ["by station", "select * from live_session where party = 'DEABC' and station = 's' order by started_at desc limit 9"],
+  ["by status", "select * from live_session where party = 'DEABC' and status = 'active' order by started_at limit 9"],
+  ["changed since", "select * from live_cdr where party = 'DEABC' and last_updated > 5 order by last_updated limit 9"],
+  ["values of a session", "select * from live_meter_value where session_id = 'x' order by sequence"],
+  ["a command", "select * from live_command where id = 'x'"],
+  ["a station", "select * from live_station where party = 'DEABC' and station = 's'"],
+  ["timers due", "select * from station_state where table_set = 1 and partition = 2 and due_at <= 5 order by due_at"],
+  ["of a node", "select * from station_state where table_set = 1 and partition = 2 and node_id = 'n'"],
+  ["the outbox", "select * from outbox where table_set = 1 and partition = 2 and sequence > 5 order by sequence"],
+])("what is asked for often (%s) is found by an index, without a scan or a sort", async (_name, query) => {
+  const plan = await sql<{ detail: string }>`explain query plan ${sql.raw(query)}`.execute(store.reader);
+  const details = plan.rows.map(({ detail }) => detail).join("\n");
+  expect(details).toContain("SEARCH");
+  expect(details).not.toMatch(/SCAN|TEMP B-TREE/);
+});
+
+test("two threads write at once; neither loses nor starves", async () => {
+  const code = `
+    const { workerData, parentPort } = require("node:worker_threads");
+    import(workerData.module).then(async ({ openSqliteStore }) => {
+      const store = openSqliteStore(workerData.folder);
+      for (let next = 1; next <= 200; next++) {
+        const row = { ...workerData.row, next };
+        await store.transaction((tx) => tx.upsert("position", [row]));
+      }
+      await store.close();
+      parentPort.postMessage("done");
+    });`;
+  const rows = [1, 2].map((partition) => positionRow({ partition }));
+  const threads = rows.map((row) => new Worker(code, { eval: true, workerData: { module, folder, row } }));
+  await Promise.all(
+    threads.map(
+      (thread) =>
+        new Promise((resolve, reject) => {
+          thread.once("message", resolve);
+          thread.once("error", reject);
+        }),
+    ),
+  );
+  const found = await store.reader.selectFrom("position").select("next").execute();
+  expect(found.map(({ next }) => next)).toEqual([200, 200]);
+}, 30_000);
+
+test("kill -9 in the middle of transactions: position and state moved together", async () => {
+  const code = `
+    import(process.argv[1]).then(async ({ openSqliteStore }) => {
+      const store = openSqliteStore(process.argv[2]);
+      const [position, state] = JSON.parse(process.argv[3]);
+      for (let next = 1; ; next++) {
+        await store.transaction(async (tx) => {
+          await tx.upsert("station_state", [{ ...state, due_at: next, state: new Uint8Array(5000) }]);
+          await tx.upsert("position", [{ ...position, next }]);
+        });
+        if (next % 50 === 0) console.log(next);
+      }
+    });`;
+  const rows = JSON.stringify([positionRow(), { ...stateRow(), state: null }]);
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, ["-e", code, module, folder, rows], { stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+    const reader = openStoreReadOnly(folder);
+    const position = await reader.reader.selectFrom("position").select("next").executeTakeFirstOrThrow();
+    const state = await reader.reader.selectFrom("station_state").select("due_at").executeTakeFirstOrThrow();
+    expect(state.due_at).toBe(position.next);
+    expect(position.next).toBeGreaterThanOrEqual(50);
+    await reader.close();
+  }
+}, 30_000);
+
+test("a query on a transaction that has ended is refused", async () => {
+  let escaped: (() => Promise<unknown>) | undefined;
+  await store.transaction(async (tx) => {
+    escaped = () => tx.db.selectFrom("session").selectAll().execute();
+  });
+  await expect(escaped!()).rejects.toThrow(/has ended/);
+});
+
+test("the reader cannot write", async () => {
+  await expect(store.reader.deleteFrom("session").execute()).rejects.toThrow(/readonly|read-only/);
+});
+
+test("a folder without tables is refused with a sentence when it is opened for reading", () => {
+  expect(() => openStoreReadOnly(join(folder, "nowhere"))).toThrow(
+    expect.toSatisfy((error: unknown) => isWattlogError(error, "store/unavailable")),
+  );
+});
+
+test("a full disk is store/full, leaves no trace, and the store recovers when there is room", async (context) => {
+  const disk = mkdtempSync(join(tmpdir(), "wattlog-disk-"));
+  const mounted =
+    process.getuid?.() === 0 && spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]).status === 0;
+  if (!mounted) rmSync(disk, { recursive: true });
+  context.skip(!mounted, "needs root and the right to mount a small tmpfs");
+  const small = openSqliteStore(disk);
+  try {
+    await small.migrate();
+    const ballast = join(disk, "ballast");
+    writeFileSync(ballast, new Uint8Array(4 * 1024 * 1024));
+    const write = (next: number): Promise<void> =>
+      small.transaction(async (tx) => {
+        await tx.upsert("position", [positionRow({ next })]);
+        const rows = Array.from({ length: 20 }, (_, i) =>
+          sessionRow({ id: `${next}-${i}`, annotations: "x".repeat(20_000) }),
+        );
+        await tx.upsert("session", rows);
+      });
+    let next = 0;
+    const fill = async (): Promise<void> => {
+      for (;;) {
+        await write(next + 1);
+        next++;
+      }
+    };
+    await expect(fill()).rejects.toSatisfy((error) => isWattlogError(error, "store/full"));
+    expect((await small.reader.selectFrom("position").select("next").executeTakeFirst())?.next).toBe(next);
+    rmSync(ballast);
+    await write(next + 1);
+    expect((await small.reader.selectFrom("position").select("next").executeTakeFirst())?.next).toBe(next + 1);
+  } finally {
+    await small.close();
+    spawnSync("umount", ["-l", disk]);
+    rmSync(disk, { recursive: true });
+  }
+}, 30_000);

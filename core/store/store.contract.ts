@@ -1,0 +1,317 @@
+// What every Store promises, run on each adapter.
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { isWattlogError } from "../runtime/errors.ts";
+import { tableChecksums } from "./checksum.ts";
+import { schemaVersion } from "./migrations.ts";
+import type { Store } from "./store.ts";
+import { derivedTables, type PositionRow, type SessionRow, type StationStateRow } from "./tables.ts";
+
+export interface StoreHarness {
+  readonly store: Store;
+  /** Another Store on the same tables, as another thread or process has. */
+  another(): Promise<Store>;
+  /** Closes every store and opens one on what is stored. */
+  restart(): Promise<Store>;
+  /** Makes the tables look as if a wattlog with this schema version had made them. */
+  pretendVersion(version: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+export function positionRow(changes: Partial<PositionRow> = {}): PositionRow {
+  const counts = { applied: 0, skipped: 0, quarantined: 0, parked: 0, log_time: 0 };
+  const place = { role: "processor", topic: "ocpp.frames.g1", partition: 0, generation: 1, next: 0 };
+  return { ...place, fingerprint: "", table_set: 1, ...counts, ...changes };
+}
+
+export function stateRow(changes: Partial<StationStateRow> = {}): StationStateRow {
+  const key = { table_set: 1, partition: 0, party: "DEABC", station: "s1" };
+  return { ...key, node_id: "", due_at: null, state: Uint8Array.of(1, 2, 3), ...changes };
+}
+
+export function sessionRow(changes: Partial<SessionRow> = {}): SessionRow {
+  const key = {
+    table_set: 1,
+    partition: 0,
+    id: "session-1",
+    party: "DEABC",
+    station: "s1",
+    evse_id: 1,
+    connector_id: 1,
+  };
+  const times = { started_at: 1_700_000_000_000, ended_at: null, last_updated: 1_700_000_000_001 };
+  const energy = { energy_mwh: 9_007_199_254_740_991, meter_start_mwh: 0, meter_stop_mwh: null };
+  const cost = { currency: null, cost_excl_vat: "1.10", cost_incl_vat: null };
+  const words = { state: null, stop_reason: null, cdr_id: null, cdr_reason: "settling", annotations: "[]" };
+  const rest = { transaction_id: "7", id_token: "ü€😀", status: "active" };
+  return { ...key, ...rest, ...times, ...energy, ...cost, ...words, ...changes };
+}
+
+interface Parts {
+  readonly harness: StoreHarness;
+  readonly store: Store;
+}
+
+export function storeContract(name: string, make: () => Promise<StoreHarness>): void {
+  describe(`Store contract: ${name}`, () => {
+    let harness: StoreHarness;
+    let store: Store;
+
+    beforeEach(async () => {
+      harness = await make();
+      store = harness.store;
+      await store.migrate();
+    });
+
+    afterEach(async () => {
+      await harness.end();
+    });
+
+    const parts = (): Parts => ({ harness, store });
+    transactionContract(parts);
+    bulkContract(parts);
+    readContract(parts);
+    liveViewContract(parts);
+    schemaContract(parts);
+  });
+}
+
+async function nextOf(store: Pick<Store, "reader">, partition = 0): Promise<number | undefined> {
+  const query = store.reader.selectFrom("position").select("next").where("partition", "=", partition);
+  return (await query.executeTakeFirst())?.next;
+}
+
+function transactionContract(parts: () => Parts): void {
+  test("state, events and position of one transaction are seen together, by every store", async () => {
+    const { harness, store } = parts();
+    const other = await harness.another();
+    await store.transaction(async (tx) => {
+      await tx.upsert("position", [positionRow({ next: 5 })]);
+      await tx.upsert("station_state", [stateRow()]);
+      expect(await nextOf(other)).toBeUndefined();
+    });
+    expect(await nextOf(other)).toBe(5);
+    expect(await other.reader.selectFrom("station_state").selectAll().execute()).toHaveLength(1);
+  });
+
+  test("a transaction that fails leaves no trace, and its own error comes out", async () => {
+    const { store } = parts();
+    const failing = store.transaction(async (tx) => {
+      await tx.upsert("position", [positionRow({ next: 5 })]);
+      await tx.db.deleteFrom("session").execute();
+      throw new Error("cannot fold");
+    });
+    await expect(failing).rejects.toThrow("cannot fold");
+    expect(await nextOf(store)).toBeUndefined();
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 6 })]));
+    expect(await nextOf(store)).toBe(6);
+  });
+
+  test("a transaction reads its own writes, and an update says how many rows it met", async () => {
+    const { store } = parts();
+    await store.transaction(async (tx) => {
+      await tx.upsert("position", [positionRow({ next: 5 })]);
+      const update = tx.db.updateTable("position").set({ next: 9 });
+      expect((await update.where("next", "=", 5).executeTakeFirst()).numUpdatedRows).toBe(1n);
+      expect((await update.where("next", "=", 5).executeTakeFirst()).numUpdatedRows).toBe(0n);
+    });
+    expect(await nextOf(store)).toBe(9);
+  });
+
+  test("writers of several stores take turns: no update is lost", async () => {
+    const { harness, store } = parts();
+    const stores = [store, await harness.another(), await harness.another()];
+    await store.transaction((tx) => tx.upsert("position", [positionRow()]));
+    const addOne = (one: Store): Promise<void> =>
+      one.transaction(async (tx) => {
+        const { next } = await tx.db.selectFrom("position").select("next").executeTakeFirstOrThrow();
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await tx.upsert("position", [positionRow({ next: next + 1 })]);
+      });
+    await Promise.all(Array.from({ length: 30 }, (_, i) => addOne(stores[i % 3]!)));
+    expect(await nextOf(store)).toBe(30);
+  });
+
+  test("what was committed is there after a restart", async () => {
+    const { harness, store } = parts();
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
+    expect(await nextOf(await harness.restart())).toBe(5);
+  });
+
+  test("a closed store says so", async () => {
+    const { harness } = parts();
+    const other = await harness.another();
+    await other.close();
+    const refused = other.transaction(async () => {});
+    await expect(refused).rejects.toSatisfy((error) => isWattlogError(error, "store/unavailable"));
+  });
+}
+
+function bulkContract(parts: () => Parts): void {
+  test("integers come back as numbers, blobs as bytes, text and nulls as they were", async () => {
+    const { store } = parts();
+    const state = Uint8Array.from({ length: 70_000 }, (_, i) => i);
+    await store.transaction(async (tx) => {
+      await tx.upsert("session", [sessionRow()]);
+      await tx.upsert("station_state", [stateRow({ state, due_at: 1_700_000_000_000 })]);
+    });
+    const session = await store.reader.selectFrom("session").selectAll().executeTakeFirstOrThrow();
+    expect({ ...session }).toEqual(sessionRow());
+    const row = await store.reader.selectFrom("station_state").selectAll().executeTakeFirstOrThrow();
+    expect(row.state).toBeInstanceOf(Uint8Array);
+    expect(Buffer.compare(row.state, state)).toBe(0);
+    expect(row.due_at).toBe(1_700_000_000_000);
+  });
+
+  test("upsert replaces every column of a row that exists, insertNew leaves it", async () => {
+    const { store } = parts();
+    const read = async (): Promise<unknown[]> =>
+      (await store.reader.selectFrom("session").select(["id", "status", "cdr_id"]).orderBy("id").execute()).map(
+        (row) => ({
+          ...row,
+        }),
+      );
+    const first = sessionRow({ cdr_id: "cdr" });
+    await store.transaction((tx) => tx.upsert("session", [first, sessionRow({ id: "session-2" })]));
+    await store.transaction((tx) =>
+      tx.insertNew("session", [sessionRow({ status: "completed" }), sessionRow({ id: "session-3" })]),
+    );
+    const two = { id: "session-2", status: "active", cdr_id: null };
+    const three = { ...two, id: "session-3" };
+    expect(await read()).toEqual([{ id: "session-1", status: "active", cdr_id: "cdr" }, two, three]);
+    await store.transaction((tx) => tx.upsert("session", [sessionRow({ status: "completed" })]));
+    expect(await read()).toEqual([{ id: "session-1", status: "completed", cdr_id: null }, two, three]);
+  });
+
+  test("thousands of rows in one call, the same key twice: the last wins", async () => {
+    const { store } = parts();
+    const rows = Array.from({ length: 3000 }, (_, i) => stateRow({ station: `s${i % 2500}`, due_at: i }));
+    await store.transaction((tx) => tx.upsert("station_state", rows));
+    const query = store.reader.selectFrom("station_state").select(["station", "due_at"]).orderBy("due_at");
+    const found = await query.execute();
+    expect(found).toHaveLength(2500);
+    expect(found[0]).toMatchObject({ station: "s500", due_at: 500 });
+    await store.transaction((tx) => tx.upsert("station_state", []));
+  });
+}
+
+function readContract(parts: () => Parts): void {
+  test("a snapshot sees one state while others write; the reader sees the newest", async () => {
+    const { store } = parts();
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 1 })]));
+    await store.snapshot(async (db) => {
+      const next = async (): Promise<unknown> =>
+        (await db.selectFrom("position").select("next").executeTakeFirst())?.next;
+      await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 2 })]));
+      expect(await next()).toBe(1);
+      expect(await nextOf(store)).toBe(2);
+      await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 3 })]));
+      expect(await next()).toBe(1);
+    });
+    const after = store.snapshot((db) => db.selectFrom("position").select("next").executeTakeFirst());
+    expect(await after).toMatchObject({ next: 3 });
+  });
+
+  test("many snapshots at once, also failing ones, neither block nor leak", async () => {
+    const { store } = parts();
+    const works = Array.from({ length: 40 }, (_, i) =>
+      store.snapshot(async (db) => {
+        await db.selectFrom("session").selectAll().execute();
+        if (i % 4 === 0) throw new Error("reader failed");
+        return i;
+      }),
+    );
+    const outcomes = await Promise.allSettled(works);
+    expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(10);
+  });
+
+  test("rows stream", async () => {
+    const { store } = parts();
+    const rows = Array.from({ length: 500 }, (_, i) => stateRow({ station: `s${String(i).padStart(3, "0")}` }));
+    await store.transaction((tx) => tx.upsert("station_state", rows));
+    const seen: string[] = [];
+    const query = store.reader.selectFrom("station_state").select("station").orderBy("station");
+    for await (const { station } of query.stream(100)) seen.push(station);
+    expect(seen).toEqual(rows.map(({ station }) => station));
+  });
+}
+
+function liveViewContract(parts: () => Parts): void {
+  test("live views show each partition's active set, and a take-over is one change of the position row", async () => {
+    const { store } = parts();
+    const projector = { role: "projector", topic: "charging.events.g1" };
+    await store.transaction(async (tx) => {
+      await tx.upsert(
+        "position",
+        [0, 1].map((partition) => positionRow({ ...projector, partition })),
+      );
+      await tx.upsert("position", [positionRow({ table_set: 7 })]);
+      for (const table_set of [1, 2]) {
+        const of = (partition: number): SessionRow =>
+          sessionRow({ table_set, partition, id: `p${partition}`, status: `set${table_set}` });
+        await tx.upsert("session", [of(0), of(1), of(2)]);
+      }
+    });
+    const live = async (): Promise<string[]> => {
+      const rows = await store.reader.selectFrom("live_session").select(["id", "status"]).orderBy("id").execute();
+      return rows.map(({ id, status }) => `${id} ${status}`);
+    };
+    expect(await live()).toEqual(["p0 set1", "p1 set1"]);
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ ...projector, partition: 1, table_set: 2 })]));
+    expect(await live()).toEqual(["p0 set1", "p1 set2"]);
+    await store.transaction((tx) =>
+      tx.upsert("position", [
+        positionRow({ role: "projector", topic: "charging.events.g2", generation: 2, table_set: 2 }),
+      ]),
+    );
+    expect(await live()).toEqual(["p0 set2", "p1 set2"]);
+  });
+
+  test("every derived table has its live view", async () => {
+    const { store } = parts();
+    for (const table of Object.keys(derivedTables) as (keyof typeof derivedTables)[]) {
+      expect(await store.reader.selectFrom(`live_${table}`).selectAll().execute()).toEqual([]);
+    }
+  });
+}
+
+function schemaContract(parts: () => Parts): void {
+  test("migrating again changes nothing", async () => {
+    const { harness, store } = parts();
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
+    await Promise.all([store.migrate(), (await harness.another()).migrate()]);
+    expect(await nextOf(store)).toBe(5);
+  });
+
+  test("tables of a newer wattlog are refused with a sentence", async () => {
+    const { harness, store } = parts();
+    await harness.pretendVersion(schemaVersion + 1);
+    await expect(store.migrate()).rejects.toSatisfy((error) => isWattlogError(error, "store/schema"));
+  });
+
+  test("checksums are alike for alike sets, whatever the order of writing, and differ for one changed value", async () => {
+    const { store } = parts();
+    const rows = Array.from({ length: 4100 }, (_, i) =>
+      stateRow({ station: `s${i}`, partition: i % 3, due_at: i % 5 ? i : null }),
+    );
+    const inSet = (table_set: number): StationStateRow[] => rows.map((row) => ({ ...row, table_set }));
+    await store.transaction(async (tx) => {
+      await tx.upsert("station_state", inSet(1));
+      await tx.upsert("station_state", inSet(2).toReversed());
+    });
+    const one = await store.snapshot((db) => tableChecksums(db, 1));
+    expect(one.station_state.rows).toBe(4100);
+    expect(await store.snapshot((db) => tableChecksums(db, 2))).toEqual(one);
+    expect(one).not.toHaveProperty("outbox");
+    await store.transaction((tx) =>
+      tx.upsert("station_state", [stateRow({ ...rows[4099]!, table_set: 2, due_at: 0 })]),
+    );
+    const changed = await store.snapshot((db) => tableChecksums(db, 2));
+    expect(changed.station_state).toMatchObject({ rows: 4100 });
+    expect(changed.station_state.sha256).not.toBe(one.station_state.sha256);
+    // 4099 lies in partition 1: the others are as they were.
+    const ofPartition = (set: number, partition: number) => store.snapshot((db) => tableChecksums(db, set, partition));
+    expect(await ofPartition(2, 0)).toEqual(await ofPartition(1, 0));
+    expect(await ofPartition(2, 1)).not.toEqual(await ofPartition(1, 1));
+  });
+}
