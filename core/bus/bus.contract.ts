@@ -189,7 +189,7 @@ function endContract(parts: () => Parts): void {
     await one.listen(node, () => {});
     await one.close();
     await expect(one.claim(claim)).rejects.toSatisfy((error) => isWattlogError(error, "bus/unavailable"));
-    await expect.poll(async () => await two.nodes()).not.toContain(node);
+    await expect.poll(() => two.nodes()).not.toContain(node);
     expect(await two.claim(claim)).toBe("current");
   });
 }
