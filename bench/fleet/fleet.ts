@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly charging: number;
   readonly unanswered: number;
   readonly commandsPending: number;
+  /** Stations that the server has not (yet) accepted, or that never reached it. */
+  readonly notAccepted: number;
   readonly counts: Counts;
   readonly latencyBuckets: readonly number[];
   readonly latencyMaxMs: number;
@@ -137,8 +139,10 @@ export class Fleet {
     let connected = 0;
     let charging = 0;
     let unanswered = 0;
+    let notAccepted = 0;
     for (const station of this.#stations) {
       if (station.online()) connected++;
+      if (!station.accepted()) notAccepted++;
       unanswered += station.unanswered;
       for (const { transaction } of station.connectors) if (transaction !== undefined) charging++;
     }
@@ -146,6 +150,7 @@ export class Fleet {
       connected,
       charging,
       unanswered,
+      notAccepted,
       commandsPending: this.#commands?.pending ?? 0,
       counts: { ...this.#counts },
       latencyBuckets: [...this.#latency.buckets],

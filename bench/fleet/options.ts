@@ -93,7 +93,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --quiet               no progress
   --json                one object on standard output
 
-Exit code 0: every message got its answer. 1: some did not. 2: wrong use.
+Exit code 0: every station was accepted and every message answered. 1: not so. 2: wrong use.
 `;
 
 const flags = {

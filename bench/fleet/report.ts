@@ -5,7 +5,7 @@ import type { SimulateOptions } from "./options.ts";
 
 /** What a run came to; `--json` prints it. */
 export interface Summary extends Counts {
-  /** Every message got its answer, and every command asked for ended. */
+  /** Every station was accepted, every message got its answer, and every command asked for ended. */
   readonly ok: boolean;
   readonly stations: number;
   readonly protocol: string;
@@ -13,6 +13,7 @@ export interface Summary extends Counts {
   readonly seconds: number;
   readonly unanswered: number;
   readonly commandsPending: number;
+  readonly notAccepted: number;
   readonly framesPerSecond: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
@@ -20,7 +21,7 @@ export interface Summary extends Counts {
 export function mergeSnapshots(parts: readonly Snapshot[]): Snapshot {
   const counts = newCounts();
   const latency = new Histogram();
-  const sum = { connected: 0, charging: 0, unanswered: 0, commandsPending: 0 };
+  const sum = { connected: 0, charging: 0, unanswered: 0, commandsPending: 0, notAccepted: 0 };
   for (const part of parts) {
     addCounts(counts, part.counts);
     latency.merge({ buckets: part.latencyBuckets, maxMs: part.latencyMaxMs });
@@ -28,15 +29,16 @@ export function mergeSnapshots(parts: readonly Snapshot[]): Snapshot {
     sum.charging += part.charging;
     sum.unanswered += part.unanswered;
     sum.commandsPending += part.commandsPending;
+    sum.notAccepted += part.notAccepted;
   }
   return { ...sum, counts, latencyBuckets: latency.buckets, latencyMaxMs: latency.maxMs };
 }
 
 export function summarize(options: SimulateOptions, last: Snapshot, seconds: number): Summary {
   const latency = new Histogram(last.latencyBuckets, last.latencyMaxMs);
-  const { counts, unanswered, commandsPending } = last;
+  const { counts, unanswered, commandsPending, notAccepted } = last;
   return {
-    ok: unanswered === 0 && commandsPending === 0 && counts.discarded === 0,
+    ok: notAccepted === 0 && unanswered === 0 && commandsPending === 0 && counts.discarded === 0,
     stations: options.stations,
     protocol: options.protocol,
     seed: options.seed,
@@ -44,6 +46,7 @@ export function summarize(options: SimulateOptions, last: Snapshot, seconds: num
     ...counts,
     unanswered,
     commandsPending,
+    notAccepted,
     framesPerSecond: Math.round(counts.callsSent / Math.max(0.001, seconds)),
     latencyMs: { p50: round(latency.quantileMs(0.5), 2), p99: round(latency.quantileMs(0.99), 2), max: latency.maxMs },
   };

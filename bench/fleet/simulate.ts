@@ -10,6 +10,8 @@ import type { SimulateOptions } from "./options.ts";
 import { mergeSnapshots, progressLine, summarize, table } from "./report.ts";
 import type { Summary } from "./report.ts";
 
+export { parseSimulateArgs };
+
 const self = fileURLToPath(import.meta.url);
 
 /** Runs a fleet to its end. Rejects when the journal cannot be written; unanswered messages are in the summary. */
