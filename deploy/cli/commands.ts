@@ -1,0 +1,96 @@
+// Every command, once: name, arguments, one line of help, and where its code is.
+import type { Command } from "./command.ts";
+
+const later = (name: string, what: string): Command => ({
+  name,
+  arguments: "",
+  help: `${what} (comes with a later version)`,
+  anyArguments: true,
+  load: async () => (await import("./later.ts")).comesLater(name),
+});
+
+const registryOptions = { file: { type: "string" }, field: { type: "string", multiple: true } } as const;
+
+const registry = (name: string, what: string, details: string): Command => ({
+  name,
+  arguments: "add|list|show|import|remove …",
+  help: what,
+  details,
+  options: registryOptions,
+  load: async () => (await import("./registry.ts")).registryCommand(name),
+});
+
+export const commands: readonly Command[] = [
+  {
+    name: "all",
+    arguments: "",
+    help: "Run every role in this process, on the data folder.",
+    prepared: true,
+    load: async () => (await import("./all.ts")).runAllCommand,
+  },
+  {
+    name: "demo",
+    arguments: "[--stations N]",
+    help: "The same on ./data-demo with a fleet that charges visibly fast, or the fleet for a wattlog that runs already.",
+    prepared: true,
+    options: { stations: { type: "string" } },
+    load: async () => (await import("./demo.ts")).runDemo,
+  },
+  {
+    name: "config",
+    arguments: "",
+    help: "Every setting: value in force, default, unit, sentence.",
+    load: async () => (await import("./config.ts")).runConfig,
+  },
+  {
+    name: "simulate",
+    arguments: "--stations N …",
+    help: "A fleet of charging stations with a ledger of its own.",
+    ownArguments: true,
+    load: async () => (await import("./simulate.ts")).runSimulateCommand,
+  },
+  {
+    name: "verify",
+    arguments: "--journal DIR [--settle S]",
+    help: "The ledger check: what the fleet wrote down against what wattlog kept; exit code 0 only if clean.",
+    details: "  --journal DIR  what `simulate --journal DIR` wrote\n  --settle S     wait so long for the folds to become quiet (30)",
+    prepared: true,
+    options: { journal: { type: "string" }, settle: { type: "string" } },
+    load: async () => (await import("./verify.ts")).runVerify,
+  },
+  {
+    name: "rebuild",
+    arguments: "--compare-only",
+    help: "Every table again from offset zero, compared with the live ones by checksum.",
+    prepared: true,
+    options: { "compare-only": { type: "boolean" } },
+    load: async () => (await import("./rebuild.ts")).runRebuild,
+  },
+  {
+    name: "log",
+    arguments: "--station ID [--from T] [--follow]",
+    help: "The frames of a station as a person reads them.",
+    details: "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
+    options: { station: { type: "string" }, from: { type: "string" }, follow: { type: "boolean" } },
+    load: async () => (await import("./log.ts")).runLog,
+  },
+  registry("station", "Charging stations in the registry.", "  wattlog station add ID --field acceptance=accepted --field password=…"),
+  registry("token", "RFID cards and other tokens in the registry.", "  wattlog token add UID --field contractId=DE-ABC-1"),
+  registry("tariff", "OCPI tariffs in the registry.", "  wattlog tariff add --file tariff.json"),
+  registry("location", "OCPI locations in the registry.", "  wattlog location add --file location.json"),
+  {
+    name: "quarantine",
+    arguments: "list|show ID|redrive ID|release ID",
+    help: "What could not be folded: look at it, fold it again, or go on without it.",
+    load: async () => (await import("./quarantine.ts")).runQuarantine,
+  },
+  later("explain", "A session from its frames to its CDR, line by line."),
+  later("price", "An OCPI tariff applied to a session."),
+  later("partner", "Roaming partners."),
+  later("gateway", "The gateway role alone, for a cluster."),
+  later("processor", "The processor role alone, for a cluster."),
+  later("projector", "The projector role alone, for a cluster."),
+  later("api", "The api role alone, for a cluster."),
+  later("topics", "Provision the topics of a cluster."),
+  later("migrate", "Bring the schema of a cluster's database up to date."),
+];

@@ -1,0 +1,46 @@
+// `wattlog demo`: something to look at within seconds. A fleet for the wattlog that runs on the demo folder or on the
+// usual one, else a wattlog of its own for it.
+import { startDemoFleet } from "../../bench/fleet/demo-fleet.ts";
+import { readSettings, type Settings } from "../../core/config/settings.ts";
+import { exitCodes, numberOption, textOption, type Invocation, type Run } from "./command.ts";
+import { say } from "./output.ts";
+import { runningOn } from "./running.ts";
+
+const demoFolder = "./data-demo";
+const defaultStations = 12;
+
+export const runDemo: Run = async (invocation) => {
+  const stations = numberOption(invocation, "stations", defaultStations, 1, 10_000);
+  const settings = demoSettings(invocation);
+  const running = (await runningOn(settings.dataDir)) ?? (await runningOn(invocation.settings.dataDir));
+  const abort = new AbortController();
+  const asked = new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
+  const stop = (): void => abort.abort();
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  if (running) {
+    say(`A fleet of ${stations} stations joins the wattlog at ${running.ocppUrl}; its console: ${running.httpUrl}. Ctrl-C ends the fleet.`);
+    await startDemoFleet({ url: running.ocppUrl, signal: abort.signal, stations });
+    return exitCodes.done;
+  }
+  const { startAll } = await import("../roles/all.ts");
+  const own = await startAll(settings);
+  try {
+    process.stdout.write(own.banner);
+    const fleet = startDemoFleet({ url: own.ocppUrl, signal: abort.signal, stations });
+    say(`A fleet of ${stations} stations charges. Ctrl-C ends it all.`);
+    await Promise.race([asked, own.failed, fleet]);
+    abort.abort();
+    await fleet;
+    return exitCodes.done;
+  } finally {
+    abort.abort();
+    await own.stop();
+  }
+};
+
+/** The usual settings, but a folder of its own unless one was asked for. */
+function demoSettings(invocation: Invocation): Settings {
+  const chosen = textOption(invocation, "data") ?? process.env["WATTLOG_DATA_DIR"];
+  return readSettings({ ...process.env, WATTLOG_DATA_DIR: chosen || demoFolder });
+}

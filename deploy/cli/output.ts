@@ -1,0 +1,62 @@
+// How commands speak: tables for people, one JSON value for machines, both on standard output; progress on standard
+// error, and only where somebody looks at it.
+
+export type Cell = string | number | null | undefined;
+
+/** @param columns heading -> the cell of a row. Numbers are set to the right. */
+export function formatTable<Row>(rows: readonly Row[], columns: Readonly<Record<string, (row: Row) => Cell>>): string {
+  const headings = Object.keys(columns);
+  const cells = rows.map((row) => headings.map((heading) => columns[heading]!(row)));
+  const texts = cells.map((line) => line.map(plain));
+  const widths = headings.map((heading, at) => Math.max(heading.length, ...texts.map((line) => line[at]!.length)));
+  const right = headings.map((_, at) => cells.length > 0 && cells.every((line) => typeof line[at] === "number"));
+  const line = (values: readonly string[]): string =>
+    values
+      .map((value, at) => (right[at] ? value.padStart(widths[at]!) : value.padEnd(widths[at]!)))
+      .join("  ")
+      .trimEnd();
+  return `${[line(headings), ...texts.map(line)].join("\n")}\n`;
+}
+
+// Vendors' and stations' texts reach a terminal here: a control character in one must not drive it.
+function plain(cell: Cell): string {
+  return cell === null || cell === undefined ? "" : printable(String(cell));
+}
+
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are the very characters that must not pass
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+export function printTable<Row>(rows: readonly Row[], columns: Readonly<Record<string, (row: Row) => Cell>>): void {
+  process.stdout.write(formatTable(rows, columns));
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined)}\n`);
+}
+
+export function say(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
+}
+
+const everyMs = 200;
+
+/** One line that is written over on a terminal; elsewhere a line every few seconds would only fill a log: nothing. */
+export class Progress {
+  private last = 0;
+  private shown = false;
+
+  show(line: string): void {
+    const now = performance.now();
+    if (!process.stderr.isTTY || now - this.last < everyMs) return;
+    this.last = now;
+    this.shown = true;
+    process.stderr.write(`\r\x1b[K${line}`);
+  }
+
+  clear(): void {
+    if (this.shown) process.stderr.write("\r\x1b[K");
+    this.shown = false;
+  }
+}

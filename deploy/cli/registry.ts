@@ -1,0 +1,6 @@
+import type { Run } from "./command.ts";
+import { comesLater } from "./later.ts";
+
+export function registryCommand(name: string): Run {
+  return comesLater(name);
+}
