@@ -28,7 +28,7 @@ export async function openPosition(
   partition: number,
   tableSet = firstTableSet,
 ): Promise<PositionRow> {
-  const found = await readPosition(store.reader, role, topic, partition);
+  const found = await readPosition(store.reader, role, topic.name, partition);
   if (found) return found;
   const fresh: PositionRow = {
     role,
@@ -46,16 +46,16 @@ export async function openPosition(
   };
   return store.transaction(async (tx) => {
     await tx.insertNew("position", [fresh]);
-    return (await readPosition(tx.db, role, topic, partition)) ?? fresh;
+    return (await readPosition(tx.db, role, topic.name, partition)) ?? fresh;
   });
 }
 
-function readPosition(db: Store["reader"], role: string, topic: Topic, partition: number) {
+function readPosition(db: Store["reader"], role: string, topic: string, partition: number) {
   return db
     .selectFrom("position")
     .selectAll()
     .where("role", "=", role)
-    .where("topic", "=", topic.name)
+    .where("topic", "=", topic)
     .where("partition", "=", partition)
     .executeTakeFirst();
 }
@@ -107,7 +107,7 @@ export function positionAfter(
  * @throws WattlogError `fold/zombie`: another process folds this partition.
  * @throws TableSetChanged a rebuild took over; begin again with the row as it is now.
  */
-export async function advance(tx: StoreTransaction, topic: Topic, from: PositionRow, to: PositionRow): Promise<void> {
+export async function advance(tx: StoreTransaction, from: PositionRow, to: PositionRow): Promise<void> {
   const { numUpdatedRows } = await tx.db
     .updateTable("position")
     .set({
@@ -125,7 +125,7 @@ export async function advance(tx: StoreTransaction, topic: Topic, from: Position
     .where("table_set", "=", from.table_set)
     .executeTakeFirstOrThrow();
   if (numUpdatedRows === 1n) return;
-  const now = await readPosition(tx.db, from.role, topic, from.partition);
+  const now = await readPosition(tx.db, from.role, from.topic, from.partition);
   if (now && now.table_set !== from.table_set) throw new TableSetChanged(`table set is ${now.table_set} now`);
   throw new WattlogError(
     "fold/zombie",

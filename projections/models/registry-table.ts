@@ -41,7 +41,7 @@ export class RegistryTable {
     const counted = { applied: versions.length, skipped: batch.records.length - versions.length };
     const to = positionAfter(from, batch, counted);
     await this.store.transaction(async (tx) => {
-      await advance(tx, this.log.topics.registry, from, to);
+      await advance(tx, from, to);
       await tx.upsert("registry_version", versions);
     });
     this.row = to;

@@ -1,0 +1,174 @@
+// The api role: REST, live events, console and documentation on one port.
+import cookie from "@fastify/cookie";
+import swagger from "@fastify/swagger";
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
+import { fastify, type FastifyInstance } from "fastify";
+
+import { limits } from "../../core/config/limits.ts";
+import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
+import type { Readiness, Service } from "../../core/runtime/service.ts";
+import { CommandSender } from "./command-sender.ts";
+import { CommandWaiters } from "./command-waiters.ts";
+import type { ApiOptions } from "./context.ts";
+import { FrameWriter } from "./frame-writer.ts";
+import { installGuard } from "./guard.ts";
+import { LiveFeed } from "./live-feed.ts";
+import { Credentials } from "./principal.ts";
+import { handleError, Problem, sendProblem } from "./problems.ts";
+import { installCommands } from "./routes-commands.ts";
+import { installFrames } from "./routes-frames.ts";
+import { installLive, LiveClients } from "./routes-live.ts";
+import { installPages } from "./routes-pages.ts";
+import { installQuarantine } from "./routes-quarantine.ts";
+import { installRegistry } from "./routes-registry.ts";
+import { installSessions } from "./routes-sessions.ts";
+import { installApiKeys, installSettings } from "./routes-settings.ts";
+import { installStations } from "./routes-stations.ts";
+import { installStatus } from "./routes-status.ts";
+
+export interface Api extends Service {
+  /** The port that it listens on, also where 0 was asked for. */
+  port(): number;
+  readiness(): Readiness;
+  /** One-time; `/sign-in?code=…` turns it into the console's cookie. */
+  signInCode(): string;
+  /** For further routes on the same port (OCPI) before the start, and for tests. */
+  readonly app: FastifyInstance;
+}
+
+export function createApi(options: ApiOptions): Api {
+  return new HttpApi(options);
+}
+
+class HttpApi implements Api {
+  readonly name = "api";
+  readonly app: FastifyInstance;
+  private readonly context: ApiOptions;
+  private readonly credentials: Credentials;
+  private readonly feed: LiveFeed;
+  private readonly clients = new LiveClients();
+  private readonly waiters = new CommandWaiters();
+  private listening = false;
+  private draining: Promise<void> | undefined;
+
+  constructor(context: ApiOptions) {
+    this.context = context;
+    const { registry, clock, adminToken, options } = context;
+    this.credentials = new Credentials({ adminToken, party: options.party, registry, clock });
+    this.feed = new LiveFeed(context);
+    this.app = buildApp(context);
+    const writer = new FrameWriter(context);
+    const sender = new CommandSender(context, writer, this.waiters);
+    // Inside `register`, so that the plugins before it have seen the route hooks.
+    void this.app.register((app, _options, done) => {
+      installGuard(app, this.credentials, context.metrics);
+      installStations(app, context);
+      installCommands(app, context, sender);
+      installSessions(app, context);
+      installFrames(app, context);
+      installRegistry(app, context);
+      installSettings(app, context);
+      installApiKeys(app, context);
+      installQuarantine(app, context, writer);
+      installStatus(app, context);
+      installLive(app, context, this.feed, this.clients, this.credentials);
+      installPages(app, context, this.credentials);
+      done();
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.waiters.start(this.context.bus, this.context.nodeId);
+    this.feed.start();
+    const { host, port } = this.context.options;
+    try {
+      await this.app.listen({ host, port });
+    } catch (error) {
+      const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+      if (!inUse) throw error;
+      throw new WattlogError("start/port-in-use", `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    this.listening = true;
+  }
+
+  port(): number {
+    const address = this.app.server.address();
+    return typeof address === "object" && address ? address.port : this.context.options.port;
+  }
+
+  readiness(): Readiness {
+    const problem = this.draining ? "it is stopping" : this.listening ? undefined : "it does not listen yet";
+    return { name: this.name, problem };
+  }
+
+  signInCode(): string {
+    return this.credentials.signInCode();
+  }
+
+  drain(): Promise<void> {
+    this.draining ??= this.close();
+    return this.draining;
+  }
+
+  stop(): Promise<void> {
+    return this.drain();
+  }
+
+  private async close(): Promise<void> {
+    // Streams never end by themselves; without them the requests in hand are finished before the port closes.
+    this.clients.closeAll();
+    this.feed.stop();
+    await this.app.close();
+    await this.waiters.stop();
+    this.listening = false;
+  }
+}
+
+function buildApp(context: ApiOptions): FastifyInstance {
+  const app = fastify({
+    loggerInstance: context.logger,
+    disableRequestLogging: true,
+    bodyLimit: limits.apiBodyBytes,
+    // Slow senders of headers and bodies are cut off.
+    requestTimeout: 30_000,
+    forceCloseConnections: "idle",
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 300 },
+  }) as unknown as FastifyInstance;
+  void app.register(cookie);
+  void app.register(swagger, { openapi: openapiHead(context) });
+  installValidation(app);
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) => {
+    void sendProblem(reply, new Problem("not-found", `${request.method} ${request.url.slice(0, 200)} is not a route; /api/docs lists them.`));
+  });
+  return app;
+}
+
+/** Bodies are taken as they are: no value is turned into another type, no field is dropped or added. */
+function installValidation(app: FastifyInstance): void {
+  const body = addFormats.default(new Ajv({ strict: false, allErrors: false }));
+  const others = addFormats.default(new Ajv({ strict: false, coerceTypes: "array", useDefaults: true }));
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === "body" ? body : others).compile(schema));
+  // Response schemas are documentation; what is sent is what the handler returned.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+}
+
+function openapiHead({ options }: ApiOptions) {
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "wattlog",
+      version: options.version ?? "1",
+      description:
+        "Charging stations, sessions, commands. Send `Authorization: Bearer <token>`; the console's cookie works as well. " +
+        "Lists answer `{items, nextCursor?}`. Times are RFC 3339 UTC, energy is in Wh, money is `{amount, currency}`. " +
+        "Errors are problem documents (RFC 9457) whose `detail` says what to do.",
+    },
+    components: { securitySchemes: { token: { type: "http" as const, scheme: "bearer" } } },
+    security: [{ token: [] as string[] }],
+  };
+}

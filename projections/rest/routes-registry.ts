@@ -1,0 +1,198 @@
+// Tokens, tariffs, locations: documents of the registry, written with POST (upsert), PATCH and DELETE.
+import type { FastifyInstance } from "fastify";
+import { Ajv } from "ajv";
+import addFormats from "ajv-formats";
+
+import type { PartyId } from "../../core/ids/ids.ts";
+import { tokenKey, type EntityDocs } from "../../core/registry/entities.ts";
+import type { ApiOptions } from "./context.ts";
+import { locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
+import { principalOf } from "./guard.ts";
+import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
+import type { Role } from "./principal.ts";
+import { Problem } from "./problems.ts";
+import { etag, mergePatch, parseIfMatch, writeEntity } from "./registry-writer.ts";
+import { answers, idParam, listQuery, pageSchema } from "./schemas.ts";
+
+type Entity = "token" | "tariff" | "location";
+
+interface Resource<Kind extends Entity> {
+  readonly entity: Kind;
+  readonly path: string;
+  readonly tag: string;
+  readonly schema: object;
+  readonly writer: Role;
+  /** The key in the registry; the document keeps the spelling it came with. */
+  readonly keyOf: (doc: EntityDocs[Kind]) => string;
+  readonly normalise: (id: string) => string;
+  /** What a schema cannot say. @throws Problem */
+  readonly check?: (doc: EntityDocs[Kind]) => void;
+}
+
+const same = (id: string) => id;
+
+const resources: readonly [Resource<"token">, Resource<"tariff">, Resource<"location">] = [
+  {
+    entity: "token",
+    path: "/api/v1/tokens",
+    tag: "Tokens",
+    schema: tokenSchema,
+    writer: "operator",
+    keyOf: (token) => tokenKey(token.uid),
+    normalise: tokenKey,
+  },
+  {
+    entity: "tariff",
+    path: "/api/v1/tariffs",
+    tag: "Tariffs",
+    schema: tariffSchema,
+    writer: "admin",
+    keyOf: (tariff) => tariff.id,
+    normalise: same,
+  },
+  {
+    entity: "location",
+    path: "/api/v1/locations",
+    tag: "Locations",
+    schema: locationSchema,
+    writer: "admin",
+    keyOf: (location) => location.id,
+    normalise: same,
+    check: ({ time_zone }) => {
+      if (time_zone === undefined || isTimeZone(time_zone)) return;
+      throw new Problem("invalid", "time_zone must be an IANA name, e.g. Europe/Berlin.", { path: "/time_zone" });
+    },
+  },
+];
+
+export function installRegistry(app: FastifyInstance, context: ApiOptions): void {
+  const [tokens, tariffs, locations] = resources;
+  install(app, context, tokens);
+  install(app, context, tariffs);
+  install(app, context, locations);
+}
+
+// A patch is checked as the document that it makes.
+const ajv = addFormats.default(new Ajv({ strict: false, allErrors: false }));
+
+function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
+  installReads(app, context, resource);
+  installDelete(app, context, resource);
+  const valid = ajv.compile(resource.schema);
+  const { entity, path, tag, schema, writer, keyOf, normalise, check } = resource;
+
+  app.post<{ Body: object }>(path, {
+    config: { role: writer },
+    schema: {
+      tags: [tag],
+      summary: `Add a ${entity}, or replace it where it exists`,
+      body: schema,
+      response: answers({ 200: schema, 201: schema }, 412, 422, 503),
+    },
+    handler: async (request, reply) => {
+      const doc = request.body as EntityDocs[Kind];
+      check?.(doc);
+      const expected = parseIfMatch(request.headers["if-match"]) ?? null;
+      const written = await writeEntity(context, principalOf(request), entity, keyOf(doc), doc, expected);
+      return reply.code(written.created ? 201 : 200).header("etag", etag(written.version)).send(doc);
+    },
+  });
+
+  app.patch<{ Params: { id: string }; Body: object }>(`${path}/:id`, {
+    config: { role: writer },
+    schema: {
+      tags: [tag],
+      summary: `Change a ${entity} (RFC 7396: null removes a field), on the version named by If-Match`,
+      params: idParam,
+      headers: { type: "object", properties: { "if-match": { type: "string", description: "ETag that you saw" } } },
+      body: { type: "object", additionalProperties: true, minProperties: 1 },
+      response: answers({ 200: schema }, 404, 412, 422, 503),
+    },
+    handler: async (request, reply) => {
+      const principal = principalOf(request);
+      const { doc, version } = existing(context, principal.party, resource, request.params.id);
+      const expected = parseIfMatch(request.headers["if-match"]) ?? version;
+      const merged = mergePatch(doc, request.body) as EntityDocs[Kind];
+      if (!valid(merged)) throw invalid(valid.errors?.[0]);
+      if (keyOf(merged) !== normalise(request.params.id)) {
+        throw new Problem("invalid", `A ${entity} keeps its id; remove it and add another.`, { path: "/id" });
+      }
+      check?.(merged);
+      const written = await writeEntity(context, principal, entity, keyOf(merged), merged, expected);
+      return reply.header("etag", etag(written.version)).send(merged);
+    },
+  });
+}
+
+function installReads<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
+  const { entity, path, tag, schema } = resource;
+  app.get<{ Querystring: PageQuery }>(path, {
+    config: { role: "viewer" },
+    schema: { tags: [tag], summary: `Every ${entity}, by id`, querystring: listQuery({}), response: answers({ 200: pageSchema(schema) }, 400) },
+    handler: async (request) => {
+      const { party } = principalOf(request);
+      const { limit, cursor } = request.query;
+      const after = decodeCursor(cursor, ["string"])?.[0] ?? "";
+      const ids = [...context.registry.ids(party, entity)].filter((id) => id > after).sort((a, b) => (a < b ? -1 : 1));
+      const items: EntityDocs[Kind][] = [];
+      let last = after;
+      for (const id of ids) {
+        const found = context.registry.find(party, entity, id);
+        if (!found) continue;
+        if (items.length === limit) return { items, nextCursor: encodeCursor([last]) };
+        items.push(found.doc);
+        last = id;
+      }
+      return { items };
+    },
+  });
+
+  app.get<{ Params: { id: string } }>(`${path}/:id`, {
+    config: { role: "viewer" },
+    schema: { tags: [tag], summary: `One ${entity}`, params: idParam, response: answers({ 200: schema }, 404) },
+    handler: async (request, reply) => {
+      const { doc, version } = existing(context, principalOf(request).party, resource, request.params.id);
+      return reply.header("etag", etag(version)).send(doc);
+    },
+  });
+}
+
+function installDelete<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
+  const { entity, path, tag, writer, normalise } = resource;
+  app.delete<{ Params: { id: string } }>(`${path}/:id`, {
+    config: { role: writer },
+    schema: {
+      tags: [tag],
+      summary: `Remove a ${entity}; what it decided so far stays`,
+      params: idParam,
+      response: answers({ 204: { type: "null" } }, 404, 412, 503),
+    },
+    handler: async (request, reply) => {
+      const principal = principalOf(request);
+      const { version } = existing(context, principal.party, resource, request.params.id);
+      const expected = parseIfMatch(request.headers["if-match"]) ?? version;
+      await writeEntity(context, principal, entity, normalise(request.params.id), null, expected);
+      return reply.code(204).send();
+    },
+  });
+}
+
+function existing<Kind extends Entity>(context: ApiOptions, party: PartyId, resource: Resource<Kind>, id: string) {
+  const found = context.registry.find(party, resource.entity, resource.normalise(id));
+  if (!found) throw new Problem("not-found", `There is no ${resource.entity} with this id. GET ${resource.path} lists them.`);
+  return found;
+}
+
+function invalid(error: { instancePath: string; message?: string; params: Record<string, unknown> } | undefined): Problem {
+  const field = error?.params["missingProperty"] ?? error?.params["additionalProperty"];
+  const path = `${error?.instancePath ?? ""}${typeof field === "string" ? `/${field}` : ""}`;
+  return new Problem("invalid", `With this change the document would not be valid: ${path} ${error?.message ?? ""}.`, { path });
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,132 @@
+// A log, a store and a registry view in a temporary folder, given back together.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { CommandBus } from "../../core/bus/bus.ts";
+import { logKey, newNodeId, trusted } from "../../core/ids/ids.ts";
+import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
+import { partitionOf } from "../../core/log/partition.ts";
+import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
+import { RegistryView } from "../../core/registry/view.ts";
+import { systemClock } from "../../core/runtime/clock.ts";
+import { silentLogger } from "../../core/runtime/logger.ts";
+import { createMetrics } from "../../core/runtime/metrics.ts";
+import type { Store } from "../../core/store/store.ts";
+import { createProjector, type Projector } from "../models/projector.ts";
+import { createApi, type Api } from "../rest/api.ts";
+
+export interface Adapters {
+  readonly openLog: (folder: string, topics: Topics) => Promise<{ readonly log: EventLog; close(): Promise<void> }>;
+  readonly openStore: (folder: string) => Store;
+  readonly openBus: () => CommandBus;
+}
+
+export const party = trusted.party("DEWLG");
+export const adminToken = "test-admin-token";
+export const partitions = 2;
+
+export class World {
+  readonly folder: string;
+  readonly log: EventLog;
+  readonly store: Store;
+  readonly bus: CommandBus;
+  readonly registry: RegistryView;
+  readonly metrics = createMetrics();
+  readonly clock = systemClock;
+  readonly nodeId = newNodeId();
+  private readonly adapters: Adapters;
+  private readonly closers: (() => Promise<unknown>)[] = [];
+
+  static async open(adapters: Adapters): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), "wattlog-projections-"));
+    const { log, close } = await adapters.openLog(folder, makeTopics(1, partitions));
+    const store = adapters.openStore(folder);
+    await store.migrate();
+    const registry = new RegistryView(log);
+    await registry.start();
+    const world = new World(adapters, folder, log, store, registry);
+    world.closers.push(async () => {
+      await registry.stop();
+      await log.close();
+      await close();
+      await store.close();
+    });
+    return world;
+  }
+
+  private constructor(adapters: Adapters, folder: string, log: EventLog, store: Store, registry: RegistryView) {
+    this.adapters = adapters;
+    this.folder = folder;
+    this.log = log;
+    this.store = store;
+    this.registry = registry;
+    this.bus = adapters.openBus();
+  }
+
+  async project(): Promise<Projector> {
+    const { log, store, registry, clock, metrics } = this;
+    const projector = createProjector({ log, store, registry, clock, metrics, logger: silentLogger() });
+    await projector.start();
+    this.closers.push(() => projector.stop());
+    return projector;
+  }
+
+  async serve(projector?: Projector): Promise<Api> {
+    const { log, store, bus, registry, clock, metrics, nodeId } = this;
+    const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
+    const watched = projector ? { projector } : {};
+    const api = createApi({ options, log, store, bus, registry, clock, nodeId, metrics, logger: silentLogger(), adminToken, ...watched });
+    await api.start();
+    this.closers.push(() => api.stop());
+    return api;
+  }
+
+  async scratchStore(): Promise<Store> {
+    const folder = mkdtempSync(join(tmpdir(), "wattlog-scratch-"));
+    const store = this.adapters.openStore(folder);
+    await store.migrate();
+    this.closers.push(async () => {
+      await store.close();
+      rmSync(folder, { recursive: true });
+    });
+    return store;
+  }
+
+  partitionOf(event: Pick<DomainEvent, "party" | "station">): number {
+    return partitionOf(logKey(event.party, event.station), this.log.topics.events.partitions);
+  }
+
+  /** In the order given, one append a partition and run. */
+  async appendEvents(events: readonly DomainEvent[]): Promise<void> {
+    for (let partition = 0; partition < partitions; partition++) {
+      const own = events.filter((event) => this.partitionOf(event) === partition);
+      if (own.length === 0) continue;
+      const entries = own.map((event) => ({ key: logKey(event.party, event.station), value: encodeEvent(event) }));
+      await this.log.append(this.log.topics.events, partition, entries);
+    }
+  }
+
+  /** Resolves when the projector stands at the end of every partition. */
+  async caughtUp(projector: Projector): Promise<void> {
+    await until(async () => {
+      for (const { partition, next } of projector.progress()) {
+        if (next < (await this.log.endOffset(this.log.topics.events, partition))) return false;
+      }
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.closers.toReversed()) await close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+export async function until(holds: () => Promise<boolean> | boolean, ms = 8_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error("it did not come true in time");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
