@@ -1,0 +1,44 @@
+// Drain: SIGTERM under load, as every rolling update does it.
+import { expect, test } from "vitest";
+
+import { startFleet } from "../harness/fleet.ts";
+import { tempFolder } from "../harness/paths.ts";
+import { sleep } from "../harness/wait.ts";
+import { startWattlog } from "../harness/wattlog.ts";
+import { verify } from "./storm-run.ts";
+
+const restarts = 2;
+
+test("SIGTERM under load loses no answered frame, ends with 0, and the stations come back", async () => {
+  using folder = tempFolder("drain-data");
+  using journal = tempFolder("drain-journal");
+  let running = await startWattlog({ folder: folder.path });
+  const address = running.sameAddress;
+  try {
+    const fleet = startFleet(running, {
+      stations: 40,
+      seconds: 12,
+      rate: 400,
+      grace: 25,
+      journal: journal.path,
+      "message-timeout": 5,
+      "retry-interval": 0.2,
+    });
+    for (let restart = 0; restart < restarts; restart++) {
+      await sleep(3000);
+      const started = performance.now();
+      const exit = await running.terminate();
+      expect(exit, running.child.words()).toEqual({ code: 0, signal: null });
+      expect((performance.now() - started) / 1000, "seconds to drain").toBeLessThan(30);
+      running = await startWattlog({ folder: folder.path, env: address });
+    }
+    const summary = await fleet.summary(90_000);
+    expect(summary.unanswered, JSON.stringify(summary)).toBe(0);
+    expect(summary.callsSent, "CALLs sent").toBeGreaterThan(500);
+    await sleep(4000);
+    const report = await verify(running, journal.path);
+    expect(report.code, report.words).toBe(0);
+  } finally {
+    await running.stop();
+  }
+}, 150_000);

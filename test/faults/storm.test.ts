@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+
+import { stormRun } from "./storm-run.ts";
+
+test("a fleet that repeats, reconnects, queues and disorders, under commands and kill -9, loses nothing", async () => {
+  const report = await stormRun({
+    stations: 60,
+    seconds: 20,
+    kills: 3,
+    commandsPerSecond: 5,
+    graceSeconds: 30,
+    repeat: 0.05,
+    reconnect: 0.05,
+    disorder: 0.05,
+    offline: 0.05,
+  });
+  expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(30);
+  expect(report.fleet.commandsDone, "commands that ended").toBeGreaterThan(10);
+  expect(report.verify.code, report.verify.words).toBe(0);
+}, 120_000);

@@ -1,0 +1,95 @@
+// A gateway in this process, on the real embedded log with a HeldLog in between: for faults between socket and log.
+import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
+import { newNodeId, trusted } from "../../core/ids/ids.ts";
+import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
+import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { makeTopics, type EventLog } from "../../core/log/log.ts";
+import { decodeRecord } from "../../core/records/codec.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
+import { encodeChange } from "../../core/records/registry-change.ts";
+import { RegistryView } from "../../core/registry/view.ts";
+import { systemClock } from "../../core/runtime/clock.ts";
+import { silentLogger } from "../../core/runtime/logger.ts";
+import { createMetrics, type Metrics } from "../../core/runtime/metrics.ts";
+import { createGateway } from "../../gateway/gateway.ts";
+import { HeldLog } from "./held-log.ts";
+import { tempFolder } from "./paths.ts";
+
+export interface GatewayUnderTest extends AsyncDisposable {
+  readonly url: string;
+  readonly log: HeldLog;
+  readonly metrics: Metrics;
+  /** Every record of `ocpp.frames` as it lies in the log now. */
+  frames(): Promise<FrameRecord[]>;
+}
+
+const party = trusted.party("DEWLG");
+
+export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {}): Promise<GatewayUnderTest> {
+  const folder = tempFolder("gateway");
+  const topics = makeTopics(1, partitions);
+  const server = await EmbeddedLogServer.start({ folder: folder.path, topics });
+  const inner = EmbeddedLog.attach({ port: server.connect(), folder: folder.path, topics });
+  const log = new HeldLog(inner);
+  await acceptUnknown(inner, ["unknownStations", "unknownTokens"]);
+  const registry = new RegistryView(log);
+  await registry.start();
+  const metrics = createMetrics();
+  const gateway = createGateway({
+    options: { host: "127.0.0.1", port: 0, party, appendHoldMs, noSubprotocol: "reject" },
+    log,
+    bus: new EmbeddedBusHub().client(),
+    registry,
+    clock: systemClock,
+    nodeId: newNodeId(),
+    metrics,
+    logger: silentLogger(),
+  });
+  await gateway.start();
+  return {
+    url: `ws://127.0.0.1:${gateway.port()}`,
+    log,
+    metrics,
+    frames: () => framesOf(inner),
+    async [Symbol.asyncDispose]() {
+      log.release();
+      await gateway.drain();
+      await gateway.stop();
+      await registry.stop();
+      await log.close();
+      await server.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** The registry says no where it says nothing; a composition root on loopback seeds this. */
+async function acceptUnknown(log: EventLog, ids: readonly ("unknownStations" | "unknownTokens")[]): Promise<void> {
+  for (const id of ids) {
+    const change = encodeChange({
+      party,
+      keyId: null,
+      changeId: id,
+      entity: "setting",
+      id,
+      expectedVersion: 0,
+      doc: { id, value: "accept" },
+      at: systemClock.now(),
+      actor: "test",
+    });
+    await log.append(log.topics.registry, 0, [{ key: `${party}/${id}`, value: change }]);
+  }
+}
+
+/** Every record of `ocpp.frames`, partition by partition. */
+export async function framesOf(log: EventLog): Promise<FrameRecord[]> {
+  const records: FrameRecord[] = [];
+  const topic = log.topics.frames;
+  for (let partition = 0; partition < topic.partitions; partition++) {
+    const end = await log.endOffset(topic, partition);
+    for await (const batch of log.read(topic, partition, 0, end)) {
+      for (const record of batch.records) records.push(decodeRecord(record.value));
+    }
+  }
+  return records;
+}

@@ -1,0 +1,118 @@
+// Promise 6: what cannot be parsed, validated or folded is kept verbatim, answered as the protocol wants, quarantined,
+// counted, and can be redriven.
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import type { QuarantineView } from "../harness/rest.ts";
+import { bootedStation, type Protocol } from "../harness/station.ts";
+import { eventually } from "../harness/wait.ts";
+import { startWattlog, type Metrics, type Running } from "../harness/wattlog.ts";
+
+let running: Running;
+let before: Metrics;
+beforeAll(async () => {
+  running = await startWattlog();
+  before = await running.metrics();
+});
+afterAll(async () => {
+  await running.stop();
+});
+
+interface Garbage {
+  readonly bytes: string;
+  readonly reason: string;
+  /** Id and code of the CALLERROR that it gets in this version; none: it must stay without an answer (ocpp.md). */
+  readonly answer?: Readonly<Partial<Record<Protocol, readonly [string, string]>>>;
+}
+
+const unreadable = { "ocpp2.0.1": ["-1", "RpcFrameworkError"], "ocpp2.1": ["-1", "RpcFrameworkError"] } as const;
+const inEach = (id: string, code: string) =>
+  ({ "ocpp1.6": [id, code], "ocpp2.0.1": [id, code], "ocpp2.1": [id, code] }) as const;
+const only201 = (id: string) => ({ "ocpp2.0.1": [id, "MessageTypeNotSupported"] }) as const;
+const nestedTooDeep = `${"[".repeat(40)}${"]".repeat(40)}`;
+
+const garbage: readonly Garbage[] = [
+  { bytes: "hello", reason: "notJson", answer: unreadable },
+  { bytes: '[2,"t-1","Heartbeat",{', reason: "notJson", answer: unreadable },
+  { bytes: '[2,"n-1","Heart\0beat",{}]', reason: "notJson", answer: unreadable },
+  { bytes: '[2,"x-1","Heartbeat",{"a":NaN}]', reason: "notJson", answer: unreadable },
+  { bytes: '{"a":1}', reason: "notAnArray", answer: unreadable },
+  { bytes: `[2,"d-1","Heartbeat",${nestedTooDeep}]`, reason: "tooDeep", answer: unreadable },
+  { bytes: "[]", reason: "unknownMessageType", answer: only201("-1") },
+  { bytes: '[9,"u-1","Heartbeat",{}]', reason: "unknownMessageType", answer: only201("u-1") },
+  { bytes: '[2,"m-1","Heartbeat"]', reason: "missingElements", answer: inEach("m-1", "ProtocolError") },
+  { bytes: '[2,"a-1",7,{}]', reason: "badAction", answer: inEach("a-1", "ProtocolError") },
+  { bytes: '[3,"nobody-asked",{}]', reason: "unsolicitedResult" },
+];
+
+for (const protocol of ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const) {
+  test(`${protocol}: ${garbage.length} kinds of garbage are kept verbatim, answered as the protocol wants, one row each`, async () => {
+    const id = `GARBAGE-${protocol}`;
+    const neighbour = await bootedStation({ url: running.ocppUrl, id: `NEIGHBOUR-${protocol}`, protocol });
+    const station = await bootedStation({ url: running.ocppUrl, id, protocol });
+    for (const { bytes } of garbage) station.sendRaw(bytes);
+    // Answers keep their order: when this one is there, so is everything before it that will ever come.
+    await station.call("Heartbeat", {});
+    await neighbour.call("Heartbeat", {});
+    const rows = await quarantineOf(id, garbage.length);
+    const kept = rows.map(({ bytesBase64, reason }) => ({ bytes: Buffer.from(bytesBase64, "base64").toString("utf8"), reason }));
+    expect(kept.toSorted(byText)).toEqual(garbage.map(({ bytes, reason }) => ({ bytes, reason })).toSorted(byText));
+    const errors = station.received.filter(({ frame }) => frame[0] === 4);
+    const expected = garbage.flatMap(({ answer }) => (answer?.[protocol] === undefined ? [] : [answer[protocol]]));
+    expect(errors.map(({ frame }) => [frame[1], frame[2]]).toSorted(byText)).toEqual(expected.toSorted(byText));
+    for (const { frame, text } of errors) expect(frame, text).toHaveLength(5);
+    expect(errors.some(({ text }) => text.includes("hello")), "an error that embeds the raw text").toBe(false);
+    expect(await running.rest.all(`/quarantine?station=${neighbour.id}`)).toEqual([]);
+    await station.close();
+    await neighbour.close();
+  });
+}
+
+const byText = (a: unknown, b: unknown): number => JSON.stringify(a).localeCompare(JSON.stringify(b));
+
+function quarantineOf(station: string, count: number): Promise<QuarantineView[]> {
+  return eventually(`${count} quarantine rows of ${station}`, async () => {
+    const rows = await running.rest.all<QuarantineView>(`/quarantine?station=${encodeURIComponent(station)}`);
+    return rows.length >= count ? rows : undefined;
+  });
+}
+
+test("unknown actions and schema violations are answered, annotated and folded, not quarantined", async () => {
+  const id = "ODD-16";
+  const station = await bootedStation({ url: running.ocppUrl, id });
+  const odd: readonly (readonly [string, object, number, string?])[] = [
+    ["Teleport", {}, 4, "NotImplemented"],
+    ["RemoteStartTransaction", { idTag: "X" }, 4, "NotSupported"],
+    ["Heartbeat", { surplus: true }, 3],
+    ["StatusNotification", { connectorId: 1, errorCode: "Error", status: "Available" }, 3],
+    ["BootNotification", { chargePointVendor: "V", chargePointModel: "M", chargePointSerialNumber: "9".repeat(33) }, 3],
+    ["MeterValues", { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [{ value: 7 }] }] }, 3],
+    ["StopTransaction", { transactionId: -1, timestamp: "2026-01-01T00:00:00Z", meterStop: -1.5 }, 3],
+  ];
+  for (const [action, payload, type, code] of odd) {
+    const { frame, text } = await station.exchange(station.frame(action, payload));
+    expect(frame[0], `${action}: ${text}`).toBe(type);
+    if (code !== undefined) expect(frame[2]).toBe(code);
+  }
+  await station.close();
+  const frames = await running.rest.get<{ items: readonly unknown[] }>(`/frames?station=${id}`);
+  expect(JSON.stringify(frames.items)).toContain("Teleport");
+  expect(await running.rest.all(`/quarantine?station=${id}`)).toEqual([]);
+});
+
+test("bytes that are no UTF-8 end that connection with a reason, and its neighbour goes on", async () => {
+  const station = await bootedStation({ url: running.ocppUrl, id: "NOT-UTF8" });
+  const neighbour = await bootedStation({ url: running.ocppUrl, id: "UTF8" });
+  station.sendRaw(Buffer.from([0x5b, 0x32, 0xff, 0xfe, 0x5d]));
+  expect((await station.closed).code).toBe(1007);
+  expect(await neighbour.call("Heartbeat", {})).toHaveProperty("currentTime");
+  await neighbour.close();
+});
+
+test("everything that was quarantined has been counted", async () => {
+  const total = await eventually("the counter", async () => {
+    const grown = (name: string, metrics: Metrics): number => (metrics.get(name) ?? 0) - (before.get(name) ?? 0);
+    const count = grown("wattlog_quarantine_total", await running.metrics());
+    return count >= garbage.length * 3 ? count : undefined;
+  });
+  expect(total).toBe(garbage.length * 3);
+});
