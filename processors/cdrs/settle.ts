@@ -1,0 +1,90 @@
+// When an ended session gets its one CDR (promise 2), and what the CDR says.
+import { derivedId } from "../../core/ids/ids.ts";
+import { limits } from "../../core/config/limits.ts";
+import type { Cdr } from "../../core/records/domain-event.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
+import type { SessionAnnotation } from "../transactions/annotations.ts";
+import { finalMwh } from "../transactions/energy.ts";
+import type { SettledTransaction, Transaction, TransactionsState } from "../transactions/transaction.ts";
+import { priceSession } from "./tariff.ts";
+
+/**
+ * A session that ran on one connection, from its start on and without a gap, has nothing outstanding and settles at
+ * once. Any other waits for what a station may still have in its queue, as long as the registry said when it ended.
+ */
+export function settle(state: TransactionsState, t: Transaction, record: FrameRecord, context: FoldContext): TransactionsState {
+  const waitMs = t.live && isComplete(t) ? 0 : waitOf(record, context);
+  if (waitMs <= 0) return settleNow(state, t, record, context);
+  if (t.settleAt === null) context.emit({ kind: "cdrWithheld", sessionId: t.sessionId, reason: "settling" });
+  const waiting = { ...t, settleAt: context.logTime + waitMs };
+  return { ...state, active: state.active.map((other) => (other.sessionId === t.sessionId ? waiting : other)) };
+}
+
+/** 1.6 has no sequence numbers: one connection is all that can be asked for. */
+function isComplete(t: Transaction): boolean {
+  return t.seen.length <= 1;
+}
+
+function waitOf(record: FrameRecord, context: FoldContext): number {
+  const value = context.registry.setting(record.party, "settleAfterMs", record.registry);
+  return typeof value === "number" && value > 0 ? value : 0;
+}
+
+/** A tick acts as of its due time (rule T2). */
+export function settleDue(state: TransactionsState, record: FrameRecord, dueAt: number, context: FoldContext): TransactionsState {
+  const due = state.active.filter((t) => t.settleAt !== null && t.settleAt <= dueAt);
+  due.sort((a, b) => a.settleAt! - b.settleAt!);
+  return due.reduce((after, t) => settleNow(after, t, record, context), state);
+}
+
+/** Earliest CDR that waits. */
+export function settlementDueAt(state: TransactionsState): number | null {
+  let due: number | null = null;
+  for (const { settleAt } of state.active) {
+    if (settleAt !== null && (due === null || settleAt < due)) due = settleAt;
+  }
+  return due;
+}
+
+/** The CDR, whatever still waits. */
+export function settleNow(state: TransactionsState, t: Transaction, record: FrameRecord, context: FoldContext): TransactionsState {
+  context.emit({ kind: "cdrIssued", cdr: cdrOf(t, record, context) });
+  const settled: SettledTransaction = {
+    id: t.id,
+    sessionId: t.sessionId,
+    start: t.start,
+    stop: t.stop,
+    seen: t.seen,
+    recent: t.recent.slice(-limits.settledMessagesRemembered),
+    energyMwh: finalMwh(t.registers),
+    lateTold: false,
+  };
+  return {
+    active: state.active.filter((other) => other.sessionId !== t.sessionId),
+    settled: [...state.settled, settled].slice(-limits.stationEndedTransactions),
+  };
+}
+
+function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Cdr {
+  const endedAt = t.endedAt ?? t.startedAt;
+  const energyMwh = finalMwh(t.registers);
+  const durationMs = Math.max(0, endedAt - t.startedAt);
+  const gaps: readonly SessionAnnotation[] = isComplete(t) ? [] : ["seqNoGaps"];
+  const priced = priceSession(record, t, { energyMwh, durationMs }, context.registry);
+  return {
+    id: derivedId("cdr", t.sessionId),
+    sessionId: t.sessionId,
+    credits: null,
+    startedAt: t.startedAt,
+    endedAt,
+    energyMwh,
+    durationMs,
+    idToken: t.idToken,
+    evseId: t.evseId,
+    connectorId: t.connectorId,
+    registry: t.registry,
+    ...priced.price,
+    annotations: [...t.annotations, ...gaps, ...priced.words],
+  };
+}

@@ -1,0 +1,84 @@
+// A processor's own records (tick, nodeLost, commandBound): one append at a time per partition, so that their sequence
+// rises in the log; a failed one is tried again as it was, and the fold drops what came twice (rule I2).
+import { limits } from "../../core/config/limits.ts";
+import { logKey, trusted, type NodeId } from "../../core/ids/ids.ts";
+import type { Entry, EventLog } from "../../core/log/log.ts";
+import { encodeRecord } from "../../core/records/codec.ts";
+import type { FrameBody } from "../../core/records/frame-record.ts";
+import type { RegistryLookup } from "../../core/registry/view.ts";
+import type { Clock } from "../../core/runtime/clock.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
+import { Pauses } from "./retry.ts";
+
+export interface OwnRecord {
+  readonly party: string;
+  /** "" for `nodeLost`. */
+  readonly station: string;
+  readonly body: Extract<FrameBody, { kind: "tick" | "nodeLost" | "commandBound" }>;
+}
+
+export interface AppenderOptions {
+  readonly log: EventLog;
+  readonly registry: Pick<RegistryLookup, "position">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeId: NodeId;
+  readonly partition: number;
+}
+
+export class Appender {
+  private readonly options: AppenderOptions;
+  private readonly pauses: Pauses;
+  private readonly source: NodeId;
+  private sequence = 0;
+  private queue: Entry[] = [];
+  private running: Promise<void> | undefined;
+
+  constructor(options: AppenderOptions) {
+    this.options = options;
+    this.pauses = new Pauses(options.clock);
+    // Of its own, for other roles of the process count their records under the node's id.
+    this.source = trusted.node(`${options.nodeId}/processor/${options.partition}`);
+  }
+
+  append(record: OwnRecord): void {
+    if (this.pauses.ended) return;
+    const party = trusted.party(record.party);
+    const station = trusted.station(record.station);
+    const value = encodeRecord({
+      party,
+      station,
+      source: this.source,
+      sequence: this.sequence++,
+      arrivedAt: this.options.clock.now(),
+      registry: this.options.registry.position,
+      keyId: null,
+      ...record.body,
+    });
+    this.queue.push({ key: record.station === "" ? "" : logKey(party, station), value });
+    this.running ??= this.run();
+  }
+
+  /** Resolves when the append in flight has ended; what waits is not lost, for the next start asks again. */
+  async stop(): Promise<void> {
+    this.pauses.end();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    // The callers of this turn come into one append.
+    await Promise.resolve();
+    while (this.queue.length > 0 && !this.pauses.ended) {
+      const entries = this.queue.slice(0, limits.foldAppendRecords);
+      try {
+        await this.options.log.append(this.options.log.topics.frames, this.options.partition, entries);
+        this.queue = this.queue.slice(entries.length);
+        this.pauses.reset();
+      } catch (error) {
+        this.options.logger.warn({ err: error, partition: this.options.partition }, "own records wait for the log");
+        await this.pauses.pause();
+      }
+    }
+    this.running = undefined;
+  }
+}

@@ -1,0 +1,201 @@
+// What one batch writes, gathered while it is folded and written in one transaction.
+import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
+import { trusted, type SessionId } from "../../core/ids/ids.ts";
+import { pack } from "../../core/records/msgpack.ts";
+import type { RegistryLookup } from "../../core/registry/view.ts";
+import type { FrameIndexRow, OutboxRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
+import type { Effect, FoldContext, StationFold } from "./station-fold.ts";
+import { packMemory, type StationMemory } from "./station-memory.ts";
+
+export interface Scope {
+  readonly tableSet: number;
+  readonly generation: number;
+  readonly partition: number;
+}
+
+/** A record as it is folded: held ones are folded again at the place of their redrive. */
+export interface Place {
+  /** Of the record itself. */
+  readonly offset: number;
+  readonly logTime: number;
+  /** Where its events stand in the log: the redrive's, for one that was held. */
+  readonly atOffset: number;
+  readonly atLogTime: number;
+}
+
+export interface Counts {
+  applied: number;
+  skipped: number;
+  quarantined: number;
+  parked: number;
+}
+
+interface PendingReading {
+  readonly sessionId: SessionId;
+  readonly offset: number;
+  readonly logTime: number;
+  readings: readonly Reading[];
+}
+
+interface Mark {
+  readonly outbox: number;
+  readonly readings: number;
+  readonly effects: number;
+  readonly bodies: number;
+  readonly index: number;
+  readonly sequence: number;
+  readonly hash: string;
+}
+
+/** Events of one record; a record of more than a million would need a larger stride. */
+const eventsPerRecord = 2 ** 20;
+
+export class Batch<State> implements FoldContext {
+  readonly registry: RegistryLookup;
+  readonly counts: Counts = { applied: 0, skipped: 0, quarantined: 0, parked: 0 };
+  readonly effects: Effect[] = [];
+  /** For metrics. */
+  readonly bodies: EventBody[] = [];
+  readonly quarantine = new Map<string, QuarantineRow>();
+  readonly parked = new Map<number, ParkedRow>();
+  /** Offsets whose parked rows go. */
+  readonly unparked = new Set<number>();
+  readonly touched = new Set<StationMemory<State>>();
+  emitted = 0;
+  private readonly scope: Scope;
+  private readonly outbox: OutboxRow[] = [];
+  private readonly readings: PendingReading[] = [];
+  private readonly hours = new Map<string, FrameIndexRow>();
+  private place: Place = { offset: 0, logTime: 0, atOffset: 0, atLogTime: 0 };
+  private memory!: StationMemory<State>;
+  /** Of the next event among those at `atOffset`, over all stations. */
+  private index = 0;
+
+  constructor(scope: Scope, registry: RegistryLookup) {
+    this.scope = scope;
+    this.registry = registry;
+  }
+
+  get generation(): number {
+    return this.scope.generation;
+  }
+
+  get partition(): number {
+    return this.scope.partition;
+  }
+
+  get offset(): number {
+    return this.place.offset;
+  }
+
+  get logTime(): number {
+    return this.place.logTime;
+  }
+
+  /** Names what the next conclusions are of. */
+  begin(memory: StationMemory<State>, place: Place): void {
+    if (place.atOffset !== this.place.atOffset || this.outbox.length === 0) this.index = 0;
+    this.memory = memory;
+    this.place = place;
+    this.emitted = 0;
+    this.touched.add(memory);
+  }
+
+  emit(body: EventBody): void {
+    const { memory, place, scope } = this;
+    const index = this.index++;
+    const cause = `${scope.generation}:${scope.partition}:${place.atOffset}/${index}`;
+    const party = trusted.party(memory.party);
+    const station = trusted.station(memory.station);
+    memory.sequence += 1;
+    memory.hash = chainHash(memory.hash, party, station, cause);
+    const { sequence, hash } = memory;
+    const event = encodeEvent({ party, station, keyId: null, sequence, hash, logTime: place.atLogTime, cause, body });
+    this.outbox.push({
+      table_set: scope.tableSet,
+      partition: scope.partition,
+      // A number that needs no counter: the same after a restart, in a rebuild, and never used twice.
+      sequence: place.atOffset * eventsPerRecord + index,
+      party,
+      station,
+      event,
+    });
+    this.bodies.push(body);
+    this.emitted += 1;
+  }
+
+  keep(sessionId: SessionId, readings: readonly Reading[]): void {
+    const { offset, logTime } = this.place;
+    const last = this.readings.at(-1);
+    if (last?.sessionId === sessionId && last.offset === offset) last.readings = [...last.readings, ...readings];
+    else this.readings.push({ sessionId, offset, logTime, readings });
+  }
+
+  ask(effect: Effect): void {
+    this.effects.push(effect);
+  }
+
+  mark(): Mark {
+    const { outbox, readings, effects, bodies, index, memory } = this;
+    return {
+      outbox: outbox.length,
+      readings: readings.length,
+      effects: effects.length,
+      bodies: bodies.length,
+      index,
+      sequence: memory.sequence,
+      hash: memory.hash,
+    };
+  }
+
+  /** Forgets every conclusion since the mark. Readings of one record are merged only with each other. */
+  undo(mark: Mark): void {
+    this.outbox.length = mark.outbox;
+    this.readings.length = mark.readings;
+    this.effects.length = mark.effects;
+    this.bodies.length = mark.bodies;
+    this.index = mark.index;
+    this.memory.sequence = mark.sequence;
+    this.memory.hash = mark.hash;
+    this.emitted = 0;
+  }
+
+  /** The index row of a station's hour, as it stands after the record. */
+  indexed(memory: StationMemory<State>): void {
+    const { party, station, hour, hourFirst, hourLast, hourRecords } = memory;
+    const { tableSet: table_set, partition } = this.scope;
+    const row = { table_set, partition, party, station, hour, first_offset: hourFirst, last_offset: hourLast, records: hourRecords };
+    this.hours.set(`${party}/${station}/${hour}`, row);
+  }
+
+  outboxRows(): readonly OutboxRow[] {
+    return this.outbox;
+  }
+
+  indexRows(): readonly FrameIndexRow[] {
+    return [...this.hours.values()];
+  }
+
+  readingRows(): readonly ReadingRow[] {
+    return this.readings.map(({ sessionId, offset, logTime, readings }) => ({
+      table_set: this.scope.tableSet,
+      partition: this.scope.partition,
+      session_id: sessionId,
+      record_offset: offset,
+      log_time: logTime,
+      readings: pack(readings),
+    }));
+  }
+
+  stateRows(fold: StationFold<State>): readonly StationStateRow[] {
+    return [...this.touched].map((memory) => ({
+      table_set: this.scope.tableSet,
+      partition: this.scope.partition,
+      party: memory.party,
+      station: memory.station,
+      node_id: fold.nodeOf(memory.state),
+      due_at: fold.dueAt(memory.state),
+      state: packMemory(memory, fold),
+    }));
+  }
+}

@@ -1,0 +1,110 @@
+// What a batch needs from the tables before it can be folded, in as few queries as there can be.
+import type { EventLog } from "../../core/log/log.ts";
+import type { Store } from "../../core/store/store.ts";
+import type { QuarantineRow, StationStateRow } from "../../core/store/tables.ts";
+import type { Scope } from "./batch.ts";
+import { itemOf, type Item } from "./record.ts";
+
+/** Parameters of one query; SQLite and Postgres both take more. */
+const keysPerQuery = 500;
+
+export interface StationKey {
+  readonly party: string;
+  readonly station: string;
+}
+
+export async function loadStates(store: Store, scope: Scope, keys: readonly StationKey[]): Promise<readonly StationStateRow[]> {
+  const byParty = Map.groupBy(keys, (key) => key.party);
+  const rows: StationStateRow[] = [];
+  for (const [party, ofParty] of byParty) {
+    for (let at = 0; at < ofParty.length; at += keysPerQuery) {
+      const stations = ofParty.slice(at, at + keysPerQuery).map((key) => key.station);
+      const found = await store.reader
+        .selectFrom("station_state")
+        .selectAll()
+        .where("table_set", "=", scope.tableSet)
+        .where("party", "=", party)
+        .where("station", "in", stations)
+        .execute();
+      rows.push(...found);
+    }
+  }
+  return rows;
+}
+
+/** Stations of the partition whose current connection is of that node, in a fixed order (rule T3). */
+export function stationsOfNode(store: Store, scope: Scope, nodeId: string): Promise<StationKey[]> {
+  return store.reader
+    .selectFrom("station_state")
+    .select(["party", "station"])
+    .where("table_set", "=", scope.tableSet)
+    .where("partition", "=", scope.partition)
+    .where("node_id", "=", nodeId)
+    .orderBy("party")
+    .orderBy("station")
+    .execute();
+}
+
+/** Nodes that hold a station of the partition, by what was folded. */
+export async function nodesOf(store: Store, scope: Scope): Promise<readonly string[]> {
+  const rows = await store.reader
+    .selectFrom("station_state")
+    .select("node_id")
+    .distinct()
+    .where("table_set", "=", scope.tableSet)
+    .where("partition", "=", scope.partition)
+    .where("node_id", "!=", "")
+    .orderBy("node_id")
+    .execute();
+  return rows.map((row) => row.node_id);
+}
+
+export function timersOf(store: Store, scope: Scope): Promise<{ party: string; station: string; due_at: number | null }[]> {
+  return store.reader
+    .selectFrom("station_state")
+    .select(["party", "station", "due_at"])
+    .where("table_set", "=", scope.tableSet)
+    .where("partition", "=", scope.partition)
+    .where("due_at", "is not", null)
+    .execute();
+}
+
+/** A quarantine row with the records it holds, read back from the log. */
+export interface Holding {
+  readonly row: QuarantineRow;
+  readonly held: Item | undefined;
+  readonly parked: readonly Item[];
+}
+
+export async function loadHolding(store: Store, log: EventLog, scope: Scope, quarantineId: string): Promise<Holding | undefined> {
+  const row = await store.reader
+    .selectFrom("quarantine")
+    .selectAll()
+    .where("table_set", "=", scope.tableSet)
+    .where("partition", "=", scope.partition)
+    .where("id", "=", quarantineId)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  const offsets = await store.reader
+    .selectFrom("parked")
+    .select("record_offset")
+    .where("table_set", "=", scope.tableSet)
+    .where("partition", "=", scope.partition)
+    .where("quarantine_id", "=", quarantineId)
+    .orderBy("record_offset")
+    .execute();
+  const parked: Item[] = [];
+  for (const { record_offset: offset } of offsets) {
+    const item = await readItem(log, scope.partition, offset);
+    if (item) parked.push(item);
+  }
+  return { row, held: await readItem(log, scope.partition, row.record_offset), parked };
+}
+
+async function readItem(log: EventLog, partition: number, offset: number): Promise<Item | undefined> {
+  for await (const batch of log.read(log.topics.frames, partition, offset, offset + 1)) {
+    const item = batch.records[0] && itemOf(batch.records[0]);
+    return item instanceof Error ? undefined : item;
+  }
+  return undefined;
+}

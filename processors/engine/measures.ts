@@ -1,0 +1,31 @@
+// What a batch that is in the store counts for in the metrics. A rebuild counts nothing.
+import type { Metrics } from "../../core/runtime/metrics.ts";
+import type { Batch } from "./batch.ts";
+
+const mwhPerWh = 1_000;
+
+export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
+  for (const body of batch.bodies) {
+    switch (body.kind) {
+      case "sessionStarted":
+        metrics.sessionsStarted.inc();
+        break;
+      case "sessionEnded":
+        metrics.sessionsEnded.inc();
+        metrics.sessionEnergy.inc(body.energyMwh / mwhPerWh);
+        break;
+      case "cdrIssued":
+        metrics.cdrsIssued.inc();
+        metrics.cdrEnergy.inc(body.cdr.energyMwh / mwhPerWh);
+        break;
+      default:
+        break;
+    }
+  }
+  for (const effect of batch.effects) {
+    if (effect.kind !== "measured") continue;
+    metrics.commands.inc({ action: effect.action, outcome: effect.outcome });
+    metrics.commandSeconds.observe(effect.ms / 1000);
+  }
+  for (const row of batch.quarantine.values()) if (row.state === "held") metrics.quarantine.inc({ stage: row.stage });
+}

@@ -1,0 +1,114 @@
+// Rule F3: the position row of a partition. A batch begins exactly at `next`; rows and position move in one transaction;
+// whoever finds the row moved by somebody else stops.
+import { hash } from "node:crypto";
+
+import type { EventLog, LogRecord, Topic } from "../../core/log/log.ts";
+import { WattlogError } from "../../core/runtime/errors.ts";
+import type { Store, StoreTransaction } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
+import type { Counts } from "./batch.ts";
+
+const role = "processor";
+
+/** A rebuild took the partition over (rule B1): what is in memory is of the old tables. */
+export class TableSetChanged extends Error {
+  override readonly name = "TableSetChanged";
+}
+
+export function fingerprintOf(value: Uint8Array): string {
+  return hash("sha256", value, "hex").slice(0, 16);
+}
+
+function find(db: Store["reader"], topic: Topic, partition: number) {
+  return db
+    .selectFrom("position")
+    .selectAll()
+    .where("role", "=", role)
+    .where("topic", "=", topic.name)
+    .where("partition", "=", partition)
+    .executeTakeFirst();
+}
+
+/** @returns the row, made with `tableSet` where the partition was never folded. */
+export async function openPosition(store: Store, topic: Topic, partition: number, tableSet: number): Promise<PositionRow> {
+  const found = await find(store.reader, topic, partition);
+  if (found) return found;
+  const fresh: PositionRow = {
+    role,
+    topic: topic.name,
+    partition,
+    generation: topic.generation,
+    next: 0,
+    fingerprint: "",
+    table_set: tableSet,
+    applied: 0,
+    skipped: 0,
+    quarantined: 0,
+    parked: 0,
+    log_time: 0,
+  };
+  return store.transaction(async (tx) => {
+    await tx.insertNew("position", [fresh]);
+    return (await find(tx.db, topic, partition)) ?? fresh;
+  });
+}
+
+/**
+ * That the log is still the one that was folded.
+ * @throws WattlogError `fold/fingerprint`
+ */
+export async function verifyPosition(log: EventLog, topic: Topic, position: PositionRow): Promise<void> {
+  const { partition, next, generation } = position;
+  if (generation === topic.generation && next === 0) return;
+  if (generation === topic.generation && next <= (await log.endOffset(topic, partition))) {
+    for await (const batch of log.read(topic, partition, next - 1, next)) {
+      const record = batch.records[0];
+      if (record && fingerprintOf(record.value) === position.fingerprint) return;
+      break;
+    }
+  }
+  throw new WattlogError(
+    "fold/fingerprint",
+    `${topic.name}/${partition}: record ${next - 1} is not the one that was folded, so log and store do not belong ` +
+      "together. Restore the matching pair, or rebuild the tables with `wattlog rebuild`.",
+  );
+}
+
+export function positionAfter(from: PositionRow, last: LogRecord, counts: Counts): PositionRow {
+  return {
+    ...from,
+    next: last.offset + 1,
+    fingerprint: fingerprintOf(last.value),
+    applied: from.applied + counts.applied,
+    skipped: from.skipped + counts.skipped,
+    quarantined: from.quarantined + counts.quarantined,
+    parked: from.parked + counts.parked,
+    log_time: last.logTime,
+  };
+}
+
+/**
+ * Moves the row from exactly `from` to `to`.
+ * @throws WattlogError `fold/zombie`; TableSetChanged.
+ */
+export async function movePosition(tx: StoreTransaction, topic: Topic, from: PositionRow, to: PositionRow): Promise<void> {
+  const { next, fingerprint, applied, skipped, quarantined, parked, log_time } = to;
+  const result = await tx.db
+    .updateTable("position")
+    .set({ next, fingerprint, applied, skipped, quarantined, parked, log_time })
+    .where("role", "=", role)
+    .where("topic", "=", topic.name)
+    .where("partition", "=", from.partition)
+    .where("generation", "=", from.generation)
+    .where("next", "=", from.next)
+    .where("table_set", "=", from.table_set)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 1n) return;
+  const now = await find(tx.db, topic, from.partition);
+  if (now && now.table_set !== from.table_set) throw new TableSetChanged("another table set is live now");
+  throw new WattlogError(
+    "fold/zombie",
+    `${topic.name}/${from.partition} was folded by another process up to ${now?.next ?? "nowhere"} while this one stood at ` +
+      `${from.next}; this one stops. Run one processor for a partition.`,
+  );
+}

@@ -1,0 +1,79 @@
+// What the engine asks of a fold, and what a fold may ask of the engine. The engine knows logs, positions and
+// tables; the fold knows OCPP; neither knows the other but through this page.
+import type { CommandId, ConnectionId, NodeId, PartyId, SessionId, StationId } from "../../core/ids/ids.ts";
+import type { CommandOutcome, EventBody, Reading } from "../../core/records/domain-event.ts";
+import type { FrameRecord, FrameRecordOf } from "../../core/records/frame-record.ts";
+import type { RegistryLookup } from "../../core/registry/view.ts";
+
+/** What a fold wants done once its record is committed. Losing one costs time, never truth. */
+export type Effect =
+  /** Rule C1: the node that holds the connection is told that a durable command waits. */
+  | {
+      readonly kind: "wake";
+      readonly to: NodeId;
+      readonly party: PartyId;
+      readonly station: StationId;
+      readonly connectionId: ConnectionId;
+      readonly commandId: CommandId;
+      readonly action: string;
+      readonly payload: Uint8Array;
+      readonly deadline: number;
+      readonly replyTo: NodeId | null;
+    }
+  /** Rule C2: a `commandBound` record is to be appended. */
+  | {
+      readonly kind: "bind";
+      readonly party: PartyId;
+      readonly station: StationId;
+      readonly commandId: CommandId;
+      readonly connectionId: ConnectionId;
+    }
+  /** For metrics alone: the event does not name the action. */
+  | { readonly kind: "measured"; readonly action: string; readonly outcome: CommandOutcome; readonly ms: number };
+
+/** Everything beside state and record that a fold may know (rule F1), and where its conclusions go. */
+export interface FoldContext {
+  readonly generation: number;
+  readonly partition: number;
+  readonly offset: number;
+  /** Of the record; the only time a fold knows (rule T1). */
+  readonly logTime: number;
+  /** To be asked as of `record.registry` only. */
+  readonly registry: RegistryLookup;
+  /** Events so far of this record and station. */
+  readonly emitted: number;
+  emit(body: EventBody): void;
+  /** Rows of the side table of readings (rule F4). */
+  keep(sessionId: SessionId, readings: readonly Reading[]): void;
+  ask(effect: Effect): void;
+}
+
+/**
+ * A fold over one station's records. States are immutable: a new state shares what did not change with the old one, so
+ * that a record that throws leaves the state before it at no cost. Every function is pure but for what it tells the
+ * context, and the engine forgets that when the function throws.
+ */
+export interface StationFold<State> {
+  initial(): State;
+  evolve(state: State, record: FrameRecord, context: FoldContext): State;
+  /** Rule Q1: which transaction a record speaks of; what is held is keyed by this. Never throws. */
+  transactionOf(record: FrameRecord): HeldAs;
+  /** What the station's people should know about a record that was put into quarantine. */
+  quarantined(state: State, record: FrameRecord, context: FoldContext): State;
+  /** A redrive of bytes that the gateway could not understand; undefined: nobody does yet. */
+  reread(record: FrameRecordOf<"quarantined">): FrameRecord | undefined;
+  /** Earliest timer, log time; null: none. */
+  dueAt(state: State): number | null;
+  /** Node of the current connection; "" when offline or presumed lost. */
+  nodeOf(state: State): string;
+  /** Plain values that MessagePack knows. */
+  pack(state: State): unknown;
+  unpack(packed: unknown): State;
+}
+
+export interface HeldAs {
+  /** null: it speaks of no transaction. */
+  readonly key: string | null;
+  /** Whether a poison one holds its whole transaction; readings do not. */
+  readonly holds: boolean;
+}

@@ -1,0 +1,240 @@
+// The fold over one station's records: which record concerns which part of the state. The parts do not know each other.
+import { parseFrame } from "../core/ocpp/framing.ts";
+import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts";
+import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
+import {
+  bindQueued, commandBound, commandEnded, commandRequested, commandResult, commandSent, commandsDueAt, commandsTick,
+  connectionEnded, noCommands, packCommands, unpackCommands, type CommandsState,
+} from "./commands/commands.ts";
+import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
+import { fieldsOf, type Fields } from "./payload.ts";
+import {
+  changeConnection, claimed, connected, connectionOf, currentOf, ended, nodeLost, packSelf, revived, tellCurrent,
+  unknownStation, unpackSelf, type StationSelf,
+} from "./stations/connections.ts";
+import { bootNotification, mergeReports, statusNotification, type ConnectorStatus } from "./stations/reports.ts";
+import { newestOf } from "./transactions/incarnations.ts";
+import { addToSession, replaced, type Exchange } from "./transactions/sessions.ts";
+import { noTransactions, packTransactions, unpackTransactions, type TransactionsState } from "./transactions/transaction.ts";
+import { meterValues, startTransaction, stopTransaction, transactionIdIn16 } from "./transactions/v16.ts";
+import { transactionEvent, transactionIdIn2 } from "./transactions/v2.ts";
+import { limits } from "../core/config/limits.ts";
+
+export interface StationState {
+  readonly self: StationSelf;
+  readonly transactions: TransactionsState;
+  readonly commands: CommandsState;
+}
+
+/** Of the packed form below; a state of another version cannot be read and must be rebuilt from the log. */
+const stateVersion = 1;
+
+export const ocppFold: StationFold<StationState> = {
+  initial: () => ({ self: unknownStation, transactions: noTransactions, commands: noCommands }),
+  evolve,
+  transactionOf,
+  quarantined,
+  reread,
+  dueAt(state) {
+    const settlement = settlementDueAt(state.transactions);
+    const command = commandsDueAt(state.commands);
+    if (settlement === null || command === null) return settlement ?? command;
+    return Math.min(settlement, command);
+  },
+  nodeOf: (state) => currentOf(state.self)?.nodeId ?? "",
+  pack: (state) => [stateVersion, packSelf(state.self), packTransactions(state.transactions), packCommands(state.commands)],
+  unpack(packed) {
+    const [version, self, transactions, commands] = packed as [number, unknown, unknown, unknown];
+    if (version !== stateVersion) throw new Error(`A station's state has version ${version}; run \`wattlog rebuild\`.`);
+    return { self: unpackSelf(self), transactions: unpackTransactions(transactions), commands: unpackCommands(commands) };
+  },
+};
+
+function evolve(state: StationState, record: FrameRecord, context: FoldContext): StationState {
+  const before = context.emitted;
+  const revivedSelf = revived(state.self, record.source);
+  if (revivedSelf !== state.self) tellCurrent(state.self, revivedSelf, record, context);
+  const awake = revivedSelf === state.self ? state : { ...state, self: revivedSelf };
+  return seen(dispatch(awake, record, context), record, context, before);
+}
+
+function dispatch(state: StationState, record: FrameRecord, context: FoldContext): StationState {
+  const { self, commands } = state;
+  switch (record.kind) {
+    case "connected":
+      return { ...state, self: connected(self, record, context) };
+    case "claimed":
+      return claim(state, record, context);
+    case "disconnected":
+      return disconnect(state, record, context);
+    case "nodeLost": {
+      const after = nodeLost(self, record.nodeId);
+      tellCurrent(self, after, record, context);
+      return { ...state, self: after };
+    }
+    case "exchange":
+      return exchange(state, record, context);
+    case "commandRequested":
+      return { ...state, commands: commandRequested(commands, self, record, context) };
+    case "commandBound":
+      return { ...state, commands: commandBound(commands, self, record, context) };
+    case "commandSent":
+      return { ...state, commands: commandSent(commands, record, context) };
+    case "commandResult":
+      return { ...state, commands: commandResult(commands, record, context) };
+    case "commandEnded":
+      return { ...state, commands: commandEnded(commands, record, context) };
+    case "tick":
+      return {
+        ...state,
+        transactions: settleDue(state.transactions, record, record.dueAt, context),
+        commands: commandsTick(commands, self, record, context),
+      };
+    // Bytes that nobody understands are a sign of life; redrive and release are the engine's business.
+    case "quarantined":
+    case "redrive":
+    case "release":
+      return state;
+  }
+}
+
+// --- connections ---
+
+function claim(state: StationState, record: FrameRecordOf<"claimed">, context: FoldContext): StationState {
+  const self = claimed(state.self, record);
+  if (self === state.self) return state;
+  tellCurrent(state.self, self, record, context);
+  const connection = connectionOf(self, record.source);
+  if (!connection) return state;
+  if (currentOf(self) !== connection) {
+    return { ...state, self: changeConnection(self, connection, { ...connection, boot: null, statuses: [] }) };
+  }
+  const merged = mergeReports(self, connection, context);
+  const is16 = connection.protocol === "ocpp1.6";
+  const transactions = is16 ? withStates(state.transactions, merged.changed, context) : state.transactions;
+  return { self: merged.self, transactions, commands: bindQueued(state.commands, merged.self, record, context) };
+}
+
+function disconnect(state: StationState, record: FrameRecord, context: FoldContext): StationState {
+  const self = ended(state.self, record.source);
+  if (self === state.self) return state;
+  tellCurrent(state.self, self, record, context);
+  return { ...state, self, commands: connectionEnded(state.commands, record.source, context) };
+}
+
+/** At most one `stationSeen` in limits.seenEveryMs; any other event shows life as well. */
+function seen(state: StationState, record: FrameRecord, context: FoldContext, before: number): StationState {
+  const { self } = state;
+  if (record.source !== currentOf(self)?.id) return state;
+  if (context.emitted === before) {
+    if (context.logTime - self.seenAt < limits.seenEveryMs) return state;
+    context.emit({ kind: "stationSeen" });
+  }
+  return { ...state, self: { ...self, seenAt: context.logTime } };
+}
+
+// --- frames ---
+
+/** @throws Error where the gateway took for a CALL what is none: the record goes into quarantine. */
+function requestOf(record: Exchange): Fields {
+  const frame = parseFrame(record.call);
+  if (frame.type === "call" || frame.type === "send") return fieldsOf(frame.payload);
+  throw new Error(`The frame is no CALL: ${frame.type === "malformed" ? frame.reason : frame.type}.`);
+}
+
+// What these say is of no concern to sessions, status or commands: they need not be parsed.
+const ignored = new Set(["Heartbeat", "Authorize", "DataTransfer", "SecurityEventNotification"]);
+
+function exchange(state: StationState, record: Exchange, context: FoldContext): StationState {
+  if (ignored.has(record.action)) return state;
+  const request = requestOf(record);
+  switch (record.action) {
+    case "BootNotification":
+      return { ...state, self: bootNotification(state.self, record.source, request, context) };
+    case "StatusNotification": {
+      const { self, changed } = statusNotification(state.self, record.source, request, context);
+      const is16 = record.protocol === "ocpp1.6";
+      const transactions = changed && is16 ? withStates(state.transactions, [changed], context) : state.transactions;
+      return { ...state, self, transactions };
+    }
+    default: {
+      const transactions = transactionMessage(state, record, request, context);
+      return transactions === state.transactions ? state : { ...state, transactions };
+    }
+  }
+}
+
+function transactionMessage(state: StationState, record: Exchange, request: Fields, context: FoldContext): TransactionsState {
+  const { transactions, self } = state;
+  if (record.protocol !== "ocpp1.6") {
+    return record.action === "TransactionEvent"
+      ? transactionEvent(transactions, record, request, self.boots, context)
+      : transactions;
+  }
+  switch (record.action) {
+    case "StartTransaction":
+      return startTransaction(transactions, record, request, self.boots, context);
+    case "MeterValues":
+      return meterValues(transactions, record, request, context);
+    case "StopTransaction":
+      return stopTransaction(transactions, record, request, context);
+    default:
+      return transactions;
+  }
+}
+
+/** 1.6 has no charging state: the connector's status is the session's. */
+function withStates(state: TransactionsState, statuses: readonly ConnectorStatus[], context: FoldContext): TransactionsState {
+  let after = state;
+  for (const status of statuses) {
+    const t = after.active.findLast((a) => a.endedAt === null && a.evseId === status.evseId && status.evseId !== 0);
+    if (t) after = replaced(after, t, addToSession(t, context, { state: status.status }));
+  }
+  return after;
+}
+
+// --- quarantine (rule Q1) ---
+
+const speaksOfNothing: HeldAs = { key: null, holds: false };
+
+function transactionOf(record: FrameRecord): HeldAs {
+  if (record.kind !== "exchange") return speaksOfNothing;
+  try {
+    const request = () => requestOf(record);
+    if (record.protocol !== "ocpp1.6") {
+      if (record.action !== "TransactionEvent") return speaksOfNothing;
+      return { key: transactionIdIn2(record, request()), holds: true };
+    }
+    switch (record.action) {
+      case "StartTransaction":
+      case "StopTransaction":
+        return { key: transactionIdIn16(record, request()), holds: true };
+      case "MeterValues":
+        return { key: transactionIdIn16(record, request()), holds: false };
+      default:
+        return speaksOfNothing;
+    }
+  } catch {
+    // What cannot even be parsed speaks of nothing that could be held.
+    return speaksOfNothing;
+  }
+}
+
+function quarantined(state: StationState, record: FrameRecord, context: FoldContext): StationState {
+  const { key, holds } = transactionOf(record);
+  const t = key === null ? undefined : newestOf(state.transactions, key)?.active;
+  if (!t) return state;
+  const after = addToSession(t, context, { words: [holds ? "messageQuarantined" : "readingQuarantined"] });
+  if (holds) context.emit({ kind: "cdrWithheld", sessionId: t.sessionId, reason: "held" });
+  return { ...state, transactions: replaced(state.transactions, t, after) };
+}
+
+/** A redrive of bytes that the gateway did not understand: perhaps this version does. */
+function reread(record: FrameRecordOf<"quarantined">): FrameRecord | undefined {
+  const frame = parseFrame(record.bytes);
+  if (frame.type !== "call" && frame.type !== "send") return undefined;
+  const { party, station, source, sequence, arrivedAt, registry, keyId, protocol, bytes: call, answer } = record;
+  const envelope = { party, station, source, sequence, arrivedAt, registry, keyId };
+  const { action, messageId } = frame;
+  return { ...envelope, kind: "exchange", protocol, action, messageId, call, answer, facts: {}, annotations: [record.reason] };
+}

@@ -1,0 +1,32 @@
+// Words that a fold puts on a session, with what they tell a person. Events carry the words; the sentences are for
+// `explain` and the console.
+
+export const sessionAnnotations = {
+  startMissing: "The message that starts the transaction has not arrived; the session begins with the first message that did.",
+  startLate: "The start arrived after other messages of the transaction.",
+  startNotAuthorised: "The start was answered with something other than Accepted.",
+  repeatAmbiguous: "A start equal to an ended one was taken for a repeat: same message, no boot between, but the clock cannot be trusted.",
+  idReused: "The station used the transactionId of an earlier transaction again.",
+  supersededByReusedId: "No end arrived before the station used the transactionId again.",
+  abandoned: "No end arrived and the station opened too many other transactions since.",
+  transactionIdInvalid: "A message named no usable transactionId and was attributed to the only transaction that it can mean.",
+  startTimeImplausible: "The station's start time cannot be true; the log's time is used.",
+  stopTimeImplausible: "The station's stop time cannot be true; the log's time is used.",
+  stopBeforeStart: "The station's stop time lies before its start time; the log's time is used where it is later.",
+  meterStartInvalid: "The register at the start is no energy; readings are used.",
+  meterStopInvalid: "The register at the stop is no energy; readings are used.",
+  stopBelowStart: "The register at the stop is below that at the start; energy is 0.",
+  registerBelowStart: "A register in a meter value is below that at the start; it is not used.",
+  noRegister: "No register was read; energy is 0.",
+  stopConflict: "A second stop says something else than the first, which stands.",
+  seqNoReused: "The station used a seqNo for two different messages.",
+  seqNoGaps: "Messages of the transaction are missing by their seqNo.",
+  lateFrame: "A message arrived after the CDR was made; it is kept and not priced.",
+  messageQuarantined: "A message of the transaction could not be folded and is held.",
+  readingQuarantined: "A meter value could not be folded and was skipped.",
+  noTariff: "No tariff applies at the connector.",
+  tariffRestrictionsUnsupported: "The tariff has restrictions, which are not evaluated yet; no price is made rather than a wrong one.",
+  tariffInvalid: "The tariff could not be read; no price is made.",
+} as const;
+
+export type SessionAnnotation = keyof typeof sessionAnnotations;

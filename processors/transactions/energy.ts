@@ -1,0 +1,101 @@
+// Energy of a transaction from its readings, in integer milliwatt-hours. The state holds running values only; folding
+// the rows of the side table through `withReadings` gives the same (rule F4), and in any order the same low and high.
+import type { Reading } from "../../core/records/domain-event.ts";
+import { energyRegister, meterStartContext, meterStopContext } from "./readings.ts";
+import { noRegisters, type Registers } from "./transaction.ts";
+
+interface Register {
+  readonly context: string;
+  readonly mwh: number;
+}
+
+interface Group {
+  readonly at: number | null;
+  readonly context: string;
+  readonly location: string | null;
+  total: number | null;
+  phases: number;
+  hasPhase: boolean;
+}
+
+const linePhases = new Set(["L1", "L2", "L3", "L1-N", "L2-N", "L3-N"]);
+
+/**
+ * The import registers of one message. Of one time, context and location the value without a phase is the total; where
+ * there is none, the sum over the lines is (quirk 10: a total unlike the sum of its phases is still the total).
+ */
+function registersIn(readings: readonly Reading[]): readonly Register[] {
+  const groups: Group[] = [];
+  for (const r of readings) {
+    if (r.measurand !== energyRegister || r.energyMwh === null) continue;
+    let group = groups.find((g) => g.at === r.at && g.context === r.context && g.location === r.location);
+    if (!group) {
+      group = { at: r.at, context: r.context, location: r.location, total: null, phases: 0, hasPhase: false };
+      groups.push(group);
+    }
+    if (r.phase === null) group.total ??= r.energyMwh;
+    else if (linePhases.has(r.phase)) {
+      group.phases += r.energyMwh;
+      group.hasPhase = true;
+    }
+  }
+  // The outlet is where energy is sold; another place counts only where the outlet is not measured.
+  const isOutlet = (g: Group) => g.location === null || g.location === "Outlet";
+  const chosen = groups.some(isOutlet) ? groups.filter(isOutlet) : groups;
+  const registers: Register[] = [];
+  for (const g of chosen) {
+    const mwh = g.total ?? (g.hasPhase ? g.phases : null);
+    if (mwh !== null) registers.push({ context: g.context, mwh });
+  }
+  return registers;
+}
+
+/** @param readings of one record. */
+export function withReadings(before: Registers, readings: readonly Reading[]): Registers {
+  const found = registersIn(readings);
+  if (found.length === 0) return before;
+  let { meterStart, meterStop, begin, end, low, high } = before;
+  for (const { context, mwh } of found) {
+    if (context === meterStartContext) meterStart ??= mwh;
+    else if (context === meterStopContext) meterStop ??= mwh;
+    else if (context === "Transaction.Begin") begin ??= mwh;
+    else if (context === "Transaction.End") end = mwh;
+    low = low === null ? mwh : Math.min(low, mwh);
+    high = high === null ? mwh : Math.max(high, mwh);
+  }
+  return { meterStart, meterStop, begin, end, low, high };
+}
+
+/** The register at the start; null while no reading says. */
+export function startMwh(r: Registers): number | null {
+  return r.meterStart ?? r.begin ?? r.low;
+}
+
+/** The register at the end, where the station said it is the end; else the highest seen. */
+export function stopMwh(r: Registers): number | null {
+  return r.meterStop ?? r.end ?? r.high;
+}
+
+/** Energy so far; 0 while there are not two registers to compare. */
+export function soFarMwh(r: Registers): number {
+  const start = startMwh(r);
+  return start === null || r.high === null ? 0 : Math.max(0, r.high - start);
+}
+
+/** Energy of an ended transaction: stop - start, never below 0. */
+export function finalMwh(r: Registers): number {
+  const start = startMwh(r);
+  const stop = stopMwh(r);
+  return start === null || stop === null ? 0 : Math.max(0, stop - start);
+}
+
+export function isStopBelowStart(r: Registers): boolean {
+  const start = startMwh(r);
+  const stop = stopMwh(r);
+  return start !== null && stop !== null && stop < start;
+}
+
+/** From the rows of the side table, in order of their offsets. */
+export function energyFromReadings(rows: readonly (readonly Reading[])[]): number {
+  return finalMwh(rows.reduce(withReadings, noRegisters));
+}

@@ -1,0 +1,77 @@
+// MeterValues of every version as readings: value as sent, energy registers in integer milliwatt-hours beside it.
+import type { Reading } from "../../core/records/domain-event.ts";
+import { digestOf, fieldsOf, listOf, numberOf, textOf, type Fields } from "../payload.ts";
+import { parseStationTime } from "../station-time.ts";
+
+export const energyRegister = "Energy.Active.Import.Register";
+
+/** Contexts of the two registers that 1.6 sends outside of meter values. */
+export const meterStartContext = "StartTransaction.meterStart";
+export const meterStopContext = "StopTransaction.meterStop";
+
+const mwhPerUnit: Readonly<Record<string, number>> = { wh: 1_000, kwh: 1_000_000, mwh: 1_000_000_000 };
+
+/**
+ * Exact for every register below 9 TWh with three decimals of a watt-hour: the double nearest to the decimal, times a
+ * power of ten, rounds to the right integer.
+ * @param unit `Wh`, `kWh` or `MWh` in any case.
+ * @returns null where it is no energy that a register can show (quirks 7 and 9: empty text, -1).
+ */
+export function toMwh(value: unknown, unit: string, multiplier = 0): number | null {
+  const number = numberOf(value);
+  const factor = mwhPerUnit[unit.toLowerCase()];
+  if (number === null || number < 0 || factor === undefined) return null;
+  const mwh = Math.round(number * factor * 10 ** multiplier);
+  return Number.isSafeInteger(mwh) ? mwh : null;
+}
+
+function valueText(value: unknown): string {
+  return typeof value === "string" ? value.trim() : (textOf(value) ?? "");
+}
+
+function reading(sample: Fields, at: number | null): Reading {
+  const measurand = textOf(sample["measurand"]) ?? energyRegister;
+  // 2.x has {unit, multiplier}, 1.6 the unit alone.
+  const measure = fieldsOf(sample["unitOfMeasure"]);
+  const unit = textOf(sample["unit"]) ?? textOf(measure["unit"]);
+  const isEnergy = measurand.startsWith("Energy.");
+  const energyMwh = isEnergy ? toMwh(sample["value"], unit ?? "Wh", numberOf(measure["multiplier"]) ?? 0) : null;
+  return {
+    at,
+    context: textOf(sample["context"]) ?? "Sample.Periodic",
+    measurand,
+    phase: textOf(sample["phase"]),
+    location: textOf(sample["location"]),
+    unit: isEnergy ? "Wh" : unit,
+    value: valueText(sample["value"]),
+    energyMwh,
+  };
+}
+
+/** @param meterValues `meterValue` of either version, or 1.6 `transactionData`. Signed values are not read. */
+export function readingsOf(meterValues: unknown): readonly Reading[] {
+  const readings: Reading[] = [];
+  for (const element of listOf(meterValues)) {
+    const fields = fieldsOf(element);
+    const at = parseStationTime(fields["timestamp"]);
+    for (const sample of listOf(fields["sampledValue"])) {
+      const sampled = fieldsOf(sample);
+      if (textOf(sampled["format"]) === "SignedData") continue;
+      readings.push(reading(sampled, at));
+    }
+  }
+  return readings;
+}
+
+/** A register that 1.6 sends as a field of its message, kept with the readings so that they alone give the energy. */
+export function meterFieldReading(context: string, value: unknown, at: number): Reading {
+  const energyMwh = toMwh(value, "Wh");
+  return { at, context, measurand: energyRegister, phase: null, location: null, unit: "Wh", value: valueText(value), energyMwh };
+}
+
+/** What two messages with the same readings have in common (quirk 5: the same data again at every reconnect). */
+export function readingsDigest(readings: readonly Reading[]): number {
+  let text = "";
+  for (const r of readings) text += `${r.at}|${r.context}|${r.measurand}|${r.phase}|${r.location}|${r.value};`;
+  return digestOf(text);
+}

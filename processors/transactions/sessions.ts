@@ -1,0 +1,190 @@
+// What every version has in common: how a session opens, goes on, ends, and is told.
+import { frameId, sessionIdOf } from "../../core/ids/ids.ts";
+import { limits } from "../../core/config/limits.ts";
+import type { EventBody, Reading } from "../../core/records/domain-event.ts";
+import type { FrameRecordOf } from "../../core/records/frame-record.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
+import type { PlausibleTime } from "../station-time.ts";
+import type { SessionAnnotation } from "./annotations.ts";
+import { finalMwh, isStopBelowStart, soFarMwh, startMwh, stopMwh, withReadings } from "./energy.ts";
+import { noRegisters, type StartIdentity, type Transaction, type TransactionsState } from "./transaction.ts";
+
+export type Exchange = FrameRecordOf<"exchange">;
+type Words = readonly SessionAnnotation[];
+
+export interface Opening {
+  readonly id: string;
+  readonly evseId: number;
+  readonly connectorId: number;
+  readonly idToken: string | null;
+  readonly startedAt: number;
+  readonly start: StartIdentity | null;
+  readonly readings: readonly Reading[];
+  readonly offline: boolean;
+  readonly state: string | null;
+  readonly words: Words;
+}
+
+/** Rules I5, I6: a new incarnation of (station, transactionId). */
+export function openSession(record: Exchange, context: FoldContext, opening: Opening): Transaction {
+  const { readings, words, offline, start, ...rest } = opening;
+  const transaction: Transaction = {
+    ...rest,
+    start,
+    sessionId: sessionIdOf(record.party, record.station, frameId(record.source, record.sequence)),
+    endedAt: null,
+    stop: null,
+    registers: withReadings(noRegisters, readings),
+    soFarMwh: 0,
+    seen: [],
+    recent: [],
+    connection: record.source,
+    live: start !== null && !offline,
+    registry: record.registry,
+    settleAt: null,
+    annotations: words,
+    touchedAt: context.logTime,
+  };
+  context.emit({
+    kind: "sessionStarted",
+    sessionId: transaction.sessionId,
+    transactionId: transaction.id,
+    evseId: transaction.evseId,
+    connectorId: transaction.connectorId,
+    idToken: transaction.idToken,
+    startedAt: transaction.startedAt,
+    meterStartMwh: startMwh(transaction.registers),
+    annotations: words,
+  });
+  if (readings.length > 0) context.keep(transaction.sessionId, readings);
+  return transaction;
+}
+
+/** What a message adds to a session that exists. Absent: nothing about it. */
+export interface Addition {
+  readonly readings?: readonly Reading[];
+  /** Readings that are kept but not told: registers that other events carry. */
+  readonly silent?: readonly Reading[];
+  readonly state?: string | null;
+  readonly idToken?: string | null;
+  readonly words?: Words;
+  /** A start that came late, or a place that a later message knows. */
+  readonly late?: { readonly startedAt?: number; readonly start?: StartIdentity; readonly evseId?: number; readonly connectorId?: number };
+}
+
+/** Attribution of a record to a transaction: whether it still runs on one connection. */
+export function attributed(t: Transaction, record: Exchange, context: FoldContext, offline = false): Transaction {
+  const live = t.live && record.source === t.connection && !offline;
+  return { ...t, live, touchedAt: context.logTime };
+}
+
+/** Applies an addition and tells it, if there is anything to tell. */
+export function addToSession(t: Transaction, context: FoldContext, addition: Addition): Transaction {
+  const told = addition.readings ?? [];
+  const kept = addition.silent ? [...addition.silent, ...told] : told;
+  const registers = kept.length > 0 ? withReadings(t.registers, kept) : t.registers;
+  const words: SessionAnnotation[] = (addition.words ?? []).filter((word) => !t.annotations.includes(word));
+  if (isBelowStart(t, registers)) words.push("registerBelowStart");
+  const after: Transaction = {
+    ...t,
+    registers,
+    soFarMwh: t.endedAt === null ? Math.max(t.soFarMwh, soFarMwh(registers)) : finalMwh(registers),
+    state: addition.state ?? t.state,
+    idToken: t.idToken ?? addition.idToken ?? null,
+    annotations: words.length > 0 ? [...t.annotations, ...words] : t.annotations,
+    startedAt: addition.late?.startedAt ?? t.startedAt,
+    start: addition.late?.start ?? t.start,
+    evseId: addition.late?.evseId ?? t.evseId,
+    connectorId: addition.late?.connectorId ?? t.connectorId,
+  };
+  if (kept.length > 0) context.keep(t.sessionId, kept);
+  tellUpdate(t, after, context, told, words);
+  return after;
+}
+
+function isBelowStart(t: Transaction, registers: Transaction["registers"]): boolean {
+  const start = registers.meterStart;
+  return (
+    start !== null && registers.low !== null && registers.low < start && registers.meterStop === null && t.endedAt === null &&
+    !t.annotations.includes("registerBelowStart")
+  );
+}
+
+function tellUpdate(before: Transaction, t: Transaction, context: FoldContext, readings: readonly Reading[], words: Words): void {
+  const startChanged =
+    t.startedAt !== before.startedAt || t.evseId !== before.evseId || t.connectorId !== before.connectorId ||
+    startMwh(t.registers) !== startMwh(before.registers);
+  const changed =
+    readings.length > 0 || words.length > 0 || t.state !== before.state || t.idToken !== before.idToken ||
+    t.soFarMwh !== before.soFarMwh || startChanged;
+  if (!changed) return;
+  const body: EventBody = {
+    kind: "sessionUpdated",
+    sessionId: t.sessionId,
+    energyMwh: t.soFarMwh,
+    // An ended session has no state any more; a late message must not give it one.
+    state: t.endedAt === null ? t.state : null,
+    idToken: t.idToken,
+    readings,
+    annotations: words,
+  };
+  const { startedAt, evseId, connectorId } = t;
+  context.emit(
+    startChanged ? { ...body, start: { startedAt, meterStartMwh: startMwh(t.registers), evseId, connectorId } } : body,
+  );
+}
+
+export interface Ending {
+  readonly time: PlausibleTime;
+  readonly reason: string | null;
+  readonly stop: number | null;
+  readonly words: Words;
+}
+
+/** @returns the transaction ended and told; when its CDR is made is the business of cdrs/. */
+export function endSession(t: Transaction, context: FoldContext, ending: Ending): Transaction {
+  const words = [...ending.words];
+  if (!ending.time.trusted) words.push("stopTimeImplausible");
+  if (isStopBelowStart(t.registers)) words.push("stopBelowStart");
+  if (t.registers.high === null) words.push("noRegister");
+  let endedAt = ending.time.at;
+  if (endedAt < t.startedAt) {
+    words.push("stopBeforeStart");
+    endedAt = Math.max(t.startedAt, context.logTime);
+  }
+  const energyMwh = finalMwh(t.registers);
+  const fresh = words.filter((word) => !t.annotations.includes(word));
+  context.emit({
+    kind: "sessionEnded",
+    sessionId: t.sessionId,
+    endedAt,
+    reason: ending.reason,
+    meterStopMwh: stopMwh(t.registers),
+    energyMwh,
+    annotations: fresh,
+  });
+  return {
+    ...t,
+    endedAt,
+    stop: ending.stop,
+    soFarMwh: energyMwh,
+    state: null,
+    annotations: fresh.length > 0 ? [...t.annotations, ...fresh] : t.annotations,
+  };
+}
+
+// --- lists of transactions ---
+
+export function replaced(state: TransactionsState, before: Transaction, after: Transaction): TransactionsState {
+  return before === after ? state : { ...state, active: state.active.map((t) => (t === before ? after : t)) };
+}
+
+export function added(state: TransactionsState, t: Transaction): TransactionsState {
+  return { ...state, active: [...state.active, t] };
+}
+
+/** Digests of the last messages; a repeat comes soon after its original or at the next reconnect. */
+export function withRecent(t: Transaction, digest: number): Transaction {
+  const recent = [...t.recent, digest];
+  return { ...t, recent: recent.length > limits.transactionMessagesRemembered ? recent.slice(1) : recent };
+}

@@ -1,0 +1,165 @@
+// The state of a station's transactions, and its packed form (rule F4: one compact row per station).
+import type { Position, SessionId } from "../../core/ids/ids.ts";
+import { trusted } from "../../core/ids/ids.ts";
+import { pack, unpack } from "../../core/records/msgpack.ts";
+
+/** What tells one start from another (rule I5). */
+export interface StartIdentity {
+  /** Of everything that identifies the start: connector, token, timestamp, register (1.6); timestamp, seqNo (2.x). */
+  readonly digest: number;
+  /** Of the whole frame, message id included. */
+  readonly frame: number;
+  /** Of connector and timestamp alone: the same with another register betrays a clock that stands still. */
+  readonly clock: number;
+  readonly meterStart: string;
+  /** How often the station had booted. */
+  readonly boots: number;
+  /** The station's clock was at a time that can be true. */
+  readonly trusted: boolean;
+}
+
+/** Running values over the readings of a transaction; `energy.ts` says what follows from them. All mWh. */
+export interface Registers {
+  /** StartTransaction.meterStart / StopTransaction.meterStop: the authority where they are. */
+  readonly meterStart: number | null;
+  readonly meterStop: number | null;
+  /** First with context Transaction.Begin, last with Transaction.End. */
+  readonly begin: number | null;
+  readonly end: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** Not settled yet: open, or ended and waiting for its CDR. */
+export interface Transaction {
+  /** The station's transactionId (2.x) or ours (1.6), as text. */
+  readonly id: string;
+  readonly sessionId: SessionId;
+  readonly evseId: number;
+  readonly connectorId: number;
+  readonly idToken: string | null;
+  readonly startedAt: number;
+  /** null until the start message is seen. */
+  readonly start: StartIdentity | null;
+  readonly endedAt: number | null;
+  /** Digest of the message that ended it; null while open or where nothing from the station ended it. */
+  readonly stop: number | null;
+  readonly registers: Registers;
+  /** What was last told as energy so far; never falls while open. */
+  readonly soFarMwh: number;
+  /** 2.x: sequence numbers seen, as [first, last] ranges in order. */
+  readonly seen: readonly (readonly [number, number])[];
+  /** Digests of the last messages, to know a repeat. */
+  readonly recent: readonly number[];
+  /** Connection of the first record. */
+  readonly connection: string;
+  /** Every record so far came on that connection, none was queued offline, the start was among them. */
+  readonly live: boolean;
+  /** Registry position of the first record: what the price is looked up at. */
+  readonly registry: Position;
+  /** When the CDR is made, log time; null while open. */
+  readonly settleAt: number | null;
+  readonly state: string | null;
+  readonly annotations: readonly string[];
+  /** Log time of the last record, to know which open one is the oldest. */
+  readonly touchedAt: number;
+}
+
+/** What is remembered of a transaction that has its CDR: enough to know a repeat and to name a late frame's session. */
+export interface SettledTransaction {
+  readonly id: string;
+  readonly sessionId: SessionId;
+  readonly start: StartIdentity | null;
+  readonly stop: number | null;
+  readonly seen: readonly (readonly [number, number])[];
+  readonly recent: readonly number[];
+  readonly energyMwh: number;
+  readonly lateTold: boolean;
+}
+
+export interface TransactionsState {
+  /** In the order of their first records. */
+  readonly active: readonly Transaction[];
+  /** In the order of their CDRs; at most limits.stationEndedTransactions. */
+  readonly settled: readonly SettledTransaction[];
+}
+
+export const noTransactions: TransactionsState = { active: [], settled: [] };
+
+export const noRegisters: Registers = { meterStart: null, meterStop: null, begin: null, end: null, low: null, high: null };
+
+type PackedStart = [number, number, number, string, number, boolean] | null;
+
+function packStart(start: StartIdentity | null): PackedStart {
+  return start && [start.digest, start.frame, start.clock, start.meterStart, start.boots, start.trusted];
+}
+
+function unpackStart(packed: PackedStart): StartIdentity | null {
+  if (!packed) return null;
+  const [digest, frame, clock, meterStart, boots, isTrusted] = packed;
+  return { digest, frame, clock, meterStart, boots, trusted: isTrusted };
+}
+
+// Settled transactions change once a session, while the row is written with every batch that touches the station: their
+// bytes are kept with the list they were made from.
+const settledBytes = new WeakMap<readonly SettledTransaction[], Uint8Array>();
+
+function packSettled(settled: readonly SettledTransaction[]): Uint8Array {
+  const known = settledBytes.get(settled);
+  if (known) return known;
+  const bytes = pack(
+    settled.map((s) => [s.id, s.sessionId, packStart(s.start), s.stop, s.seen, s.recent, s.energyMwh, s.lateTold]),
+  );
+  settledBytes.set(settled, bytes);
+  return bytes;
+}
+
+type Ranges = [number, number][];
+type PackedSettled = [string, string, PackedStart, number | null, Ranges, number[], number, boolean];
+
+function unpackSettled(bytes: Uint8Array): readonly SettledTransaction[] {
+  const settled = (unpack(bytes) as PackedSettled[]).map(
+    ([id, sessionId, start, stop, seen, recent, energyMwh, lateTold]) => ({
+      id, sessionId: trusted.session(sessionId), start: unpackStart(start), stop, seen, recent, energyMwh, lateTold,
+    }),
+  );
+  // A copy: the bytes are a view into a row that may go.
+  settledBytes.set(settled, bytes.slice());
+  return settled;
+}
+
+function packActive(t: Transaction): unknown[] {
+  const { meterStart, meterStop, begin, end, low, high } = t.registers;
+  return [
+    t.id, t.sessionId, t.evseId, t.connectorId, t.idToken, t.startedAt, packStart(t.start), t.endedAt, t.stop,
+    [meterStart, meterStop, begin, end, low, high], t.soFarMwh, t.seen, t.recent, t.connection, t.live,
+    [t.registry.generation, t.registry.offset], t.settleAt, t.state, t.annotations, t.touchedAt,
+  ];
+}
+
+type PackedActive = [
+  string, string, number, number, string | null, number, PackedStart, number | null, number | null,
+  (number | null)[], number, Ranges, number[], string, boolean,
+  [number, number], number | null, string | null, string[], number,
+];
+
+function unpackActive(f: PackedActive): Transaction {
+  const [meterStart = null, meterStop = null, begin = null, end = null, low = null, high = null] = f[9];
+  return {
+    id: f[0], sessionId: trusted.session(f[1]), evseId: f[2], connectorId: f[3], idToken: f[4], startedAt: f[5],
+    start: unpackStart(f[6]), endedAt: f[7], stop: f[8],
+    registers: { meterStart, meterStop, begin, end, low, high },
+    soFarMwh: f[10], seen: f[11], recent: f[12], connection: f[13], live: f[14],
+    registry: { generation: f[15][0], offset: f[15][1] },
+    settleAt: f[16], state: f[17], annotations: f[18], touchedAt: f[19],
+  };
+}
+
+export function packTransactions(state: TransactionsState): unknown[] {
+  return [state.active.map(packActive), packSettled(state.settled)];
+}
+
+export function unpackTransactions(packed: unknown): TransactionsState {
+  const [active, settled] = packed as [PackedActive[], Uint8Array];
+  return { active: active.map(unpackActive), settled: unpackSettled(settled) };
+}

@@ -1,0 +1,181 @@
+// OCPP 2.0.1 and 2.1: TransactionEvent.
+import { limits } from "../../core/config/limits.ts";
+import { integerAt, parseFrame } from "../../core/ocpp/framing.ts";
+import { settle } from "../cdrs/settle.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
+import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
+import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
+import type { SessionAnnotation } from "./annotations.ts";
+import { judgeStart, newestOf, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
+import { readingsOf } from "./readings.ts";
+import { highestOf, isSeen, withNumber } from "./seq-no.ts";
+import { added, addToSession, attributed, endSession, openSession, replaced, withRecent, type Exchange } from "./sessions.ts";
+import type { StartIdentity, Transaction, TransactionsState } from "./transaction.ts";
+
+interface Message {
+  readonly record: Exchange;
+  readonly request: Fields;
+  readonly id: string;
+  readonly type: "Started" | "Updated" | "Ended";
+  readonly seqNo: number | null;
+  readonly digest: number;
+  readonly offline: boolean;
+  readonly info: Fields;
+  readonly boots: number;
+}
+
+/** For holds (rule Q1); null where the message does not say. */
+export function transactionIdIn2(record: Exchange, request: Fields): string | null {
+  const parsed = fieldsOf(request["transactionInfo"])["transactionId"];
+  return integerAt(record.call, [3, "transactionInfo", "transactionId"], parsed) ?? textOf(parsed);
+}
+
+/** @throws Error where the message names no transaction or no kind of event: it is held for a person to look at. */
+function messageOf(record: Exchange, request: Fields, boots: number): Message {
+  const id = transactionIdIn2(record, request);
+  if (id === null) throw new Error("The TransactionEvent names no transactionId.");
+  const type = request["eventType"];
+  if (type !== "Started" && type !== "Updated" && type !== "Ended") {
+    throw new Error("The TransactionEvent has no eventType that OCPP knows.");
+  }
+  const info = fieldsOf(request["transactionInfo"]);
+  const seqNo = numberOf(request["seqNo"]);
+  const said = [type, request["seqNo"], request["timestamp"], request["triggerReason"], info["chargingState"]];
+  const digest = digestOf(said.map(String).join("|"));
+  return { record, request, id, type, seqNo, digest, offline: request["offline"] === true, info, boots };
+}
+
+function evseOf(request: Fields): { readonly evseId: number; readonly connectorId: number } {
+  const evse = fieldsOf(request["evse"]);
+  return { evseId: indexOf(evse["id"]), connectorId: indexOf(evse["connectorId"]) };
+}
+
+function idTokenOf(request: Fields): string | null {
+  return textOf(fieldsOf(request["idToken"])["idToken"]);
+}
+
+/** A token that came with this message and was refused in our answer. */
+function isRefused(record: Exchange, request: Fields): boolean {
+  if (idTokenOf(request) === null) return false;
+  const answer = record.answer && parseFrame(record.answer);
+  const payload = answer?.type === "result" ? fieldsOf(answer.payload) : {};
+  const status = textOf(fieldsOf(payload["idTokenInfo"])["status"]);
+  return status !== null && status !== "Accepted";
+}
+
+export function transactionEvent(state: TransactionsState, record: Exchange, request: Fields, boots: number, context: FoldContext): TransactionsState {
+  const message = messageOf(record, request, boots);
+  const known = newestOf(state, message.id);
+  if (known?.recent.includes(message.digest)) return state;
+  return message.type === "Started"
+    ? started(state, known, message, context)
+    : went(state, known, message, context);
+}
+
+// --- Started ---
+
+function startIdentity(m: Message, context: FoldContext): StartIdentity {
+  const timestamp = String(m.request["timestamp"]);
+  return {
+    digest: m.digest,
+    frame: digestOf(Buffer.from(m.record.call).toString("latin1")),
+    clock: digestOf(`${evseOf(m.request).evseId}|${timestamp}`),
+    // Plays the part of the 1.6 register: another transaction at the same time betrays a clock that stands still.
+    meterStart: m.id,
+    boots: m.boots,
+    trusted: isPlausible(parseStationTime(m.request["timestamp"]), context.logTime),
+  };
+}
+
+function started(state: TransactionsState, known: Incarnation | undefined, m: Message, context: FoldContext): TransactionsState {
+  const start = startIdentity(m, context);
+  const verdict = known ? judgeStart(state, known, start) : "new";
+  switch (verdict) {
+    case "repeat":
+      return state;
+    case "ambiguous":
+      return toldLate(state, known!, context, [], "repeatAmbiguous");
+    case "late":
+      return went(state, known, m, context, start);
+    case "reused":
+      // A second Started of a running transaction whose numbers go on is a clumsy Updated, not another transaction.
+      if (!known!.ended && known!.active && m.seqNo !== null && m.seqNo > highestOf(known!.active.seen)) {
+        return went(state, known, m, context);
+      }
+      return opened(withRoom(state, known, m.record, context), m, start, ["idReused"], context);
+    case "new":
+      return opened(withRoom(state, undefined, m.record, context), m, start, [], context);
+  }
+}
+
+/** A session from whatever message came first, that message told with it. */
+function opened(state: TransactionsState, m: Message, start: StartIdentity | null, words: readonly SessionAnnotation[], context: FoldContext): TransactionsState {
+  const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const all: SessionAnnotation[] = [...words];
+  if (start === null) all.push("startMissing");
+  if (!time.trusted) all.push("startTimeImplausible");
+  if (isRefused(m.record, m.request)) all.push("startNotAuthorised");
+  const t = openSession(m.record, context, {
+    id: m.id,
+    ...evseOf(m.request),
+    idToken: idTokenOf(m.request),
+    startedAt: time.at,
+    start,
+    readings: [],
+    offline: m.offline,
+    state: null,
+    words: all,
+  });
+  return wentOn(added(state, t), t, m, [], undefined, context);
+}
+
+// --- Updated, Ended, and a Started that is late ---
+
+function went(state: TransactionsState, known: Incarnation | undefined, m: Message, context: FoldContext, lateStart?: StartIdentity): TransactionsState {
+  if (!known) return opened(withRoom(state, undefined, m.record, context), m, null, [], context);
+  const t = known.active;
+  if (!t) return toldLate(state, known, context, readingsOf(m.request["meterValue"]), "lateFrame", m.digest);
+  return wentOn(state, t, m, [], lateStart, context);
+}
+
+function wentOn(state: TransactionsState, t: Transaction, m: Message, words: readonly SessionAnnotation[], lateStart: StartIdentity | undefined, context: FoldContext): TransactionsState {
+  const all: SessionAnnotation[] = [...words];
+  if (m.seqNo !== null && isSeen(t.seen, m.seqNo)) all.push("seqNoReused");
+  if (lateStart) all.push("startLate");
+  if (t.start !== null && isRefused(m.record, m.request)) all.push("startNotAuthorised");
+  const isNewest = m.seqNo === null || m.seqNo > highestOf(t.seen);
+  const place = evseOf(m.request);
+  const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const counted = {
+    ...attributed(t, m.record, context, m.offline),
+    seen: m.seqNo === null ? t.seen : withNumber(t.seen, m.seqNo, limits.seqNoRangesRemembered),
+  };
+  // Without numbers nobody can say that nothing is missing.
+  const numbered = m.seqNo === null ? { ...counted, live: false } : counted;
+  const after = addToSession(numbered, context, {
+    readings: readingsOf(m.request["meterValue"]),
+    state: isNewest ? textOf(m.info["chargingState"]) : null,
+    idToken: idTokenOf(m.request),
+    words: all,
+    late: {
+      ...(t.evseId === 0 && place.evseId !== 0 ? place : {}),
+      ...(t.evseId === place.evseId && t.connectorId === 0 ? { connectorId: place.connectorId } : {}),
+      ...(lateStart ? { start: lateStart, ...(time.trusted ? { startedAt: time.at } : {}) } : {}),
+    },
+  });
+  const remembered = withRecent(after, m.digest);
+  const next = replaced(state, t, remembered);
+  return m.type === "Ended" ? ended(next, remembered, m, context) : next;
+}
+
+function ended(state: TransactionsState, t: Transaction, m: Message, context: FoldContext): TransactionsState {
+  if (t.endedAt !== null) return replaced(state, t, addToSession(t, context, { words: ["stopConflict"] }));
+  const after = endSession(t, context, {
+    time: stationTimeOr(m.request["timestamp"], context.logTime),
+    // 2.x: an absent reason means Local.
+    reason: textOf(m.info["stoppedReason"]) ?? "Local",
+    stop: m.digest,
+    words: [],
+  });
+  return settle(replaced(state, t, after), after, m.record, context);
+}
