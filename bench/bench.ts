@@ -1,0 +1,69 @@
+// `npm run bench -- NAME [--json] [--folder FOLDER]`. Exit code 0: the run was valid, whether or not goals are met;
+// 1: it was not; 2: wrong use.
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+import { commands } from "./commands.ts";
+import { idle } from "./idle.ts";
+import { ingest } from "./ingest.ts";
+import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
+
+const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = { ingest, idle, commands };
+const laterOnes = ["whole", "storm", "replay", "price", "ocpi", "peers", "all"];
+
+class WrongUse extends Error {}
+
+interface Options {
+  readonly name: string;
+  readonly run: (folder: string) => Promise<Outcome>;
+  readonly json: boolean;
+  readonly folder: string;
+}
+
+/** @throws WrongUse with one sentence. */
+function readOptions(argv: readonly string[]): Options {
+  const { values, positionals } = parse(argv);
+  const [name, ...more] = positionals;
+  const known = Object.keys(benchmarks).join(", ");
+  if (name === undefined || more.length > 0) throw new WrongUse(`Name one benchmark: ${known}.`);
+  if (laterOnes.includes(name)) throw new WrongUse(`The benchmark ${name} does not exist yet; there are ${known}.`);
+  const run = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (!run) throw new WrongUse(`There is no benchmark ${name}; there are ${known}.`);
+  return { name, run, json: values.json ?? false, folder: values.folder ?? join(import.meta.dirname, "..", ".cache") };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    const options = { json: { type: "boolean" }, folder: { type: "string" } } as const;
+    return parseArgs({ args: [...argv], allowPositionals: true, options });
+  } catch (error) {
+    throw new WrongUse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function main({ name, run, json, folder }: Options): Promise<number> {
+  // On the project's own disk: the system's temporary folder may be in memory, where a sync costs nothing.
+  mkdirSync(folder, { recursive: true });
+  const scratch = mkdtempSync(join(resolve(folder), `bench-${name}-`));
+  try {
+    const outcome = await run(scratch);
+    const result: Result = { name, machine: machine(), date: new Date().toISOString(), ...outcome };
+    process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result));
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InvalidRun)) throw error;
+    process.stderr.write(`Not a valid run: ${error.message}\n`);
+    return 1;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+try {
+  process.exitCode = await main(readOptions(process.argv.slice(2)));
+} catch (error) {
+  const wrongUse = error instanceof WrongUse;
+  process.stderr.write(wrongUse ? `${error.message}\n` : `${error instanceof Error ? (error.stack ?? "") : String(error)}\n`);
+  process.exitCode = wrongUse ? 2 : 1;
+}

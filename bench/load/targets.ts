@@ -1,0 +1,80 @@
+// What the benchmark's processes can be asked; the files that answer are named in each.
+import type { ApiLoad, ApiLoaded } from "./api-load.ts";
+import type { Latency } from "./samples.ts";
+import type { CpuUsage, MemoryUsage } from "./usage.ts";
+
+/** A server under test: echo-server.ts, gateway-server.ts, all-server.ts. */
+export interface Target {
+  start(input: TargetOptions): Promise<TargetAddress>;
+  cpu(): Promise<CpuUsage>;
+  /** After a collection; the process needs --expose-gc. */
+  memory(): Promise<MemoryUsage>;
+  /** Of the log since the last call; undefined where there is none. */
+  log(): Promise<LogFigures | undefined>;
+}
+
+export interface TargetOptions {
+  /** Is made, and removed at the end. Its disk is what is measured: a file system in memory syncs for nothing. */
+  readonly folder: string;
+  /** Whether `log` tells the latency of appends. */
+  readonly timeAppends?: boolean;
+}
+
+export interface TargetAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Where it has REST. */
+  readonly api?: { readonly url: string; readonly token: string };
+}
+
+export interface LogFigures {
+  readonly commits: number;
+  readonly recordsPerCommit: number;
+  /** From begin to synced. */
+  readonly commitP50Ms: number;
+  readonly commitP99Ms: number;
+  /** Call to receipt, of the main thread's appends; empty where they are not measured. */
+  readonly append: Latency;
+}
+
+/** Clients: generator.ts. */
+export interface Generator {
+  connect(input: ConnectOptions): Promise<void>;
+  /** Each station boots (and begins a transaction) and is answered. */
+  boot(input: { readonly transactions: boolean }): Promise<void>;
+  /** Closed loop: each station sends its next frame when the one before is answered. */
+  exchange(input: { readonly ms: number }): Promise<Exchanged>;
+  status(): Promise<{ readonly commandsAnswered: number; readonly lost: readonly string[] }>;
+}
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly stations: number;
+  /** Identities are `<prefix><n>`. */
+  readonly prefix: string;
+  /** An OCPP gateway; otherwise a server that sends back what it gets. */
+  readonly ocpp: boolean;
+  /** Last address of 127.0.0.0/8 that is used, beginning at 127.0.0.1. */
+  readonly addresses: number;
+}
+
+export interface Exchanged {
+  readonly frames: number;
+  readonly seconds: number;
+  /** Sent and not answered within five seconds after the end. */
+  readonly unanswered: number;
+  /** Answers with another id or of another length than expected. */
+  readonly wrong: number;
+  /** Connections that ended, each with why. */
+  readonly lost: readonly string[];
+  /** From a frame's send to its answer. */
+  readonly latency: Latency;
+  /** Of the generator's process. */
+  readonly cpuMicros: number;
+}
+
+/** Callers of the REST interface: api-generator.ts. */
+export interface ApiGenerator {
+  load(input: ApiLoad): Promise<ApiLoaded>;
+}
