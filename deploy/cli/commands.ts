@@ -51,11 +51,11 @@ export const commands: readonly Command[] = [
   },
   {
     name: "verify",
-    arguments: "--journal DIR [--settle S]",
+    arguments: "--journal DIR [--settle S] [--clocks-apart]",
     help: "The ledger check: what the fleet wrote down against what wattlog kept; exit code 0 only if clean.",
-    details: "  --journal DIR  what `simulate --journal DIR` wrote\n  --settle S     wait so long for the folds to become quiet (30)",
+    details: "  --journal DIR   what `simulate --journal DIR` wrote\n  --settle S      wait so long for the folds to become quiet (30)\n  --clocks-apart the fleet's clock is not the log's: times are not compared",
     prepared: true,
-    options: { journal: { type: "string" }, settle: { type: "string" } },
+    options: { journal: { type: "string" }, settle: { type: "string" }, "clocks-apart": { type: "boolean" } },
     load: async () => (await import("./verify.ts")).runVerify,
   },
   {
