@@ -186,8 +186,16 @@ function changeSession(rows: WorkingSet, id: string, change: (row: SessionRow) =
 }
 
 function updatedSession(row: SessionRow, body: Body<"sessionUpdated">, logTime: number): SessionRow {
+  const { start } = body;
   return {
     ...row,
+    // A start that came late, or a register that a later message brought: said whole where it changed.
+    ...(start && {
+      started_at: start.startedAt,
+      meter_start_mwh: start.meterStartMwh,
+      evse_id: start.evseId,
+      connector_id: start.connectorId,
+    }),
     energy_mwh: body.energyMwh,
     state: body.state ?? row.state,
     id_token: body.idToken ?? row.id_token,
