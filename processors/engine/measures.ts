@@ -27,5 +27,7 @@ export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
     metrics.commands.inc({ action: effect.action, outcome: effect.outcome });
     metrics.commandSeconds.observe(effect.ms / 1000);
   }
-  for (const row of batch.quarantine.values()) if (row.state === "held") metrics.quarantine.inc({ stage: row.stage });
+  // What a gateway could not read, it has counted itself when it came in.
+  const own = [...batch.quarantine.values()].filter((row) => row.state === "held" && row.stage !== "gateway");
+  for (const row of own) metrics.quarantine.inc({ stage: row.stage });
 }

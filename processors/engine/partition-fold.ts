@@ -67,14 +67,15 @@ type Fate = "applied" | "quarantined" | "parked";
 function foldFresh<State>(input: FoldInput<State>, memory: StationMemory<State>, record: FrameRecord, item: Item, place: Place): Fate {
   const { fold, batch } = input;
   batch.begin(memory, place);
-  const known = input.known.get(place.offset);
-  if (known && (known.until_offset === null || place.atOffset < known.until_offset)) {
-    return quarantine(input, memory, record, item, place, known);
-  }
   if (memory.holds.size > 0) {
     const { key } = fold.transactionOf(record);
     const holder = key === null ? undefined : memory.holds.get(key);
     if (holder !== undefined) return park(input, place, holder);
+  }
+  // After the question of parking, as in the live fold: a parked record fails at its second turn, not at its first.
+  const known = input.known.get(place.offset);
+  if (known && (known.until_offset === null || place.atOffset < known.until_offset)) {
+    return quarantine(input, memory, record, item, place, known);
   }
   const mark = batch.mark();
   try {
@@ -114,11 +115,25 @@ function addRow<State>(input: FoldInput<State>, of: { readonly party: string; re
     station: of.station,
     transaction_key: why.key,
     reason: why.reason,
-    bytes: item.log.value,
+    bytes: verbatim(item),
     state: "held",
     log_time: place.logTime,
   });
   return id;
+}
+
+/** What people look at: the station's own bytes where the record can be read, else the record. */
+function verbatim({ record, log }: Item): Uint8Array {
+  switch (record?.kind) {
+    case "quarantined":
+      return record.bytes;
+    case "exchange":
+      return record.call;
+    case "commandResult":
+      return record.frame;
+    default:
+      return log.value;
+  }
 }
 
 function quarantineCorrupt<State>(input: FoldInput<State>, item: Item, place: Place): void {

@@ -46,7 +46,8 @@ async function expectSettled({ rest }: Running, station: string): Promise<void> 
     energyWh,
     meterStartWh: meters.start,
     meterStopWh: meters.stop,
-    annotations: [],
+    // By the book in everything; that nobody has set a tariff is not the station's doing.
+    annotations: ["noTariff"],
   });
   expect(await rest.cdrsOf(station)).toMatchObject([{ energyWh, sessionId: sessions[0]?.id }]);
   expect(await rest.all(`/quarantine?station=${station}`)).toEqual([]);
