@@ -9,7 +9,7 @@ import type { Topic, Topics } from "./log.ts";
 
 /** A checkpoint (the ends of every partition before a row) every so many rows: a search scans at most these heads. */
 export const rowsPerCheckpoint = 1024;
-/** Bodies are tens of kilobytes under load: larger pages mean fewer of them in a commit. Measured, see README.md. */
+/** Bodies are tens of kilobytes under load: larger pages mean fewer of them in a commit. */
 const pageBytes = 8192;
 const writerBusyMs = 5000;
 const readerBusyMs = 10_000;

@@ -71,7 +71,10 @@ export class EmbeddedSubscription implements Subscription {
         continue;
       }
       cursor ??= reader.locate(topicIndex, partition, next, lastRow);
-      const { records, atEnd } = reader.collect(topicIndex, partition, cursor, maxRecords);
+      // Never past the announced end: a commit is on disk a moment before it is announced, and whoever has read it
+      // by then would stand beyond an end that it must not be beyond.
+      const limit = Math.min(maxRecords, end - next);
+      const { records, atEnd } = reader.collect(topicIndex, partition, cursor, limit);
       if (records.length > 0) await handler({ topic, partition, records });
       else if (atEnd) throw new WattlogError("log/unavailable", `${topic.name} ends before its announced end.`);
       next = cursor.next;
