@@ -3,7 +3,7 @@ import cookie from "@fastify/cookie";
 import swagger from "@fastify/swagger";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
-import { fastify, type FastifyInstance } from "fastify";
+import { fastify, LogController, type FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
@@ -12,7 +12,7 @@ import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { installGuard } from "./guard.ts";
+import { installGuard, installHeaders } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
@@ -130,7 +130,7 @@ class HttpApi implements Api {
 function buildApp(context: ApiOptions): FastifyInstance {
   const app = fastify({
     loggerInstance: context.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.apiBodyBytes,
     // Slow senders of headers and bodies are cut off.
     requestTimeout: 30_000,
@@ -138,6 +138,9 @@ function buildApp(context: ApiOptions): FastifyInstance {
     return503OnClosing: true,
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance;
+  // A form of another site can send text/plain without asking first; nothing here is ever sent so.
+  app.removeContentTypeParser("text/plain");
+  installHeaders(app);
   void app.register(cookie);
   void app.register(swagger, { openapi: openapiHead(context) });
   installValidation(app);

@@ -39,11 +39,18 @@ const securityHeaders = {
   "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
 } as const;
 
+/** On the whole server, so that an address which is no route has them too. */
+export function installHeaders(app: FastifyInstance): void {
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.headers(securityHeaders);
+    if (request.url.startsWith("/api/")) void reply.header("cache-control", "no-store");
+  });
+}
+
+/** After the cookie plugin, for its hook reads the cookie. */
 export function installGuard(app: FastifyInstance, credentials: Credentials, metrics: Metrics): void {
   app.decorateRequest("principal", null);
-  app.addHook("onRequest", async (request, reply) => {
-    reply.headers(securityHeaders);
-    if (request.url.startsWith("/api/")) reply.header("cache-control", "no-store");
+  app.addHook("onRequest", async (request) => {
     const role = request.routeOptions.config.role;
     if (role === undefined) return;
     request.principal = identify(request, credentials);

@@ -72,8 +72,8 @@ export class World {
     return projector;
   }
 
-  async serve(projector?: Projector): Promise<Api> {
-    const { log, store, bus, registry, clock, metrics, nodeId } = this;
+  async serve(projector?: Projector, nodeId = this.nodeId): Promise<Api> {
+    const { log, store, bus, registry, clock, metrics } = this;
     const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
     const watched = projector ? { projector } : {};
     const api = createApi({ options, log, store, bus, registry, clock, nodeId, metrics, logger: silentLogger(), adminToken, ...watched });
