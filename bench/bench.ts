@@ -64,6 +64,8 @@ try {
   process.exitCode = await main(readOptions(process.argv.slice(2)));
 } catch (error) {
   const wrongUse = error instanceof WrongUse;
-  process.stderr.write(wrongUse ? `${error.message}\n` : `${error instanceof Error ? (error.stack ?? "") : String(error)}\n`);
+  process.stderr.write(
+    wrongUse ? `${error.message}\n` : `${error instanceof Error ? (error.stack ?? "") : String(error)}\n`,
+  );
   process.exitCode = wrongUse ? 2 : 1;
 }

@@ -76,11 +76,31 @@ function goalsOf(rate: number, taken: readonly Measured[]): Goal[] {
 function figuresOf(rate: number, taken: readonly Measured[]): Figure[] {
   const middle = (pick: (measured: Measured) => number): number => median(taken.map(pick));
   return [
-    figure(`${rate}/s: append p50`, middle(({ log }) => log.append.p50), "ms"),
-    figure(`${rate}/s: append p99`, middle(({ log }) => log.append.p99), "ms"),
-    figure(`${rate}/s: fsync p50`, middle(({ log }) => log.commitP50Ms), "ms"),
-    figure(`${rate}/s: fsync p99`, middle(({ log }) => log.commitP99Ms), "ms"),
-    figure(`${rate}/s: requests that left > 20 ms late`, middle(({ command }) => command.latePercent), "%"),
+    figure(
+      `${rate}/s: append p50`,
+      middle(({ log }) => log.append.p50),
+      "ms",
+    ),
+    figure(
+      `${rate}/s: append p99`,
+      middle(({ log }) => log.append.p99),
+      "ms",
+    ),
+    figure(
+      `${rate}/s: fsync p50`,
+      middle(({ log }) => log.commitP50Ms),
+      "ms",
+    ),
+    figure(
+      `${rate}/s: fsync p99`,
+      middle(({ log }) => log.commitP99Ms),
+      "ms",
+    ),
+    figure(
+      `${rate}/s: requests that left > 20 ms late`,
+      middle(({ command }) => command.latePercent),
+      "%",
+    ),
   ];
 }
 
@@ -96,7 +116,8 @@ export async function commands(folder: string): Promise<Outcome> {
       const taken: Measured[] = [];
       for (let n = 0; n < runsEach; n++) taken.push(await bench.measure(rate, seconds));
       const late = median(taken.map(({ command }) => command.latePercent));
-      if (late > mostLatePercent) throw new InvalidRun(`At ${rate}/s ${late} % of the requests left late: is the machine busy?`);
+      if (late > mostLatePercent)
+        throw new InvalidRun(`At ${rate}/s ${late} % of the requests left late: is the machine busy?`);
       goals.push(...goalsOf(rate, taken));
       figures.push(...figuresOf(rate, taken));
     }

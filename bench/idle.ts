@@ -76,9 +76,21 @@ function goalsOf(looks: readonly Look[]): Goal[] {
 function figuresOf(label: string, looks: readonly Look[]): Figure[] {
   const [first, last] = firstAndLast(looks);
   return [
-    figure(`${label}: RSS a connection`, growth(first, last, ({ rss }) => rss), "kB"),
-    figure(`${label}: heap of the main thread a connection`, growth(first, last, ({ heapUsed }) => heapUsed), "kB"),
-    figure(`${label}: buffers outside the heap a connection`, growth(first, last, ({ external }) => external), "kB"),
+    figure(
+      `${label}: RSS a connection`,
+      growth(first, last, ({ rss }) => rss),
+      "kB",
+    ),
+    figure(
+      `${label}: heap of the main thread a connection`,
+      growth(first, last, ({ heapUsed }) => heapUsed),
+      "kB",
+    ),
+    figure(
+      `${label}: buffers outside the heap a connection`,
+      growth(first, last, ({ external }) => external),
+      "kB",
+    ),
     figure(`${label}: RSS without a connection`, looks[0]!.rss / 2 ** 20, "MB"),
     figure(`${label}: RSS at ${last.connections} connections`, last.rss / 2 ** 20, "MB"),
   ];

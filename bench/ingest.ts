@@ -58,7 +58,9 @@ class Pair {
       if (Math.abs(microsPerFrame / last - 1) <= settledWithin) return;
       last = microsPerFrame;
     }
-    throw new InvalidRun(`The warm-up of ${this.name} did not settle within ${warmUpRounds} rounds: is the machine busy?`);
+    throw new InvalidRun(
+      `The warm-up of ${this.name} did not settle within ${warmUpRounds} rounds: is the machine busy?`,
+    );
   }
 
   async stop(): Promise<void> {
@@ -123,16 +125,40 @@ function figuresOf(label: string, taken: readonly Turn[]): Figure[] {
   const fold = (cpu: CpuUsage) => (cpu.threads["processor"] ?? 0) + (cpu.threads["read side"] ?? 0);
   const helpers = (cpu: CpuUsage) => cpu.process - cpu.main - cpu.logWriter - fold(cpu);
   return [
-    figure(`${label}: echo, main thread`, middle((turn) => turn.echo.microsPerFrame), "µs/frame"),
+    figure(
+      `${label}: echo, main thread`,
+      middle((turn) => turn.echo.microsPerFrame),
+      "µs/frame",
+    ),
     figure(`${label}: gateway, main thread`, middle(perFrame((cpu) => cpu.main)), "µs/frame"),
     figure(`${label}: log writer`, middle(perFrame((cpu) => cpu.logWriter)), "µs/frame"),
     figure(`${label}: fold and read side`, middle(perFrame(fold)), "µs/frame"),
     figure(`${label}: V8's and libuv's helpers`, middle(perFrame(helpers)), "µs/frame"),
-    figure(`${label}: frames`, middle(({ gateway: { exchanged } }) => exchanged.frames / exchanged.seconds), "1/s"),
-    figure(`${label}: answer p50`, middle(({ gateway }) => gateway.exchanged.latency.p50), "ms"),
-    figure(`${label}: answer p99`, middle(({ gateway }) => gateway.exchanged.latency.p99), "ms"),
-    figure(`${label}: fsync p50`, middle(({ gateway }) => gateway.log?.commitP50Ms ?? Number.NaN), "ms"),
-    figure(`${label}: frames a commit`, middle(({ gateway }) => gateway.log?.recordsPerCommit ?? Number.NaN), "frames"),
+    figure(
+      `${label}: frames`,
+      middle(({ gateway: { exchanged } }) => exchanged.frames / exchanged.seconds),
+      "1/s",
+    ),
+    figure(
+      `${label}: answer p50`,
+      middle(({ gateway }) => gateway.exchanged.latency.p50),
+      "ms",
+    ),
+    figure(
+      `${label}: answer p99`,
+      middle(({ gateway }) => gateway.exchanged.latency.p99),
+      "ms",
+    ),
+    figure(
+      `${label}: fsync p50`,
+      middle(({ gateway }) => gateway.log?.commitP50Ms ?? Number.NaN),
+      "ms",
+    ),
+    figure(
+      `${label}: frames a commit`,
+      middle(({ gateway }) => gateway.log?.recordsPerCommit ?? Number.NaN),
+      "frames",
+    ),
     figure(`${label}: echo's core in use`, middle(busy("echo")), "of 1"),
     figure(`${label}: gateway's main core in use`, middle(busy("gateway")), "of 1"),
     figure(`${label}: load generator's core in use`, middle(load), "of 1"),

@@ -34,7 +34,7 @@ export async function loadApi(load: ApiLoad): Promise<ApiLoaded> {
   const started = performance.now();
   const dueAt = (n: number): number => started + (n * 1000) / load.perSecond;
   let late = 0;
-  for (let n = 0; n < total; ) {
+  for (let n = 0; n < total;) {
     const now = performance.now();
     for (; n < total && dueAt(n) <= now; n++) {
       if (now - dueAt(n) > lateMs) late++;

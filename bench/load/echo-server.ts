@@ -1,5 +1,5 @@
 // Process: uWebSockets.js alone, which sends back each message. What wattlog's gateway is compared with.
-import uWS from "uWebSockets.js";
+import { App, SHARED_COMPRESSOR, us_socket_local_port } from "uWebSockets.js";
 
 import { serve } from "./process.ts";
 import type { Target, TargetAddress } from "./targets.ts";
@@ -13,11 +13,11 @@ const behaviour = {
   closeOnBackpressureLimit: true,
   idleTimeout: 120,
   sendPingsAutomatically: false,
-  compression: uWS.SHARED_COMPRESSOR,
+  compression: SHARED_COMPRESSOR,
 } as const;
 
 function start(): Promise<TargetAddress> {
-  const app = uWS.App().ws("/*", {
+  const app = App().ws("/*", {
     ...behaviour,
     message: (ws, message) => {
       ws.send(message, false);
@@ -25,7 +25,7 @@ function start(): Promise<TargetAddress> {
   });
   return new Promise((resolve, reject) => {
     app.listen(host, 0, (socket) => {
-      if (socket) resolve({ host, port: uWS.us_socket_local_port(socket) });
+      if (socket) resolve({ host, port: us_socket_local_port(socket) });
       else reject(new Error("The echo server cannot listen."));
     });
   });

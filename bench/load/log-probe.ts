@@ -1,7 +1,7 @@
 // Looks into the embedded log of this process from outside: a benchmark may, a role may not.
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import type { Entry, Receipt, Topic } from "../../core/log/log.ts";
+import type { Receipt } from "../../core/log/log.ts";
 import { latencyOf, Samples } from "./samples.ts";
 import type { LogFigures } from "./targets.ts";
 
@@ -23,24 +23,24 @@ export class LogProbe {
     this.server = server;
   }
 
-  /** Times every append of this thread, call to receipt; costs a promise each, so only where that is wanted. */
+  /** Times every append of the logs opened from now on, call to receipt; a promise each, so only where it is wanted. */
   timeAppends(): void {
-    const append = EmbeddedLog.prototype.append;
-    const { appends } = this;
-    EmbeddedLog.prototype.append = function timed(
-      this: EmbeddedLog,
-      topic: Topic,
-      partition: number,
-      entries: readonly Entry[],
-    ): Promise<Receipt> {
-      const from = performance.now();
-      const receipt = append.call(this, topic, partition, entries);
-      void receipt.then(
-        () => appends.add(performance.now() - from),
-        () => undefined,
-      );
-      return receipt;
+    const attach = EmbeddedLog.attach.bind(EmbeddedLog);
+    EmbeddedLog.attach = (options) => {
+      const log = attach(options);
+      const append = log.append.bind(log);
+      log.append = (topic, partition, entries) => this.timed(append(topic, partition, entries));
+      return log;
     };
+  }
+
+  private timed(receipt: Promise<Receipt>): Promise<Receipt> {
+    const from = performance.now();
+    void receipt.then(
+      () => this.appends.add(performance.now() - from),
+      () => undefined,
+    );
+    return receipt;
   }
 
   cpu(): Promise<{ readonly user: number; readonly system: number }> {

@@ -15,7 +15,12 @@ export async function cpuUsage(
   logWriter?: () => Promise<{ readonly user: number; readonly system: number }>,
 ): Promise<CpuUsage> {
   const writer = logWriter ? sum(await logWriter()) : 0;
-  return { main: sum(process.threadCpuUsage()), logWriter: writer, process: sum(process.cpuUsage()), threads: threads() };
+  return {
+    main: sum(process.threadCpuUsage()),
+    logWriter: writer,
+    process: sum(process.cpuUsage()),
+    threads: threads(),
+  };
 }
 
 export function usedBetween(before: CpuUsage, after: CpuUsage): CpuUsage {
