@@ -20,10 +20,11 @@ export async function drainNode(node: Node, ownership: Ownership, drainMs: numbe
     node.closer.add({ close: () => closeAnswered(connection), stillDue: () => connection.usable });
   }
   await within(clock, drainMs * patienceShare, node.table.empty());
-  for (const connection of [...node.table.all()]) closeNow(connection, "draining");
+  for (const connection of node.table.all()) closeNow(connection, "draining");
   const left = () => Math.max(0, begun + drainMs - clock.monotonic());
   await within(clock, left(), node.appender.flushed());
   await within(clock, left(), ownership.released());
+  node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());
 }
 
 /** Resolves with `promise` or after `ms`, whichever is first; leaves no timer behind. */

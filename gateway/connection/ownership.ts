@@ -1,6 +1,7 @@
 // Who holds a station (protocol.md I3, I4): the `connected` record's offset orders a station's connections, and a
 // connection counts once it has shown life after that record was acknowledged. So a half-open socket never displaces.
 import type { Claim } from "../../core/bus/bus.ts";
+import { comparePositions, type Epoch } from "../../core/ids/ids.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Connection } from "./connection.ts";
@@ -48,7 +49,7 @@ export class Ownership {
     // A newer one may have been claimed while this one was still silent.
     const newer = this.node.table
       .ofStation(connection.key)
-      .some((other) => other.claim === "claimed" && other.epoch !== undefined && other.epoch.offset > epoch.offset);
+      .some((other) => other.claim === "claimed" && isNewer(other, epoch));
     if (newer) return this.supersede(connection);
     this.append(connection, connectionRecord(this.node, connection, { kind: "claimed", epoch }), () => {
       connection.claim = "claimed";
@@ -87,9 +88,9 @@ export class Ownership {
 
   private closeOlder(connection: Connection): void {
     const epoch = connection.epoch!;
-    for (const other of [...this.node.table.ofStation(connection.key)]) {
+    for (const other of this.node.table.ofStation(connection.key)) {
       // One without an epoch yet is younger, or its `connected` was acknowledged in another batch: it will look itself.
-      if (other !== connection && other.epoch !== undefined && other.epoch.offset < epoch.offset) this.supersede(other);
+      if (other.epoch !== undefined && comparePositions(other.epoch, epoch) < 0) this.supersede(other);
     }
   }
 
@@ -105,18 +106,18 @@ export class Ownership {
 
   private claimOnBus(connection: Connection): void {
     const { node } = this;
-    connection.claiming = node.bus.claim(this.claimOf(connection)).then(
-      (verdict) => {
-        if (verdict === "superseded" && connection.usable) this.supersede(connection);
-      },
-      (error: unknown) => {
-        // Without the bus frames go on and commands fail fast; the socket registers again.
-        node.logger.warn({ error: messageOf(error) }, "the command bus did not take a claim");
-        node.clock.after(claimRetryMs * (0.5 + node.random()), () => {
-          if (connection.usable) this.claimOnBus(connection);
-        });
-      },
-    );
+    connection.claiming = this.claimed(connection).catch((error: unknown) => {
+      // Without the bus frames go on and commands fail fast; the socket registers again.
+      node.logger.warn({ error: messageOf(error) }, "the command bus did not take a claim");
+      node.clock.after(claimRetryMs * (0.5 + node.random()), () => {
+        if (connection.usable) this.claimOnBus(connection);
+      });
+    });
+  }
+
+  private async claimed(connection: Connection): Promise<void> {
+    const verdict = await this.node.bus.claim(this.claimOf(connection));
+    if (verdict === "superseded" && connection.usable) this.supersede(connection);
   }
 
   private release(connection: Connection, claiming: Promise<unknown>): void {
@@ -129,6 +130,10 @@ export class Ownership {
       .finally(() => this.releases.delete(release));
     this.releases.add(release);
   }
+}
+
+function isNewer(connection: Connection, epoch: Epoch): boolean {
+  return connection.epoch !== undefined && comparePositions(connection.epoch, epoch) > 0;
 }
 
 /** What the `disconnected` record and the metric say. */

@@ -1,7 +1,7 @@
 // The only file that names uWebSockets.js. Its traps (dependencies.md): a message's bytes are dead when its handler
 // returns; a closed socket throws; backpressure drops in silence unless told otherwise.
-import uWS from "uWebSockets.js";
-import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, us_listen_socket, us_socket } from "uWebSockets.js";
+import { App, SHARED_COMPRESSOR, us_socket_local_port } from "uWebSockets.js";
+import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, us_listen_socket } from "uWebSockets.js";
 import { limits } from "../../core/config/limits.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { closeCodes, type CloseName } from "../connection/close-codes.ts";
@@ -60,7 +60,7 @@ const plainAnswer =
   "This is the OCPP port of wattlog. Charging stations connect here by WebSocket: ws://host:port/<station identity>, subprotocol ocpp1.6, ocpp2.0.1 or ocpp2.1.\n";
 
 export function createUwsServer(handlers: ServerHandlers): Server {
-  const app = uWS.App();
+  const app = App();
   app.ws<UserData>("/*", {
     // Also bounds what a compressed message inflates to.
     maxPayloadLength: limits.frameMaxBytes,
@@ -69,7 +69,7 @@ export function createUwsServer(handlers: ServerHandlers): Server {
     idleTimeout: limits.socketIdleSeconds,
     // Ours come earlier, so that three of them fit in.
     sendPingsAutomatically: false,
-    compression: uWS.SHARED_COMPRESSOR,
+    compression: SHARED_COMPRESSOR,
     upgrade: (response, request, context) => upgrade(handlers, response, request, context),
     open: (ws) => opened(handlers, ws),
     message: (ws, message) => {
@@ -78,16 +78,24 @@ export function createUwsServer(handlers: ServerHandlers): Server {
     },
     ping: (ws) => heard(handlers, ws),
     pong: (ws) => heard(handlers, ws),
-    close: (ws, code) => {
+    close: (ws, code, message) => {
       const peer = ws.getUserData().of;
       peer.socket?.forget();
-      if (peer.connection) handlers.closed(peer.connection, code);
+      if (peer.connection) handlers.closed(peer.connection, codeOf(code, message));
     },
   });
   app.any("/*", (response) => {
     response.writeHeader("content-type", "text/plain; charset=utf-8").end(plainAnswer);
   });
   return new UwsServer(app);
+}
+
+/** uWebSockets.js drops the socket without a close frame and says why in words only. */
+function codeOf(code: number, message: ArrayBuffer): number {
+  if (code !== 1006) return code;
+  const words = Buffer.from(message).toString("latin1");
+  if (words.includes("too big")) return closeCodes.tooLarge.code;
+  return words.includes("UTF-8") ? closeCodes.badFrame.code : code;
 }
 
 function upgrade(
@@ -160,7 +168,7 @@ class UwsServer implements Server {
       // Exclusive: two gateways on one port would share its stations by chance.
       const app = this.app as unknown as ExclusiveListen;
       app.listen(host, port, exclusivePort, (socket) => {
-        if (socket) resolve(uWS.us_socket_local_port(socket as us_socket));
+        if (socket) resolve(us_socket_local_port(socket));
         else {
           const sentence = `${host}:${port} cannot be listened on, most likely it is in use: set WATTLOG_OCPP_PORT.`;
           reject(new WattlogError("start/port-in-use", sentence));

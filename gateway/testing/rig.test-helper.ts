@@ -21,6 +21,12 @@ export function stationId(text: string): StationId {
   return id;
 }
 
+/** A registry record that changes an entity whatever its version. */
+export function changeOf<Kind extends EntityKind>(of: PartyId, entity: Kind, id: string, doc: EntityDocs[Kind] | null) {
+  const change = { party: of, keyId: null, changeId: randomUUID(), entity, id, expectedVersion: null, doc };
+  return { key: `${of}/${id}`, value: encodeChange({ ...change, at: 0, actor: "test" }) };
+}
+
 export class Rig {
   readonly log = new MemoryLog(systemClock);
   readonly bus = new MemoryBus();
@@ -54,7 +60,7 @@ export class Rig {
   }
 
   set(id: SettingId, value: string | number): Promise<void> {
-    return this.change("setting", id, { id, value } as EntityDocs["setting"]);
+    return this.change("setting", id, { id, value });
   }
 
   async change<Kind extends EntityKind>(
@@ -64,18 +70,7 @@ export class Rig {
     of: PartyId = party,
   ): Promise<void> {
     const topic = this.log.topics.registry;
-    const value = encodeChange({
-      party: of,
-      keyId: null,
-      changeId: randomUUID(),
-      entity,
-      id,
-      expectedVersion: null,
-      doc,
-      at: systemClock.now(),
-      actor: "test",
-    });
-    const { baseOffset } = await this.log.append(topic, 0, [{ key: `${of}/${id}`, value }]);
+    const { baseOffset } = await this.log.append(topic, 0, [changeOf(of, entity, id, doc)]);
     await this.registry.reached({ generation: 1, offset: baseOffset + 1 });
   }
 

@@ -1,0 +1,159 @@
+import { describe, expect, test } from "vitest";
+import { limits } from "../../core/config/limits.ts";
+import { newCommandId, newNodeId, type CommandId } from "../../core/ids/ids.ts";
+import { FakeRig, settle, type FakeSocket } from "../testing/fake-server.test-helper.ts";
+
+const api = newNodeId();
+
+function ask(rig: FakeRig, socket: FakeSocket, changed: { id?: CommandId; timeoutMs?: number } = {}): CommandId {
+  const commandId = changed.id ?? newCommandId();
+  const { party, station, id: connectionId } = socket.connection!;
+  const deadline = rig.clock.now() + (changed.timeoutMs ?? 30_000);
+  const payload = Buffer.from('{"type":"Soft"}');
+  void rig.bus.send(rig.nodeId, {
+    type: "command",
+    party,
+    station,
+    connectionId,
+    commandId,
+    action: "Reset",
+    payload,
+    deadline,
+    replyTo: api,
+  });
+  return commandId;
+}
+
+const commandKinds = (rig: FakeRig) => rig.kinds().filter((kind) => kind.startsWith("command"));
+const progress = (rig: FakeRig) => rig.bus.sent.filter(({ to }) => to === api).map(({ message }) => message);
+
+describe("commands (C1-C4)", () => {
+  test("sent after its record is durable, answered, told to whoever waits", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    const id = ask(rig, socket);
+    await settle();
+    expect(socket.sent).toEqual([]);
+    rig.log.letGo();
+    await settle();
+    expect(socket.answers()).toEqual([[2, id, "Reset", { type: "Soft" }]]);
+    socket.says([3, id, { status: "Accepted" }]);
+    await settle();
+    expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
+    expect(progress(rig)).toMatchObject([{ type: "commandProgress", commandId: id, state: { at: "result" } }]);
+  });
+
+  test("delivered twice, it reaches the station once", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const id = ask(rig, socket);
+    ask(rig, socket, { id });
+    await settle();
+    socket.says([3, id, { status: "Accepted" }]);
+    ask(rig, socket, { id });
+    await settle();
+    expect(socket.sent).toHaveLength(1);
+    expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
+  });
+
+  test("a node that slept past the deadline sends nothing: the log's clock decides", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    ask(rig, socket, { timeoutMs: 1_000 });
+    await settle();
+    rig.clock.advance(1_000);
+    rig.log.letGo();
+    await settle();
+    expect(socket.sent).toEqual([]);
+    expect(rig.log.frames().at(-1)).toMatchObject({ kind: "commandEnded", outcome: "expired", source: rig.nodeId });
+    expect(progress(rig)).toMatchObject([{ state: { at: "ended", outcome: "expired" } }]);
+  });
+
+  test("a connection that is not here: not_connected", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    socket.leaves();
+    await settle();
+    ask(rig, socket);
+    await settle();
+    expect(rig.log.frames().at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
+  });
+
+  test("closed between `sent` and the write: it is not written, and ends not_connected before disconnected", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    ask(rig, socket);
+    await settle();
+    socket.leaves();
+    rig.log.letGo();
+    await settle();
+    expect(socket.sent).toEqual([]);
+    expect(rig.kinds().slice(-3)).toEqual(["commandSent", "commandEnded", "disconnected"]);
+  });
+
+  test("one is outstanding at a time; the next leaves when it is answered, or its time is over", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const first = ask(rig, socket, { timeoutMs: 2_000 });
+    const second = ask(rig, socket, { timeoutMs: 60_000 });
+    const third = ask(rig, socket, { timeoutMs: 60_000 });
+    await settle();
+    expect(socket.sent).toHaveLength(1);
+    await rig.advance(2_000);
+    expect(socket.answers().map((call) => call[1])).toEqual([first, second]);
+    socket.says([4, second, "NotSupported", "", {}]);
+    await settle();
+    expect(socket.answers().map((call) => call[1])).toEqual([first, second, third]);
+    // The late answer of the first is kept beside its end.
+    socket.says([3, first, { status: "Accepted" }]);
+    await settle();
+    expect(commandKinds(rig).filter((kind) => kind === "commandResult")).toHaveLength(2);
+  });
+
+  test("one that waits past its deadline expires without `sent`; too many in line expire at once", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    ask(rig, socket, { timeoutMs: 60_000 });
+    ask(rig, socket, { timeoutMs: 1_000 });
+    await settle();
+    await rig.advance(1_000);
+    expect(commandKinds(rig)).toEqual(["commandSent", "commandEnded"]);
+    for (let i = 0; i <= limits.commandsPendingPerStation; i++) ask(rig, socket, { timeoutMs: 60_000 });
+    await settle();
+    expect(commandKinds(rig).filter((kind) => kind === "commandEnded")).toHaveLength(2);
+  });
+
+  test("crossing CALLs: a station's CALL is answered while a command waits", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const id = ask(rig, socket);
+    await settle();
+    socket.says([2, "x", "Heartbeat", {}]);
+    await settle();
+    expect(socket.answers().map((message) => message[1])).toEqual([id, "x"]);
+  });
+
+  test("an answer with an empty id is the outstanding one's", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    ask(rig, socket);
+    await settle();
+    socket.says([3, "", { status: "Accepted" }]);
+    await settle();
+    expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
+  });
+
+  test("a second answer to one command is quarantined", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const id = ask(rig, socket);
+    await settle();
+    socket.says([3, id, { status: "Accepted" }]);
+    socket.says([3, id, { status: "Rejected" }]);
+    await settle();
+    expect(rig.kinds().at(-1)).toBe("quarantined");
+  });
+});
