@@ -9,22 +9,13 @@ import { WattlogError } from "../runtime/errors.ts";
 import { migrateSchema } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { BulkWriter } from "./sqlite-bulk.ts";
-import {
-  sqliteCode,
-  SqliteConnection,
-  sqliteCodes,
-  statePath,
-  translateError,
-  whileBusy,
-} from "./sqlite-connection.ts";
+import { SqliteConnection, statePath, translateError, whileBusy } from "./sqlite-connection.ts";
+import { WriteTurn } from "./sqlite-turn.ts";
 import type { Store, StoreTransaction } from "./store.ts";
 import type { Schema } from "./tables.ts";
 
 /** How long `begin` may block the thread for another thread's transaction before it lets the thread's own work run. */
 const busyMs = 20;
-const longestPauseMs = 5;
-/** A writer that waits longer is stuck behind something that will not end by itself. */
-const longestWaitMs = 30_000;
 const readerBusyMs = 10_000;
 /** Open snapshots; a further one waits. Lists and exports hold one each while they page. */
 const mostSnapshots = 8;
@@ -43,7 +34,7 @@ function mutexOf(path: string): Mutex {
 interface Writer {
   readonly connection: SqliteConnection;
   readonly bulk: BulkWriter;
-  readonly begin: StatementSync;
+  readonly turn: WriteTurn;
   readonly commit: StatementSync;
 }
 
@@ -133,13 +124,14 @@ class SqliteStore implements Store {
     const release = await this.mutex.acquire();
     this.closed = true;
     this.reads.close();
+    this.writer?.turn.close();
     this.writer?.connection.close();
     this.writer = undefined;
     release();
   }
 
   private async inTransaction<T>(writer: Writer, work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
-    await this.begin(writer);
+    await writer.turn.begin();
     const { bulk, connection } = writer;
     const tx: StoreTransaction = {
       db: connection.kysely,
@@ -156,26 +148,13 @@ class SqliteStore implements Store {
     }
   }
 
-  /** Short waits inside SQLite, longer ones outside: the thread goes on while another thread writes. */
-  private async begin(writer: Writer): Promise<void> {
-    const until = performance.now() + longestWaitMs;
-    for (;;) {
-      try {
-        writer.begin.run();
-        return;
-      } catch (error) {
-        if (sqliteCode(error) !== sqliteCodes.busy || performance.now() > until) throw translateError(error);
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * longestPauseMs));
-    }
-  }
-
   /** A connection that cannot even roll back is given up; the next transaction opens another. */
-  private rollBack({ connection }: Writer): void {
+  private rollBack({ connection, turn }: Writer): void {
     try {
       // SQLite has already rolled back by itself after some errors (disk full, failed write).
       if (connection.raw.isTransaction) connection.raw.exec("rollback");
     } catch {
+      turn.close();
       connection.close();
       this.writer = undefined;
     }
@@ -190,7 +169,7 @@ class SqliteStore implements Store {
     return {
       connection,
       bulk: new BulkWriter(raw),
-      begin: raw.prepare("begin immediate"),
+      turn: new WriteTurn(this.path, raw),
       commit: raw.prepare("commit"),
     };
   }
