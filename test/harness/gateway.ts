@@ -1,6 +1,6 @@
 // A gateway in this process, on the real embedded log with a HeldLog in between: for faults between socket and log.
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { newNodeId, trusted } from "../../core/ids/ids.ts";
+import { newNodeId, trusted, type NodeId } from "../../core/ids/ids.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { makeTopics, type EventLog } from "../../core/log/log.ts";
@@ -17,13 +17,17 @@ import { tempFolder } from "./paths.ts";
 
 export interface GatewayUnderTest extends AsyncDisposable {
   readonly url: string;
+  readonly folder: string;
   readonly log: HeldLog;
+  readonly registry: RegistryView;
+  readonly hub: EmbeddedBusHub;
+  readonly nodeId: NodeId;
   readonly metrics: Metrics;
   /** Every record of `ocpp.frames` as it lies in the log now. */
   frames(): Promise<FrameRecord[]>;
 }
 
-const party = trusted.party("DEWLG");
+export const party = trusted.party("DEWLG");
 
 export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {}): Promise<GatewayUnderTest> {
   const folder = tempFolder("gateway");
@@ -35,20 +39,26 @@ export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {
   const registry = new RegistryView(log);
   await registry.start();
   const metrics = createMetrics();
+  const hub = new EmbeddedBusHub();
+  const nodeId = newNodeId();
   const gateway = createGateway({
     options: { host: "127.0.0.1", port: 0, party, appendHoldMs, noSubprotocol: "reject" },
     log,
-    bus: new EmbeddedBusHub().client(),
+    bus: hub.client(),
     registry,
     clock: systemClock,
-    nodeId: newNodeId(),
+    nodeId,
     metrics,
     logger: silentLogger(),
   });
   await gateway.start();
   return {
     url: `ws://127.0.0.1:${gateway.port()}`,
+    folder: folder.path,
     log,
+    registry,
+    hub,
+    nodeId,
     metrics,
     frames: () => framesOf(inner),
     async [Symbol.asyncDispose]() {
