@@ -80,8 +80,8 @@ describe("what cannot be understood is kept verbatim", () => {
     const [record] = quarantined(rig);
     expect(record).toMatchObject({ reason, protocol: version });
     expect(Buffer.from(record!.bytes).toString()).toBe(text);
-    if (answer === null) expect(socket.sent).toEqual([]);
-    else expect(socket.answers()[0]?.slice(0, 3)).toEqual(answer);
+    const told = socket.answers().map((message) => message.slice(0, 3));
+    expect(told).toEqual(answer === null ? [] : [answer]);
     expect(socket.sent.join("")).not.toContain("[2,");
   });
 

@@ -76,7 +76,7 @@ export class Ownership {
 
   /** Resolves when the bus has answered every release so far. */
   async released(): Promise<void> {
-    await Promise.allSettled([...this.releases]);
+    await Promise.allSettled(this.releases);
   }
 
   private append(connection: Connection, value: Uint8Array, acknowledged: (offset: number) => void): void {

@@ -1,7 +1,6 @@
 // What a decider is given and what it gives back. Deciders are pure: time, chance and the registry come in.
 import type { Annotation } from "../../core/records/annotations.ts";
-import type { Facts } from "../../core/records/frame-record.ts";
-import type { Protocol } from "../../core/records/frame-record.ts";
+import type { Facts, Protocol } from "../../core/records/frame-record.ts";
 import type { OcppErrorCode } from "../../core/ocpp/error-codes.ts";
 import type { Lookups } from "./lookups.ts";
 

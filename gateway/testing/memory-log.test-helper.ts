@@ -74,12 +74,9 @@ export class MemoryLog implements EventLog {
     };
     const wake = () => {
       if (stopped) return;
-      running ??= pump().then(
-        () => {
-          running = undefined;
-        },
-        (error: unknown) => reject(error instanceof Error ? error : new Error(String(error))),
-      );
+      running ??= pump()
+        .catch((error: unknown) => reject(error instanceof Error ? error : new Error(String(error))))
+        .finally(() => (running = undefined));
     };
     this.listeners.add(wake);
     wake();
