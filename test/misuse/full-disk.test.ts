@@ -1,0 +1,105 @@
+// A disk that fills up under a running wattlog: no answer for what was not stored, nothing stored is lost, and it
+// recovers by itself when there is room again.
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+
+import { openLogReadOnly } from "../../core/log/log-embedded.ts";
+import { framesOf } from "../harness/gateway.ts";
+import { tempFolder } from "../harness/paths.ts";
+import { bootedStation, TestStation } from "../harness/station.ts";
+import { eventually, within } from "../harness/wait.ts";
+import { failToStart, startWattlog } from "../harness/wattlog.ts";
+
+const diskMegabytes = 24;
+
+/** A disk of its own, small. @returns undefined where this user may not mount. */
+function smallDisk(): string | undefined {
+  const folder = tempFolder("disk");
+  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${diskMegabytes}m`, "tmpfs", folder.path]);
+  onTestFinished(() => {
+    if (status === 0) spawnSync("umount", ["--lazy", folder.path]);
+    folder[Symbol.dispose]();
+  });
+  return status === 0 ? folder.path : undefined;
+}
+
+/** Takes all the room that is left, whoever else writes meanwhile. @returns the file to remove. */
+function fill(disk: string): string {
+  const ballast = join(disk, "ballast");
+  const file = openSync(ballast, "w");
+  const page = Buffer.alloc(4096);
+  try {
+    for (;;) if (writeSync(file, page) < page.length) break;
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC");
+  } finally {
+    closeSync(file);
+  }
+  return ballast;
+}
+
+/** A frame of some size, so that the log must grow. */
+const bulky = (n: number) => ({ vendorId: "filler", messageId: String(n), data: "x".repeat(20_000) });
+
+test("with a full disk nothing unstored is answered, nothing stored is lost, and it recovers", async (context) => {
+  const disk = smallDisk();
+  if (disk === undefined) return context.skip("needs root, to mount a small disk");
+  await using running = await startWattlog({ folder: join(disk, "data"), env: { WATTLOG_APPEND_HOLD_MS: "2000" } });
+  const id = "FULL";
+  let station = await bootedStation({ url: running.ocppUrl, id });
+  const answered: string[] = [];
+  for (let n = 0; n < 5; n++) {
+    const frame = station.frame("DataTransfer", bulky(n), `before-${n}`);
+    await station.exchange(frame);
+    answered.push(frame.id);
+  }
+  const ballast = fill(disk);
+  const refused = await sendUntilClosed(station, answered);
+  expect(refused, "the CALL that was not stored").toBeDefined();
+  const ready = await fetch(`${running.adminUrl}/health/ready`);
+  expect(ready.status, "readiness with a full disk").toBe(503);
+  expect(JSON.stringify(await ready.json()), "and why").toMatch(/disk|full|space/i);
+  expect((await fetch(`${running.adminUrl}/health/live`)).status, "liveness").toBe(200);
+
+  rmSync(ballast);
+  station = await eventually("to be served again", () => bootedStation({ url: running.ocppUrl, id }), { timeoutMs: 30_000, everyMs: 250 });
+  await station.exchange(refused!);
+  answered.push(refused!.id);
+  await eventually("to be ready again", async () => (await fetch(`${running.adminUrl}/health/ready`)).ok);
+  await station.close();
+  expect(await running.terminate()).toEqual({ code: 0, signal: null });
+
+  const log = openLogReadOnly(join(disk, "data"));
+  const stored = (await framesOf(log)).flatMap((record) => (record.kind === "exchange" ? [record.messageId] : []));
+  await log.close();
+  expect(answered.length, "answered CALLs").toBeGreaterThan(5);
+  expect(answered.filter((each) => !stored.includes(each)), "answered and not in the log").toEqual([]);
+});
+
+/** @returns the first frame that got no answer; those that got one are added to `answered`. */
+async function sendUntilClosed(station: TestStation, answered: string[]): Promise<{ id: string; text: string } | undefined> {
+  for (let n = 0; n < 2000; n++) {
+    const frame = station.frame("DataTransfer", bulky(n), `while-${n}`);
+    const outcome = await within(15_000, station.exchange(frame).catch((error: unknown) => String(error)));
+    if (typeof outcome === "string") {
+      expect(outcome, "what ends it").toMatch(/closed \(1013/);
+      return frame;
+    }
+    expect(outcome.frame[0], "never an error for what was not stored").toBe(3);
+    answered.push(frame.id);
+  }
+  return undefined;
+}
+
+test("a start on a full disk says so", async (context) => {
+  const disk = smallDisk();
+  if (disk === undefined) return context.skip("needs root, to mount a small disk");
+  fill(disk);
+  const { child, exit, seconds } = await failToStart({ WATTLOG_DATA_DIR: join(disk, "data") });
+  expect(exit.code, child.words()).toBe(2);
+  expect(child.stderr).toContain("WATTLOG_DATA_DIR");
+  expect(child.stderr).toMatch(/room|space|full/i);
+  expect(seconds).toBeLessThan(10);
+});
