@@ -25,17 +25,20 @@ type ScanResult = "ascii" | "utf8" | "tooDeep" | "tooManyElements";
 function scan(bytes: Uint8Array): ScanResult {
   let depth = 0;
   let elements = 0;
-  let inText = false;
   let high = 0;
   const length = bytes.length;
   for (let at = 0; at < length; at++) {
     const byte = bytes[at]!;
     high |= byte;
-    if (inText) {
-      if (byte === backslash) at++;
-      else if (byte === quote) inText = false;
-    } else if (byte === quote) inText = true;
-    else if (byte === comma) {
+    if (byte === quote) {
+      // Most of a frame is text: it has a loop of its own.
+      for (at++; at < length; at++) {
+        const inside = bytes[at]!;
+        high |= inside;
+        if (inside === quote) break;
+        if (inside === backslash) at++;
+      }
+    } else if (byte === comma) {
       if (++elements > limits.jsonMaxElements) return "tooManyElements";
     } else if (byte === openBracket || byte === openBrace) {
       // An opening counts as well: `[[],[],[]` has few commas and many arrays.

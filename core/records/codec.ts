@@ -57,7 +57,7 @@ const shapes: Readonly<Record<FrameKind, readonly Field[]>> = {
   commandBound: [...envelopeShape, "text", "text"],
 };
 
-const protocolNumbers: Readonly<Record<Protocol, number>> = { "ocpp1.6": 16, "ocpp2.0.1": 201, "ocpp2.1": 21 };
+export const protocolNumbers: Readonly<Record<Protocol, number>> = { "ocpp1.6": 16, "ocpp2.0.1": 201, "ocpp2.1": 21 };
 const protocolNames = new Map<number, Protocol>(
   Object.entries(protocolNumbers).map(([name, number]) => [number, name as Protocol]),
 );

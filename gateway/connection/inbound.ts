@@ -11,7 +11,7 @@ import type { Answer } from "../decide/decision.ts";
 import type { Connection } from "./connection.ts";
 import { DuplicateWindow } from "./duplicates.ts";
 import { Exchange } from "./exchange.ts";
-import { closeForLostFrame, closeNow, connectionRecord, takeToken, type Node } from "./node.ts";
+import { closeForLostFrame, closeNow, connectionRecord, exchangeRecord, takeToken, type Node } from "./node.ts";
 
 type Call = Extract<Frame, { readonly type: "call" | "send" }>;
 
@@ -62,16 +62,7 @@ export class Inbound {
     if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");
     const decision = this.decided(connection, frame);
     const answer = answerBytes(frame.rawMessageId, decision.answer);
-    const value = connectionRecord(node, connection, {
-      kind: "exchange",
-      protocol: connection.protocol,
-      action: frame.action,
-      messageId: frame.messageId,
-      call: bytes,
-      answer,
-      facts: decision.facts,
-      annotations: decision.annotations,
-    });
+    const value = exchangeRecord(node, connection, frame, bytes, answer, decision);
     const exchange = new Exchange(node, connection, value, frame.messageId, bytes, answer);
     connection.pendingCalls++;
     node.metrics.unanswered++;
@@ -82,16 +73,7 @@ export class Inbound {
   /** 2.1: never answered, kept all the same. */
   private send(connection: Connection, frame: Call, bytes: Uint8Array): void {
     const decision = this.decided(connection, frame);
-    const value = connectionRecord(this.node, connection, {
-      kind: "exchange",
-      protocol: connection.protocol,
-      action: frame.action,
-      messageId: frame.messageId,
-      call: bytes,
-      answer: null,
-      facts: decision.facts,
-      annotations: decision.annotations,
-    });
+    const value = exchangeRecord(this.node, connection, frame, bytes, null, decision);
     this.enqueue(connection, value, undefined);
   }
 

@@ -3,7 +3,8 @@ import type { CommandBus } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
 import type { NodeId, PartyId, StationId } from "../../core/ids/ids.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
-import type { FrameBody } from "../../core/records/frame-record.ts";
+import { encodeExchange, exchangePrefix } from "../../core/records/exchange-encoder.ts";
+import type { Facts, FrameBody } from "../../core/records/frame-record.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
@@ -41,6 +42,37 @@ export function connectionRecord(node: Node, connection: Connection, body: Frame
     keyId: null,
     ...body,
   });
+}
+
+/** As {@link connectionRecord}, for the record that every frame makes. */
+export function exchangeRecord(
+  node: Node,
+  connection: Connection,
+  frame: { readonly action: string; readonly messageId: string },
+  call: Uint8Array,
+  answer: Uint8Array | null,
+  decision: { readonly facts: Facts; readonly annotations: readonly string[] },
+): Uint8Array {
+  const { party, station, id: source, protocol } = connection;
+  connection.exchangePrefix ??= exchangePrefix(party, station, source);
+  const record = {
+    party,
+    station,
+    source,
+    sequence: connection.sequence++,
+    arrivedAt: node.clock.now(),
+    registry: node.registry.position,
+    keyId: null,
+    kind: "exchange",
+    protocol,
+    action: frame.action,
+    messageId: frame.messageId,
+    call,
+    answer,
+    facts: decision.facts,
+    annotations: decision.annotations,
+  } as const;
+  return encodeExchange(record, connection.exchangePrefix);
 }
 
 /** A record that concerns a station without a connection here; `sequence` rises within the node. */
