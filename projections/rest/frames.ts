@@ -26,7 +26,8 @@ export interface FrameQuery {
   readonly resume: number | undefined;
 }
 
-type Needs = Pick<ApiOptions, "log" | "store">;
+/** Reads only: the command line has no more of a store. */
+type Needs = Pick<ApiOptions, "log"> & { readonly store: Pick<ApiOptions["store"], "snapshot"> };
 
 interface Range {
   readonly first: number;
@@ -120,7 +121,13 @@ export function showFrame({ offset, logTime, value }: LogRecord) {
     const bytesBase64 = Buffer.from(value).toString("base64");
     return { offset, time: time(logTime), kind: "unreadable", reason: messageOf(error), bytesBase64 };
   }
-  const common = { offset, time: time(logTime), arrivedAt: time(record.arrivedAt), kind: record.kind, source: record.source };
+  const common = {
+    offset,
+    time: time(logTime),
+    arrivedAt: time(record.arrivedAt),
+    kind: record.kind,
+    source: record.source,
+  };
   return { ...common, sequence: record.sequence, ...details(record) };
 }
 
