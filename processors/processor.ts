@@ -53,8 +53,14 @@ const endLookMs = 1_000;
 
 export function createProcessor(options: ProcessorOptions): Processor {
   const { log, clock, logger } = options;
-  const numbers = options.partitions ?? Array.from({ length: log.topics.frames.partitions }, (_, partition) => partition);
-  const shared = { ...options, livingNode: options.livingNode, fold: options.fold ?? ocppFold, tableSet: options.tableSet ?? 1 };
+  const numbers =
+    options.partitions ?? Array.from({ length: log.topics.frames.partitions }, (_, partition) => partition);
+  const shared = {
+    ...options,
+    livingNode: options.livingNode,
+    fold: options.fold ?? ocppFold,
+    tableSet: options.tableSet ?? 1,
+  };
   const partitions = numbers.map((partition) => new Partition({ ...shared, partition }));
   let timer: Timer | undefined;
   let isStopping = false;

@@ -3,7 +3,14 @@ import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core
 import { trusted, type SessionId } from "../../core/ids/ids.ts";
 import { pack } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
-import type { FrameIndexRow, OutboxRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
+import type {
+  FrameIndexRow,
+  OutboxRow,
+  ParkedRow,
+  QuarantineRow,
+  ReadingRow,
+  StationStateRow,
+} from "../../core/store/tables.ts";
 import type { Effect, FoldContext, StationFold } from "./station-fold.ts";
 import { packMemory, type StationMemory } from "./station-memory.ts";
 
@@ -164,7 +171,16 @@ export class Batch<State> implements FoldContext {
   indexed(memory: StationMemory<State>): void {
     const { party, station, hour, hourFirst, hourLast, hourRecords } = memory;
     const { tableSet: table_set, partition } = this.scope;
-    const row = { table_set, partition, party, station, hour, first_offset: hourFirst, last_offset: hourLast, records: hourRecords };
+    const row = {
+      table_set,
+      partition,
+      party,
+      station,
+      hour,
+      first_offset: hourFirst,
+      last_offset: hourLast,
+      records: hourRecords,
+    };
     this.hours.set(`${party}/${station}/${hour}`, row);
   }
 

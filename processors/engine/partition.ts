@@ -1,6 +1,6 @@
 // One partition of a live processor: opens its position, follows the log, sends what the fold concluded, and ticks.
 import { limits } from "../../core/config/limits.ts";
-import type { NodeId } from "../../core/ids/ids.ts";
+import type { NodeId, Position } from "../../core/ids/ids.ts";
 import type { CommandBus } from "../../core/bus/bus.ts";
 import type { EventLog, LogBatch, Subscription } from "../../core/log/log.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
@@ -57,12 +57,15 @@ export class Partition<State> {
   /** The log's end when this process began: timers and lost nodes are judged once it is folded. */
   private caughtUpAt: number | undefined;
   private isCaughtUp = false;
+  /** Rejects at the end, so that nobody waits on for a registry that does not come. */
+  private readonly halted = Promise.withResolvers<never>();
 
   constructor(options: PartitionOptions<State>) {
     this.options = options;
     this.appender = new Appender(options);
     this.relay = new Relay(options);
     this.pauses = new Pauses(options.clock);
+    this.halted.promise.catch(() => undefined);
   }
 
   get relayProblem(): string | undefined {
@@ -101,6 +104,7 @@ export class Partition<State> {
 
   private async halt(): Promise<void> {
     this.pauses.end();
+    this.halted.reject(new Error("the processor stops"));
     this.timer?.cancel();
     // Its failure is told where it is awaited: in `run`.
     await this.subscription?.stop().catch(() => undefined);
@@ -135,7 +139,8 @@ export class Partition<State> {
     this.end = await log.endOffset(topic, partition);
     this.caughtUpAt ??= this.end;
     this.relay.wake(position.table_set);
-    const folder = new Folder({ log, store, registry, fold, known: noKnownHolds, sends: true });
+    const reached = (at: Position) => Promise.race([registry.reached(at), this.halted.promise]);
+    const folder = new Folder({ log, store, registry, reached, fold, known: noKnownHolds, sends: true });
     const handler = async ({ records }: LogBatch) => {
       position = await folder.fold(position, records, (done) => this.committed(done));
       this.pauses.reset();
@@ -152,7 +157,8 @@ export class Partition<State> {
   private async loadTimers(position: PositionRow): Promise<void> {
     this.due = new DueIndex();
     const scope = { tableSet: position.table_set, generation: position.generation, partition: this.options.partition };
-    for (const { party, station, due_at } of await timersOf(this.options.store, scope)) this.due.set(party, station, due_at);
+    for (const { party, station, due_at } of await timersOf(this.options.store, scope))
+      this.due.set(party, station, due_at);
   }
 
   private committed({ position, batch }: Committed<State>): void {

@@ -24,6 +24,7 @@ export class Relay {
   private readonly options: RelayOptions;
   private readonly pauses: Pauses;
   private isWoken = false;
+  private tableSet = 0;
   private running: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
@@ -34,8 +35,9 @@ export class Relay {
   /** There may be something in the outbox of this table set. */
   wake(tableSet: number): void {
     this.isWoken = true;
+    this.tableSet = tableSet;
     if (this.pauses.ended) return;
-    this.running ??= this.run(tableSet);
+    this.running ??= this.run();
   }
 
   /** Resolves when the outbox is empty or cannot be emptied now. */
@@ -49,13 +51,13 @@ export class Relay {
     await this.running;
   }
 
-  private async run(tableSet: number): Promise<void> {
+  private async run(): Promise<void> {
     // Never done within `wake`, which has yet to note that it runs.
     await Promise.resolve();
     while (this.isWoken) {
       this.isWoken = false;
       try {
-        while (await this.sendSome(tableSet)) this.pauses.reset();
+        while (await this.sendSome(this.tableSet)) this.pauses.reset();
         this.problem = undefined;
       } catch (error) {
         this.problem = `events of partition ${this.options.partition} wait: ${messageOf(error)}`;
@@ -81,7 +83,10 @@ export class Relay {
     const some = upToBytes(rows, limits.appendBatchBytes / 2);
     const last = some.at(-1);
     if (!last) return false;
-    const entries = some.map((row) => ({ key: logKey(trusted.party(row.party), trusted.station(row.station)), value: row.event }));
+    const entries = some.map((row) => ({
+      key: logKey(trusted.party(row.party), trusted.station(row.station)),
+      value: row.event,
+    }));
     await log.append(log.topics.events, partition, entries);
     await store.transaction(async (tx) => {
       await tx.db

@@ -87,7 +87,12 @@ export function unpackMemory<State>(row: StationStateRow, fold: StationFold<Stat
 }
 
 /** Rule I2. @returns false where the record is a repeat; otherwise it is remembered. */
-export function isFirstOf<State>(memory: StationMemory<State>, source: string, sequence: number, offset: number): boolean {
+export function isFirstOf<State>(
+  memory: StationMemory<State>,
+  source: string,
+  sequence: number,
+  offset: number,
+): boolean {
   const last = memory.sources.get(source);
   if (last) {
     if (sequence <= last.sequence) return false;
