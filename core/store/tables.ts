@@ -246,7 +246,8 @@ export type TableName = keyof Tables;
 
 export const primaryKeys = {
   position: ["role", "topic", "partition"],
-  station_state: ["table_set", "party", "station"],
+  // With the partition: `nodeLost` concerns a whole one, and is remembered in each under the empty station.
+  station_state: ["table_set", "partition", "party", "station"],
   reading: ["table_set", "session_id", "record_offset"],
   frame_index: ["table_set", "party", "station", "hour"],
   outbox: ["table_set", "partition", "sequence"],

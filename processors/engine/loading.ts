@@ -27,6 +27,7 @@ export async function loadStates(
         .selectFrom("station_state")
         .selectAll()
         .where("table_set", "=", scope.tableSet)
+        .where("partition", "=", scope.partition)
         .where("party", "=", party)
         .where("station", "in", stations)
         .execute();
