@@ -13,8 +13,8 @@ export interface FleetRun {
 
 /** @param options words of `wattlog simulate` without their dashes. */
 export function startFleet(running: Running, options: Readonly<Record<string, string | number>>): FleetRun {
-  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const withCommands = options["commands"] === undefined ? [] : ["--api", running.httpUrl, "--token", running.token];
+  const words = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+  const withCommands = options["commands"] === undefined ? [] : ["--api", running.httpUrl, `--token=${running.token}`];
   const child = new Child(
     process.execPath,
     [commandFile, "simulate", "--url", running.ocppUrl, "--quiet", "--json", ...withCommands, ...words],
