@@ -19,7 +19,11 @@ export interface RegistryLookup {
     at?: Position,
   ): { readonly doc: EntityDocs[Kind]; readonly version: number } | undefined;
   /** The setting as of `at`, else its default. */
-  setting<Id extends SettingId>(party: PartyId, id: Id, at?: Position): (typeof settingDefaults)[Id] | string | number | boolean;
+  setting<Id extends SettingId>(
+    party: PartyId,
+    id: Id,
+    at?: Position,
+  ): (typeof settingDefaults)[Id] | string | number | boolean;
   ids(party: PartyId, entity: EntityKind): Iterable<string>;
 }
 
@@ -125,7 +129,8 @@ export class RegistryView implements RegistryLookup {
     const verdict = this.fold.apply(offset, logTime, change);
     if (verdict.result === "applied") {
       const version = { version: verdict.version, doc: change.doc, logTime };
-      for (const listener of this.listeners) listener({ party: change.party, entity: change.entity, id: change.id, version });
+      for (const listener of this.listeners)
+        listener({ party: change.party, entity: change.entity, id: change.id, version });
     }
     this.verdicts.get(change.changeId)?.(verdict);
     for (let i = this.waiters.length - 1; i >= 0; i--) {

@@ -53,7 +53,8 @@ export const commands: readonly Command[] = [
     name: "verify",
     arguments: "--journal DIR [--settle S] [--clocks-apart]",
     help: "The ledger check: what the fleet wrote down against what wattlog kept; exit code 0 only if clean.",
-    details: "  --journal DIR   what `simulate --journal DIR` wrote\n  --settle S      wait so long for the folds to become quiet (30)\n  --clocks-apart the fleet's clock is not the log's: times are not compared",
+    details:
+      "  --journal DIR   what `simulate --journal DIR` wrote\n  --settle S      wait so long for the folds to become quiet (30)\n  --clocks-apart the fleet's clock is not the log's: times are not compared",
     prepared: true,
     options: { journal: { type: "string" }, settle: { type: "string" }, "clocks-apart": { type: "boolean" } },
     load: async () => (await import("./verify.ts")).runVerify,
@@ -70,12 +71,21 @@ export const commands: readonly Command[] = [
     name: "log",
     arguments: "--station ID [--from T] [--follow]",
     help: "The frames of a station as a person reads them.",
-    details: "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
+    details:
+      "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
     options: { station: { type: "string" }, from: { type: "string" }, follow: { type: "boolean" } },
     load: async () => (await import("./log.ts")).runLog,
   },
-  registry("station", "Charging stations in the registry.", "  wattlog station add ID --field acceptance=accepted --field password=…"),
-  registry("token", "RFID cards and other tokens in the registry.", "  wattlog token add UID --field contractId=DE-ABC-1"),
+  registry(
+    "station",
+    "Charging stations in the registry.",
+    "  wattlog station add ID --field acceptance=accepted --field password=…",
+  ),
+  registry(
+    "token",
+    "RFID cards and other tokens in the registry.",
+    "  wattlog token add UID --field contractId=DE-ABC-1",
+  ),
   registry("tariff", "OCPI tariffs in the registry.", "  wattlog tariff add --file tariff.json"),
   registry("location", "OCPI locations in the registry.", "  wattlog location add --file location.json"),
   {

@@ -19,7 +19,9 @@ export const runDemo: Run = async (invocation) => {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   if (running) {
-    say(`A fleet of ${stations} stations joins the wattlog at ${running.ocppUrl}; its console: ${running.httpUrl}. Ctrl-C ends the fleet.`);
+    say(
+      `A fleet of ${stations} stations joins the wattlog at ${running.ocppUrl}; its console: ${running.httpUrl}. Ctrl-C ends the fleet.`,
+    );
     await startDemoFleet({ url: running.ocppUrl, signal: abort.signal, stations });
     return exitCodes.done;
   }

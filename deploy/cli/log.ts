@@ -22,8 +22,13 @@ interface Wanted {
 export const runLog: Run = async (invocation) => {
   const { dataDir, party } = invocation.settings;
   const station = parseStationId(requiredOption(invocation, "station"));
-  if (!station) throw new WrongUse("--station wants an identity of 1 to 48 characters out of A-Z a-z 0-9 * + - _ . @ | =.");
-  const wanted: Wanted = { party: trusted.party(party), station, from: parseFrom(textOption(invocation, "from"), Date.now()) };
+  if (!station)
+    throw new WrongUse("--station wants an identity of 1 to 48 characters out of A-Z a-z 0-9 * + - _ . @ | =.");
+  const wanted: Wanted = {
+    party: trusted.party(party),
+    station,
+    from: parseFrom(textOption(invocation, "from"), Date.now()),
+  };
   const print = printer(flag(invocation, "json"));
   const follows = flag(invocation, "follow");
   await withLog(dataDir, async (log) => {
@@ -48,16 +53,26 @@ export function parseFrom(text: string | undefined, now: number): number {
   const span = /^(\d+)(s|m|h|d)$/.exec(text);
   if (span) return now - Number(span[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[span[2] as "s" | "m" | "h" | "d"] * 1000;
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(time)) throw new WrongUse(`--from wants a time such as 2026-01-31T08:00:00Z or a span such as 15m, 2h, 3d, not ${text}.`);
+  if (Number.isNaN(time))
+    throw new WrongUse(`--from wants a time such as 2026-01-31T08:00:00Z or a span such as 15m, 2h, 3d, not ${text}.`);
   return time;
 }
 
 /** By the index that the processor keeps; without it, for there may be no tables yet, the whole partition is read. */
-async function* past(dataDir: string, log: EventLog, wanted: Wanted, partition: number, end: number): AsyncGenerator<ShownFrame> {
+async function* past(
+  dataDir: string,
+  log: EventLog,
+  wanted: Wanted,
+  partition: number,
+  end: number,
+): AsyncGenerator<ShownFrame> {
   let resume: number | undefined = 0;
   while (resume !== undefined) {
     const page: Awaited<ReturnType<typeof readPage>> = await readPage(dataDir, log, wanted, resume);
-    if (page === "noTables") return yield* scan(log, wanted, partition, end);
+    if (page === "noTables") {
+      yield* scan(log, wanted, partition, end);
+      return;
+    }
     for (const frame of page.items) if (frame.offset < end) yield frame;
     resume = page.resume;
   }
@@ -74,14 +89,24 @@ async function readPage(dataDir: string, log: EventLog, wanted: Wanted, resume: 
   }
 }
 
-async function* scan(log: EventLog, { party, station, from }: Wanted, partition: number, end: number): AsyncGenerator<ShownFrame> {
+async function* scan(
+  log: EventLog,
+  { party, station, from }: Wanted,
+  partition: number,
+  end: number,
+): AsyncGenerator<ShownFrame> {
   const key = logKey(party, station);
   for await (const { records } of log.read(log.topics.frames, partition, 0, end)) {
     for (const record of records) if (record.key === key && record.logTime >= from) yield showFrame(record);
   }
 }
 
-async function follow(log: EventLog, partition: number, from: number, each: (record: LogRecord) => unknown): Promise<void> {
+async function follow(
+  log: EventLog,
+  partition: number,
+  from: number,
+  each: (record: LogRecord) => unknown,
+): Promise<void> {
   const subscription = log.consume(log.topics.frames, partition, from, async ({ records }) => {
     for (const record of records) each(record);
   });

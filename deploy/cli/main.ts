@@ -58,7 +58,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 function parse(command: Command, args: readonly string[]) {
   try {
     const options = { ...commonOptions, ...command.options };
-    const { values, positionals } = parseArgs({ args: [...args], options, strict: !command.anyArguments, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      strict: !command.anyArguments,
+      allowPositionals: true,
+    });
     return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
   } catch (error) {
     throw new WrongUse(`${messageOf(error)} \`wattlog ${command.name} --help\` says what it takes.`);

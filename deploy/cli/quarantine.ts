@@ -21,7 +21,8 @@ export const runQuarantine: Run = (invocation) => {
 
 function idOf({ positionals }: Invocation): string {
   const id = positionals[1];
-  if (id === undefined) throw new WrongUse(`Which one? \`wattlog quarantine ${positionals[0]} ID\`; \`wattlog quarantine list\` has them.`);
+  if (id === undefined)
+    throw new WrongUse(`Which one? \`wattlog quarantine ${positionals[0]} ID\`; \`wattlog quarantine list\` has them.`);
   return id;
 }
 
@@ -77,7 +78,9 @@ async function show(invocation: Invocation): Promise<number> {
 
 async function end(invocation: Invocation, how: "redrive" | "release"): Promise<number> {
   const id = idOf(invocation);
-  const answer = await withRest(invocation.settings, (rest) => rest.request("POST", `/api/v1/quarantine/${encodeURIComponent(id)}/${how}`));
+  const answer = await withRest(invocation.settings, (rest) =>
+    rest.request("POST", `/api/v1/quarantine/${encodeURIComponent(id)}/${how}`),
+  );
   if (answer.status >= 300) {
     say(problemOf(answer));
     return exitCodes.failed;

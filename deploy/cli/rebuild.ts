@@ -7,7 +7,9 @@ const shownDigits = 12;
 
 export const runRebuild: Run = async (invocation) => {
   if (!flag(invocation, "compare-only")) {
-    throw new WrongUse("The swap to rebuilt tables comes with a later version; `wattlog rebuild --compare-only` compares.");
+    throw new WrongUse(
+      "The swap to rebuilt tables comes with a later version; `wattlog rebuild --compare-only` compares.",
+    );
   }
   const progress = new Progress();
   const comparison = await compareWithRebuild({

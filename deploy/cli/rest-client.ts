@@ -31,7 +31,10 @@ function overHttp(base: string, token: string): RestClient {
     async request(method, path, body) {
       const response = await fetch(`${base}${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
         signal: AbortSignal.timeout(requestTimeoutMs),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
@@ -63,7 +66,8 @@ function parsed(text: string): Answer["body"] {
 
 /** A problem document as one sentence. */
 export function problemOf({ status, body }: Answer): string {
-  const detail = typeof body["detail"] === "string" ? body["detail"] : typeof body["title"] === "string" ? body["title"] : "";
+  const detail =
+    typeof body["detail"] === "string" ? body["detail"] : typeof body["title"] === "string" ? body["title"] : "";
   const path = typeof body["path"] === "string" ? ` (at ${body["path"]})` : "";
   return detail === "" ? `The API answered ${status}.` : `${detail}${path}`;
 }

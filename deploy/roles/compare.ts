@@ -89,21 +89,43 @@ async function readLive(db: Kysely<Schema>, log: EventLog): Promise<Live> {
     .groupBy("partition")
     .execute();
   const holds = await db.selectFrom("live_quarantine").selectAll().execute();
-  return { positions, holds, sums, outbox: new Map(waiting.map((row) => [row.partition, Number(row.events)])) };
+  return { positions, holds, sums, outbox: new Map(waiting.map((row) => [row.partition, row.events])) };
 }
 
-async function rebuild(log: EventLog, into: Store, live: Live, onProgress: CompareOptions["onProgress"]): Promise<void> {
+async function rebuild(
+  log: EventLog,
+  into: Store,
+  live: Live,
+  onProgress: CompareOptions["onProgress"],
+): Promise<void> {
   const registry = new RegistryView(log);
   await registry.start();
-  const progress = (what: string) => (at: { readonly partition: number; readonly next: number; readonly end: number }) =>
-    onProgress?.(`${what}: partition ${at.partition}, ${at.next} of ${at.end}`);
+  const progress =
+    (what: string) => (at: { readonly partition: number; readonly next: number; readonly end: number }) =>
+      onProgress?.(`${what}: partition ${at.partition}, ${at.next} of ${at.end}`);
   try {
     const frames = ends(live, "processor", log);
     const holds = live.holds;
-    await refold({ log, registry, into, partitions: [...frames.keys()], upTo: frames, holds, keepEvents: true, onProgress: progress("frames") });
+    await refold({
+      log,
+      registry,
+      into,
+      partitions: [...frames.keys()],
+      upTo: frames,
+      holds,
+      keepEvents: true,
+      onProgress: progress("frames"),
+    });
     const events = ends(live, "projector", log);
     const registryUpTo = live.positions.find((row) => row.role === "registry")?.next ?? 0;
-    await reproject({ log, into, partitions: [...events.keys()], upTo: events, registryUpTo, onProgress: progress("events") });
+    await reproject({
+      log,
+      into,
+      partitions: [...events.keys()],
+      upTo: events,
+      registryUpTo,
+      onProgress: progress("events"),
+    });
   } finally {
     await registry.stop();
   }
@@ -115,8 +137,15 @@ async function compare(log: EventLog, scratch: Store, live: Live): Promise<Compa
     const sums = await tableChecksums(scratch.reader, scratchSet, partition);
     for (const table of checksumTables) rebuilt.set(`${table}/${partition}`, sums[table]);
   }
-  const tables = [...checksumTables, "registry_version" as const].map((table) => compareTable(table, live.sums, rebuilt));
-  const chains = await compareEvents({ log, scratch: scratch.reader, upTo: ends(live, "processor", log), outbox: live.outbox });
+  const tables = [...checksumTables, "registry_version" as const].map((table) =>
+    compareTable(table, live.sums, rebuilt),
+  );
+  const chains = await compareEvents({
+    log,
+    scratch: scratch.reader,
+    upTo: ends(live, "processor", log),
+    outbox: live.outbox,
+  });
   const rows = tables.reduce((sum, { live: { rows: count } }) => sum + count, 0);
   const problems = [
     ...tables.filter((table) => !table.equal).map(differs),
@@ -168,7 +197,9 @@ async function registryChecksum(db: Kysely<Schema>): Promise<TableChecksum> {
   const hash = createHash("sha256");
   const found = await db.selectFrom("registry_version").selectAll().orderBy("version").execute();
   for (const row of found) {
-    hash.update(`${JSON.stringify([row.version, row.party, row.entity, row.id, row.document, row.actor, row.log_time])}\n`);
+    hash.update(
+      `${JSON.stringify([row.version, row.party, row.entity, row.id, row.document, row.actor, row.log_time])}\n`,
+    );
   }
   return { rows: found.length, sha256: hash.digest("hex") };
 }
