@@ -13,7 +13,7 @@ import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { projectBatch, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
-import { countEvents, Gauges } from "./measures.ts";
+import { Gauges } from "./measures.ts";
 import { firstTableSet, openPosition, verifyFingerprint } from "./position.ts";
 import { RegistryTable } from "./registry-table.ts";
 
@@ -142,7 +142,8 @@ class EventProjector implements Projector {
     const sick = [...this.followers].find(([, follower]) => follower.problem !== undefined);
     const problem = sick ? `partition ${sick[0]}: ${sick[1].problem}` : this.registryFollower?.problem;
     const count = this.stoppedStations;
-    const note = count === 0 ? undefined : `the projection of ${count} station(s) stopped: see chain.stopped, then rebuild`;
+    const note =
+      count === 0 ? undefined : `the projection of ${count} station(s) stopped: see chain.stopped, then rebuild`;
     return { name: "projector", problem, note };
   }
 
@@ -165,7 +166,6 @@ class EventProjector implements Projector {
 
   private report(result: BatchResult): void {
     const { metrics, logger } = this.options;
-    countEvents(metrics, result.applied);
     for (const broken of result.broken) {
       metrics.logAnomalies.inc({ kind: "chainBroken" });
       logger.error(broken, "the chain of events of a station is broken; its projection stopped, the others go on");
@@ -182,7 +182,7 @@ class EventProjector implements Projector {
     try {
       const counted = await this.options.store.reader
         .selectFrom("live_chain")
-        .select((eb) => eb.fn.countAll<number>().as("stopped"))
+        .select((eb) => eb.fn.countAll<number | string>().as("stopped"))
         .where("stopped", "is not", null)
         .executeTakeFirst();
       this.stoppedStations = Number(counted?.stopped ?? 0);
@@ -198,7 +198,8 @@ class EventProjector implements Projector {
 
   private async stopAll(): Promise<void> {
     this.timer?.cancel();
-    await Promise.all([...this.followers.values(), this.registryFollower].map((follower) => follower?.stop()));
+    const followers = [...this.followers.values(), ...(this.registryFollower ? [this.registryFollower] : [])];
+    await Promise.all(followers.map((follower) => follower.stop()));
     this.changes.removeAllListeners();
   }
 }

@@ -87,9 +87,13 @@ class HttpApi implements Api {
     } catch (error) {
       const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       if (!inUse) throw error;
-      throw new WattlogError("start/port-in-use", `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw new WattlogError(
+        "start/port-in-use",
+        `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
     this.listening = true;
   }
@@ -146,7 +150,10 @@ function buildApp(context: ApiOptions): FastifyInstance {
   installValidation(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
-    void sendProblem(reply, new Problem("not-found", `${request.method} ${request.url.slice(0, 200)} is not a route; /api/docs lists them.`));
+    void sendProblem(
+      reply,
+      new Problem("not-found", `${request.method} ${request.url.slice(0, 200)} is not a route; /api/docs lists them.`),
+    );
   });
   return app;
 }

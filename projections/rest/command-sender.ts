@@ -59,7 +59,12 @@ export class CommandSender {
    * @param waitSeconds 0: answers once the request is durable.
    * @throws Problem `invalid`; WattlogError `log/…`, `bus/unavailable`
    */
-  async request(principal: Principal, station: StationId, input: CommandInput, waitSeconds: number): Promise<CommandAnswer> {
+  async request(
+    principal: Principal,
+    station: StationId,
+    input: CommandInput,
+    waitSeconds: number,
+  ): Promise<CommandAnswer> {
     const bound = await this.bind(principal, station, input);
     const key = input.idempotencyKey ?? null;
     // A repeat of a known key is answered from what is known of it: nothing is appended twice without need, and a
@@ -104,7 +109,12 @@ export class CommandSender {
   }
 
   /** Rule C4: the api writes the end where nobody holds the station. Both records stand side by side. */
-  private async refuse(principal: Principal, station: StationId, bound: Bound, input: CommandInput): Promise<CommandAnswer> {
+  private async refuse(
+    principal: Principal,
+    station: StationId,
+    bound: Bound,
+    input: CommandInput,
+  ): Promise<CommandAnswer> {
     const ended: FrameBody = { kind: "commandEnded", commandId: bound.id, outcome: "not_connected" };
     await this.writer.append(principal.party, station, [this.requestBody(principal, bound, input, false), ended]);
     return { id: bound.id, status: "done", outcome: "not_connected", response: null };
@@ -179,7 +189,12 @@ export class CommandSender {
   }
 
   /** The bus's word or the projection's, whichever comes first; undefined when neither came in time. */
-  private async firstOf(outcome: Promise<Outcome>, principal: Principal, id: CommandId, ms: number): Promise<Outcome | undefined> {
+  private async firstOf(
+    outcome: Promise<Outcome>,
+    principal: Principal,
+    id: CommandId,
+    ms: number,
+  ): Promise<Outcome | undefined> {
     const { clock } = this.context;
     const until = clock.monotonic() + ms;
     for (;;) {

@@ -116,11 +116,19 @@ export class LiveFeed {
       this.tell({ party, event: "status", data: station });
     }
     if (sessions.size > 0) {
-      const rows = reader.selectFrom("live_session").selectAll().where("party", "=", party).where("id", "in", [...sessions]);
+      const rows = reader
+        .selectFrom("live_session")
+        .selectAll()
+        .where("party", "=", party)
+        .where("id", "in", [...sessions]);
       for (const row of await rows.execute()) this.tell({ party, event: "session", data: showSession(row) });
     }
     if (commands.size > 0) {
-      const rows = reader.selectFrom("live_command").selectAll().where("party", "=", party).where("id", "in", [...commands]);
+      const rows = reader
+        .selectFrom("live_command")
+        .selectAll()
+        .where("party", "=", party)
+        .where("id", "in", [...commands]);
       for (const row of await rows.execute()) this.tell({ party, event: "command", data: showCommand(row) });
     }
   }

@@ -60,7 +60,9 @@ export function parseIfMatch(header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === "*") return undefined;
   const version = /^(?:W\/)?"(\d+)"$/.exec(header.trim())?.[1];
   if (version === undefined) {
-    throw new Problem("bad-request", 'If-Match must be the ETag of an answer, e.g. If-Match: "17".', { path: "if-match" });
+    throw new Problem("bad-request", 'If-Match must be the ETag of an answer, e.g. If-Match: "17".', {
+      path: "if-match",
+    });
   }
   return Number(version);
 }

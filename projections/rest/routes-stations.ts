@@ -31,7 +31,12 @@ const inputProperties = {
     maxLength: 64,
     description: "Basic auth (profiles 1, 2); never returned. null removes it",
   },
-  securityProfile: { type: ["integer", "null"], minimum: 0, maximum: 3, description: "Lowest profile it may connect with" },
+  securityProfile: {
+    type: ["integer", "null"],
+    minimum: 0,
+    maximum: 3,
+    description: "Lowest profile it may connect with",
+  },
   validation: { enum: ["lenient", "strict", null] },
   locationId: { type: ["string", "null"], minLength: 1, maxLength: 36 },
 } as const;
@@ -69,7 +74,12 @@ function installReads(app: FastifyInstance, context: ApiOptions): void {
 
   app.get<{ Params: { id: string } }>("/api/v1/stations/:id", {
     config: { role: "viewer" },
-    schema: { tags: ["Stations"], summary: "One station", params: stationIdParam, response: answers(stationAnswer(200), 404) },
+    schema: {
+      tags: ["Stations"],
+      summary: "One station",
+      params: stationIdParam,
+      response: answers(stationAnswer(200), 404),
+    },
     handler: async (request, reply) => {
       const station = await existing(context, principalOf(request).party, request.params.id);
       if (station.version !== null) void reply.header("etag", etag(station.version));
@@ -97,7 +107,10 @@ function installWrites(app: FastifyInstance, context: ApiOptions): void {
       const id = stationIdOf(request.body.id, "invalid");
       const written = await change(context, principal, id, request.body, undefined, true);
       const station = await existing(context, principal.party, id);
-      return reply.code(written.created ? 201 : 200).header("etag", etag(written.version)).send(station);
+      return reply
+        .code(written.created ? 201 : 200)
+        .header("etag", etag(written.version))
+        .send(station);
     },
   });
 

@@ -40,7 +40,8 @@ export class World {
 
   static async open(adapters: Adapters): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "wattlog-projections-"));
-    const { log, close } = await adapters.openLog(folder, makeTopics(1, partitions));
+    const opened = await adapters.openLog(folder, makeTopics(1, partitions));
+    const { log } = opened;
     const store = adapters.openStore(folder);
     await store.migrate();
     const registry = new RegistryView(log);
@@ -49,7 +50,7 @@ export class World {
     world.closers.push(async () => {
       await registry.stop();
       await log.close();
-      await close();
+      await opened.close();
       await store.close();
     });
     return world;
@@ -76,7 +77,19 @@ export class World {
     const { log, store, bus, registry, clock, metrics } = this;
     const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
     const watched = projector ? { projector } : {};
-    const api = createApi({ options, log, store, bus, registry, clock, nodeId, metrics, logger: silentLogger(), adminToken, ...watched });
+    const api = createApi({
+      options,
+      log,
+      store,
+      bus,
+      registry,
+      clock,
+      nodeId,
+      metrics,
+      logger: silentLogger(),
+      adminToken,
+      ...watched,
+    });
     await api.start();
     this.closers.push(() => api.stop());
     return api;
