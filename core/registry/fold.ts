@@ -44,14 +44,16 @@ export class RegistryFold {
     if (this.seen.has(change.changeId)) return { result: "repeated" };
     this.remember(change.changeId);
     const key = `${change.party}|${change.entity}|${change.id}`;
-    const history = this.versions.get(key) ?? [];
-    const last = history.at(-1);
+    const history = this.versions.get(key);
+    const last = history?.at(-1);
     const current = last?.doc ? last.version : 0;
     if (change.expectedVersion !== null && change.expectedVersion !== current) {
       return { result: "conflict", version: current };
     }
-    history.push({ version: offset + 1, doc: change.doc, logTime });
-    this.versions.set(key, history);
+    const version = { version: offset + 1, doc: change.doc, logTime };
+    // Most entities never change: a literal holds one, a push to an empty array makes room for seventeen.
+    if (history) history.push(version);
+    else this.versions.set(key, [version]);
     this.index(change);
     return { result: "applied", version: offset + 1, created: current === 0 };
   }
