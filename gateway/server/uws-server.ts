@@ -15,7 +15,8 @@ interface UserData {
 }
 
 interface Peer {
-  readonly admitted: Admitted | undefined;
+  /** Until the socket is open; not kept for the hours after. */
+  admitted: Admitted | undefined;
   readonly closeAtOnce: CloseName | undefined;
   connection: Connection | undefined;
   socket: UwsSocket | undefined;
@@ -137,6 +138,7 @@ function opened(handlers: ServerHandlers, ws: WebSocket<UserData>): void {
   if (peer.admitted) {
     peer.socket = new UwsSocket(ws);
     peer.connection = handlers.opened(peer.admitted, peer.socket);
+    peer.admitted = undefined;
   } else if (peer.closeAtOnce) {
     const { code, sentence } = closeCodes[peer.closeAtOnce];
     ws.end(code, sentence);
