@@ -1,7 +1,6 @@
 // Where the command line writes: the REST API of the wattlog that runs on the folder, or the same API without a port
 // where none does.
 import type { Settings } from "../../core/config/settings.ts";
-import { openOfflineApi } from "../roles/offline-api.ts";
 import { runningOn } from "./running.ts";
 
 export interface Answer {
@@ -45,6 +44,8 @@ function overHttp(base: string, token: string): RestClient {
 }
 
 async function inProcess(settings: Settings): Promise<RestClient> {
+  // The whole read side: loaded only where nothing runs that could be asked.
+  const { openOfflineApi } = await import("../roles/offline-api.ts");
   const api = await openOfflineApi(settings);
   return {
     async request(method, path, body) {
