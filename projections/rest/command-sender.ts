@@ -2,12 +2,15 @@
 // the gateway, and what is said at once.
 import type { Claim } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
-import { commandIdOf, newCommandId, type CommandId, type StationId } from "../../core/ids/ids.ts";
+import { commandIdOf, newCommandId, type CommandId, type PartyId, type StationId } from "../../core/ids/ids.ts";
+import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
+import type { CommandRow } from "../../core/store/tables.ts";
 import { asProtocol, checkCommand } from "./command-check.ts";
 import type { CommandWaiters, Outcome } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
+import { showCommand } from "./format.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
@@ -31,8 +34,14 @@ export interface CommandAnswer {
 
 /** While it waits for the projection: often enough to feel immediate, seldom enough to cost nothing. */
 const pollMs = 200;
-/** Far more than are requested in the seconds that the projection may be behind. */
-const recentKeys = 10_000;
+/** Far more than are requested in the moment that the projection is behind. */
+const recentCommands = 10_000;
+
+interface Recent {
+  readonly appended: Promise<Receipt>;
+  /** As the projection will have it; undefined until it is durable. */
+  row: CommandRow | undefined;
+}
 
 interface Bound {
   readonly id: CommandId;
@@ -47,7 +56,7 @@ export class CommandSender {
   private readonly context: ApiOptions;
   private readonly writer: FrameWriter;
   private readonly waiters: CommandWaiters;
-  private readonly recent = new Set<CommandId>();
+  private readonly recent = new Map<string, Recent>();
 
   constructor(context: ApiOptions, writer: FrameWriter, waiters: CommandWaiters) {
     this.context = context;
@@ -71,19 +80,46 @@ export class CommandSender {
     // station that went offline meanwhile cannot end a command that was sent before.
     const known = key === null ? undefined : await this.known(principal, bound.id);
     if (known?.status === "done" || (known && waitSeconds === 0)) return known;
-    if (known || (key !== null && !this.isFirst(bound.id))) return this.await(principal, bound, input, waitSeconds);
+    const earlier = this.recent.get(bound.id);
+    // No pause where there is none: between looking and writing no other request may come.
+    if (earlier) await earlier.appended;
+    if (known || earlier) return this.await(principal, bound, input, waitSeconds);
     if (!bound.owner && bound.queueUntil === null) return this.refuse(principal, station, bound, input);
     return this.await(principal, bound, input, waitSeconds, (replies) =>
       this.append(principal, station, bound, input, replies),
     );
   }
 
-  /** A repeat may be faster than the projection: the ids that this process requested lately are known at once. */
-  private isFirst(id: CommandId): boolean {
-    if (this.recent.has(id)) return false;
-    this.recent.add(id);
-    if (this.recent.size > recentKeys) this.recent.delete(this.recent.values().next().value!);
-    return true;
+  /** Of a command that this process requested lately: it can be read at once, not only when it was folded. */
+  requestedLately(party: PartyId, id: string): ReturnType<typeof showCommand> | undefined {
+    const entry = this.recent.get(id);
+    return entry?.row && entry.row.party === party ? showCommand(entry.row) : undefined;
+  }
+
+  /**
+   * Remembered from before the append, so that a repeat in the same moment waits for it; forgotten where it fails, so
+   * that a repeat is a new attempt.
+   */
+  private async write(
+    principal: Principal,
+    station: StationId,
+    request: ReturnType<CommandSender["requestBody"]>,
+    outcome: "not_connected" | null,
+  ): Promise<Receipt> {
+    const { commandId } = request;
+    const ended: FrameBody[] = outcome === null ? [] : [{ kind: "commandEnded", commandId, outcome }];
+    const appended = this.writer.append(principal.party, station, [request, ...ended]);
+    const entry: Recent = { appended, row: undefined };
+    this.recent.set(commandId, entry);
+    if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
+    try {
+      const receipt = await appended;
+      entry.row = provisionalRow(principal.party, station, request, outcome, receipt.logTime);
+      return receipt;
+    } catch (error) {
+      this.recent.delete(commandId);
+      throw error;
+    }
   }
 
   private async bind(principal: Principal, station: StationId, input: CommandInput): Promise<Bound> {
@@ -115,8 +151,7 @@ export class CommandSender {
     bound: Bound,
     input: CommandInput,
   ): Promise<CommandAnswer> {
-    const ended: FrameBody = { kind: "commandEnded", commandId: bound.id, outcome: "not_connected" };
-    await this.writer.append(principal.party, station, [this.requestBody(principal, bound, input, false), ended]);
+    await this.write(principal, station, this.requestBody(principal, bound, input, false), "not_connected");
     return { id: bound.id, status: "done", outcome: "not_connected", response: null };
   }
 
@@ -129,7 +164,7 @@ export class CommandSender {
     replies: boolean,
   ): Promise<number> {
     const body = this.requestBody(principal, bound, input, replies);
-    const receipt = await this.writer.append(principal.party, station, [body]);
+    const receipt = await this.write(principal, station, body, null);
     const deadline = receipt.logTime + bound.timeoutMs;
     // Rule C1: an id made from a caller's key is woken by the processor, which knows whether it is the first.
     if (bound.owner && input.idempotencyKey === undefined) {
@@ -221,4 +256,33 @@ export class CommandSender {
     if (!row) return undefined;
     return { id, status: row.status, outcome: row.outcome as CommandOutcome | null, response: row.response };
   }
+}
+
+/** What the projection will write for it, for whoever asks before it did. */
+function provisionalRow(
+  party: PartyId,
+  station: StationId,
+  request: Extract<FrameBody, { kind: "commandRequested" }>,
+  outcome: "not_connected" | null,
+  logTime: number,
+): CommandRow {
+  return {
+    table_set: 0,
+    partition: 0,
+    id: request.commandId,
+    party,
+    station,
+    action: request.action,
+    payload: Buffer.from(request.payload).toString("utf8"),
+    status: outcome === null ? "requested" : "done",
+    outcome,
+    response: null,
+    late_response: null,
+    deadline: logTime + request.timeoutMs,
+    requested_at: logTime,
+    sent_at: null,
+    ended_at: outcome === null ? null : logTime,
+    origin: JSON.stringify(request.origin),
+    last_updated: logTime,
+  };
 }

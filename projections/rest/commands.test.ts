@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { BusMessage } from "../../core/bus/bus.ts";
 import { commandIdOf, newConnectionId, newNodeId, trusted } from "../../core/ids/ids.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { WattlogError } from "../../core/runtime/errors.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Projector } from "../models/projector.ts";
 import { StationWriter } from "../testing/events.ts";
@@ -96,6 +97,11 @@ describe("commands", () => {
     const frames = await framesOf("CP-A");
     expect(frames.map(({ kind }) => kind)).toEqual(["commandRequested", "commandEnded"]);
     expect(frames.map(({ source }) => source)).toEqual([world.nodeId, world.nodeId]);
+    expect((await get(`/api/v1/commands/${String(answer.body["id"])}`)).body).toMatchObject({
+      status: "done",
+      outcome: "not_connected",
+      payload: { type: "Soft" },
+    });
     expect(frames[1]!.sequence).toBe(frames[0]!.sequence + 1);
     expect(frames[0]).toMatchObject({
       connectionId: expect.any(String) as string,
@@ -159,6 +165,19 @@ describe("commands", () => {
       .filter((record) => record.kind === "commandEnded")
       .map((record) => "commandId" in record && record.commandId);
     expect(ids).not.toContain(first.body["id"]);
+  });
+
+  it("a key whose first attempt the log did not take is a new attempt", async () => {
+    const append = vi.spyOn(world.log, "append").mockRejectedValueOnce(new WattlogError("log/unavailable", "away"));
+    const body = { action: "ClearCache", idempotencyKey: "nightly-2" };
+    const refused = await call("POST", "/api/v1/stations/CP-A/commands", body);
+    append.mockRestore();
+    expect([refused.status, refused.headers["retry-after"]]).toEqual([503, "2"]);
+    const both = await Promise.all([1, 2].map(() => call("POST", "/api/v1/stations/CP-A/commands", body)));
+    expect(both.map(({ status }) => status)).toEqual([202, 202]);
+    const id = commandIdOf(party, station, "nightly-2");
+    const requested = (await framesOf("CP-A")).filter((r) => r.kind === "commandRequested" && r.commandId === id);
+    expect(requested).toHaveLength(1);
   });
 
   it("wait for a connection only into the future", async () => {

@@ -90,10 +90,10 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
       },
     },
   );
-  installReads(app, context);
+  installReads(app, context, sender);
 }
 
-function installReads(app: FastifyInstance, context: ApiOptions): void {
+function installReads(app: FastifyInstance, context: ApiOptions, sender: CommandSender): void {
   app.get<{ Params: { id: string } }>("/api/v1/commands/:id", {
     config: { role: "viewer" },
     schema: {
@@ -109,8 +109,10 @@ function installReads(app: FastifyInstance, context: ApiOptions): void {
         .where("party", "=", principalOf(request).party)
         .where("id", "=", request.params.id)
         .executeTakeFirst();
-      if (!row) throw new Problem("not-found", "There is no such command (yet): it appears once it was folded.");
-      return showCommand(row);
+      if (row) return showCommand(row);
+      const requested = sender.requestedLately(principalOf(request).party, request.params.id);
+      if (!requested) throw new Problem("not-found", "There is no command with this id.");
+      return requested;
     },
   });
 

@@ -2,7 +2,7 @@
 
 /**
  * @param {string} tag
- * @param {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} props attributes; `on…` functions are listeners; false, null and undefined are left out.
+ * @param {Record<string, string | number | boolean | null | undefined | ((event: Event) => unknown)>} props attributes; `on…` functions are listeners; false, null and undefined are left out.
  * @param {...unknown} children nodes, texts, numbers, or lists of them.
  */
 export function h(tag, props = {}, ...children) {
