@@ -81,11 +81,25 @@ function firstAndLast(looks: readonly Look[]): readonly [Look, Look] {
   return [first, last];
 }
 
-function goalsOf(looks: readonly Look[]): Goal[] {
-  const measured = growth(...firstAndLast(looks), ({ rss }) => rss);
+/**
+ * The larger of two views. RSS alone flatters: a warm process has free pages that connections fill first. The parts alone
+ * (heap, buffers, the socket as the echo server has it) leave out what the allocators lose.
+ */
+function perConnection(looks: readonly Look[], echo: readonly Look[]): number {
+  const [first, last] = firstAndLast(looks);
+  const owned = growth(first, last, ({ heapUsed, external }) => heapUsed + external);
+  const socket = growth(...firstAndLast(echo), ({ rss }) => rss);
+  return Math.max(
+    growth(first, last, ({ rss }) => rss),
+    owned + socket,
+  );
+}
+
+function goalsOf(looks: readonly Look[], echo: readonly Look[]): Goal[] {
+  const measured = perConnection(looks, echo);
   return [
-    atMost("idle connection, plain (first goal)", goalNow, measured, "kB RSS", looks),
-    atMost("idle connection, plain (final goal)", goalFinal, measured, "kB RSS", looks),
+    atMost("idle connection, plain (first goal)", goalNow, measured, "kB", looks),
+    atMost("idle connection, plain (final goal)", goalFinal, measured, "kB", looks),
   ];
 }
 
@@ -117,7 +131,7 @@ export async function idle(folder: string): Promise<Outcome> {
   const gateway = await look("./gateway-server.ts", join(folder, "gateway"), true);
   const all = await look("./all-server.ts", join(folder, "all"), true);
   return {
-    goals: goalsOf(gateway),
+    goals: goalsOf(gateway, echo),
     figures: [
       ...figuresOf("gateway", gateway),
       ...figuresOf("every role in the process", all),
