@@ -44,7 +44,7 @@ const README_MAX_DEPTH = 2;
 export const MAX_FILE_LINES = 450;
 
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.endsWith(".contract.ts") || path.startsWith("test/");
+  return /\.(test|contract|test-helper)\.ts$/.test(path) || path.startsWith("test/");
 }
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
