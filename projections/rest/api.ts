@@ -7,6 +7,7 @@ import { fastify, LogController, type FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
 import type { Readiness, Service } from "../../core/runtime/service.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
@@ -131,9 +132,14 @@ class HttpApi implements Api {
   }
 }
 
+/** Where it listens is said by whoever starts it; fastify's own line about it is for debugging. */
+function quieter(logger: Logger): Logger {
+  return logger.level === "info" ? logger.child({}, { level: "warn" }) : logger;
+}
+
 function buildApp(context: ApiOptions): FastifyInstance {
   const app = fastify({
-    loggerInstance: context.logger,
+    loggerInstance: quieter(context.logger),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.apiBodyBytes,
     // Slow senders of headers and bodies are cut off.
