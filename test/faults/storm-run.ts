@@ -53,6 +53,8 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     }
     const budgetMs = (options.seconds + options.graceSeconds) * 1000 + 30_000 + options.kills * 3_000;
     const summary = await fleet.summary(budgetMs);
+    const { seconds, sessionsSettled, unanswered, lostConnections } = summary;
+    console.log(`storm: fleet took ${seconds} s, ${sessionsSettled} sessions, ${lostConnections} lines lost, ${unanswered} unanswered`);
     await sleep(settleMs);
     return { seed, kills: options.kills, fleet: summary, verify: await verify(running, journal.path) };
   } finally {

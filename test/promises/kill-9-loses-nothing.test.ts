@@ -8,14 +8,15 @@ const kills = 10;
 test(`${kills} kill -9 at random moments under load: the ledger check is clean`, async () => {
   const report = await stormRun({
     stations: 30,
-    seconds: 34,
+    seconds: 26,
     kills,
-    killEveryMs: [1200, 3000],
+    // From the moment it serves again: some kills come while stations still reconnect, some in full flow.
+    killEveryMs: [300, 2200],
     repeat: 0.05,
     reconnect: 0.05,
     offline: 0.05,
     disorder: 0.05,
-    commandsPerSecond: 2,
+    commandsPerSecond: 0,
     graceSeconds: 25,
   });
   expect(report.kills, "kills").toBe(kills);
