@@ -2,7 +2,7 @@
 import type { Kysely } from "kysely";
 
 import type { CommandRow, Schema } from "../../core/store/tables.ts";
-import type { CommandFacts, JournalFacts } from "./journal-facts.ts";
+import { isCut, type CommandFacts, type JournalFacts } from "./journal-facts.ts";
 import { sha256, type LoggedFrame } from "./log-facts.ts";
 import { Findings, type Check } from "./report.ts";
 
@@ -25,16 +25,18 @@ export class CommandCheck {
     if (record.kind === "commandSent") this.sent.set(record.commandId, (this.sent.get(record.commandId) ?? 0) + 1);
     if (record.kind !== "commandResult") return;
     const { commandId, frame, station } = record;
-    const answers = this.facts.commands.get(commandId)?.answers ?? [];
-    if (answers.some((answer) => answer.sha === sha256(frame) && answer.sent) || !this.ofThisRun(commandId)) return;
+    const said = this.facts.commands.get(commandId);
+    if (!said || this.mayBeCut(said)) return;
+    if (said.answers.some((answer) => answer.sha === sha256(frame) && answer.sent)) return;
     this.findings.problem(
       "result",
       () => `The log holds an answer of ${station} to command ${commandId} that it never gave.`,
     );
   }
 
-  private ofThisRun(id: string): boolean {
-    return this.facts.commands.has(id);
+  /** It arrived, and the simulator was killed before it noted what it answered. */
+  private mayBeCut(said: CommandFacts): boolean {
+    return isCut(this.facts) && said.received.length > 0 && said.answers.length === 0;
   }
 
   async finish(db: Kysely<Schema>): Promise<Check> {
@@ -93,6 +95,7 @@ export class CommandCheck {
       return;
     }
     if (!received) return disagree("it never reached the station");
+    if (this.mayBeCut(said!)) return findings.count("answerNotNoted");
     if (row.response === null || !this.gave(said, row.response))
       return disagree("the station gave another answer, or none");
     const answer = said!.answers.find((given) => given.sent)!;

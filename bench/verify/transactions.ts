@@ -2,12 +2,14 @@
 import type { Kysely } from "kysely";
 
 import type { CdrRow, Schema, SessionRow } from "../../core/store/tables.ts";
-import type { JournalFacts, TxFacts } from "./journal-facts.ts";
+import { isCut, type JournalFacts, type TxFacts } from "./journal-facts.ts";
 import { Findings, type Check } from "./report.ts";
 
 const mwhPerWh = 1000;
 
 interface Tally {
+  /** See `isCut`. */
+  readonly cut: boolean;
   journalMwh: number;
   cdrMwh: number;
 }
@@ -17,7 +19,7 @@ export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts)
   const sessions = await sessionsOf(db, facts);
   const cdrs = await cdrsOf(db, facts);
   const matched = new Set<string>();
-  const tally: Tally = { journalMwh: 0, cdrMwh: 0 };
+  const tally: Tally = { cut: isCut(facts), journalMwh: 0, cdrMwh: 0 };
   let checked = 0;
   for (const tx of facts.transactions) {
     const found = [...tx.names].flatMap((name) => sessions.get(`${tx.station}|${name}`) ?? []);
@@ -56,12 +58,12 @@ function checkOne(
   // A credit CDR takes one back.
   const standing = issued.reduce((sum, cdr) => sum + (cdr.credits === null ? 1 : -1), 0);
   if (standing > 1 || standing < 0) findings.problem("cdrs", () => `${name} has ${standing} CDRs.`);
-  for (const cdr of issued) tally.cdrMwh += cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh;
   if (!end) {
     findings.count("open");
-    if (standing > 0) findings.problem("early", () => `${name} has a CDR and has not ended.`);
+    if (standing > 0 && !tally.cut) findings.problem("early", () => `${name} has a CDR and has not ended.`);
     return;
   }
+  for (const cdr of issued) tally.cdrMwh += cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh;
   const trueMwh = (end.meterStopWh - end.meterStartWh) * mwhPerWh;
   if (standing > 0) tally.journalMwh += trueMwh;
   if (!end.answered) {

@@ -244,6 +244,28 @@ test("L5: a command that reached a station twice is noticed", async () => {
   expect(line(report, "L5").problems).toEqual([expect.stringContaining(`${commandId} reached SIM-000001 2 times`)]);
 });
 
+test("L5: a command that was sent twice, says the log, is noticed", async () => {
+  const made = await runOf((steps) => [
+    ...steps,
+    { ...steps.find((step) => step.name === "commandSent")!, sequence: 99 },
+  ]);
+  const report = await made.judge(made.lines);
+  expect(failing(report)).toEqual(["L5"]);
+  expect(line(report, "L5").problems).toEqual([expect.stringContaining("was sent 2 times, says the log")]);
+});
+
+test("a simulator that was killed may not have noted an end and an answer; what it noted still counts", async () => {
+  const cut = honest.lines.filter((said) => !["txEnd", "commandAnswer", "end", "requested"].includes(said.kind));
+  const report = await honest.judge(cut);
+  expect(line(report, "L5")).toMatchObject({ ok: true, counts: { reached: 1, answerNotNoted: 1 } });
+  expect(line(report, "L3").problems).toEqual([expect.stringContaining("nothing was proven")]);
+  expect(line(report, "L1").ok).toBe(true);
+  const ended = honest.lines.filter((said) => said.kind !== "txEnd");
+  expect(line(await honest.judge(ended), "L3").problems).toContainEqual(
+    expect.stringContaining("has a CDR and has not ended"),
+  );
+});
+
 test("L5: an outcome that is not what the station said is noticed", async () => {
   const report = await honest.judge(changed("commandAnswer", (answer) => [{ ...answer, status: "Rejected" }]));
   expect(failing(report)).toEqual(["L5"]);

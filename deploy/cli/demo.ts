@@ -4,6 +4,7 @@ import { startDemoFleet } from "../../bench/fleet/demo-fleet.ts";
 import { readSettings, type Settings } from "../../core/config/settings.ts";
 import { exitCodes, numberOption, textOption, type Invocation, type Run } from "./command.ts";
 import { say } from "./output.ts";
+import type { RunFile } from "../roles/data-folder.ts";
 import { runningOn } from "./running.ts";
 
 const demoFolder = "./data-demo";
@@ -19,6 +20,10 @@ export const runDemo: Run = async (invocation) => {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   if (running) {
+    if (await charges(running)) {
+      say(`A demo fleet charges there already; the console: ${running.httpUrl}.`);
+      return exitCodes.done;
+    }
     say(
       `A fleet of ${stations} stations joins the wattlog at ${running.ocppUrl}; its console: ${running.httpUrl}. Ctrl-C ends the fleet.`,
     );
@@ -40,6 +45,15 @@ export const runDemo: Run = async (invocation) => {
     await own.stop();
   }
 };
+
+/** Whether a demo fleet is there: a second one would take the connections of the first away, and lose them again. */
+async function charges({ httpUrl, token }: RunFile): Promise<boolean> {
+  const response = await fetch(`${httpUrl}/api/v1/stations?search=DEMO-&online=true&limit=1`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const page = (await response.json()) as { readonly items?: readonly unknown[] };
+  return (page.items?.length ?? 0) > 0;
+}
 
 /** The usual settings, but a folder of its own unless one was asked for. */
 function demoSettings(invocation: Invocation): Settings {

@@ -5,6 +5,7 @@ import { formatReport } from "../../bench/verify/report.ts";
 import { verify } from "../../bench/verify/verify.ts";
 import { exitCodes, flag, numberOption, requiredOption, WrongUse, type Run } from "./command.ts";
 import { printJson, Progress } from "./output.ts";
+import { runningOn } from "./running.ts";
 
 const defaultSettleSeconds = 30;
 
@@ -13,11 +14,13 @@ export const runVerify: Run = async (invocation) => {
   if (!existsSync(journalDir)) throw new WrongUse(`There is no journal folder ${journalDir}.`);
   const settleSeconds = numberOption(invocation, "settle", defaultSettleSeconds, 0, 86_400);
   const { dataDir } = invocation.settings;
+  // Where nothing runs, nothing will move.
+  const live = (await runningOn(dataDir)) !== undefined;
   const progress = new Progress();
   const report = await verify({
     journalDir,
     dataDir,
-    settleSeconds,
+    settleSeconds: live ? settleSeconds : 0,
     clocksApart: flag(invocation, "clocks-apart"),
     onProgress: (line) => progress.show(line),
   }).finally(() => progress.clear());
