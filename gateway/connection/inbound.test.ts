@@ -49,10 +49,11 @@ describe("duplicates", () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
     for (let i = 0; i <= limits.duplicateWindowCalls; i++) socket.says([2, `id-${i}`, "Heartbeat", {}]);
-    await settle();
+    await rig.advance(1);
     socket.says([2, "id-0", "Heartbeat", {}]);
     socket.says([2, "id-16", "Heartbeat", {}]);
     await settle();
+    await rig.advance(1);
     expect(exchanges(rig)).toHaveLength(limits.duplicateWindowCalls + 2);
   });
 });
@@ -158,6 +159,7 @@ describe("outage of the log", () => {
     const sick = sockets.filter((s) => s.connection!.partition === 0);
     const well = sockets.filter((s) => s.connection!.partition === 1);
     expect([sick.length > 1, well.length > 1]).toEqual([true, true]);
+    await rig.advance(1);
     return { rig, sick, well };
   };
 
@@ -170,6 +172,7 @@ describe("outage of the log", () => {
     expect(sick.map((socket) => [socket.code, socket.sent])).toEqual(sick.map(() => [1013, []]));
     well[0]!.says(heartbeat);
     await settle();
+    await rig.advance(1);
     expect(well[0]!.sent).toHaveLength(1);
     expect(well.every((socket) => socket.code === undefined)).toBe(true);
     const path = sick[0]!.connection!.station;
