@@ -116,7 +116,7 @@ export class Ownership {
     });
     connection.claiming = claiming;
     // A promise and what hangs on it for each of fifty thousand connections is memory for nothing once it is settled.
-    void claiming.then(() => {
+    void claiming.finally(() => {
       if (connection.claiming === claiming) connection.claiming = settled;
     });
   }
