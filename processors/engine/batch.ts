@@ -1,7 +1,7 @@
 // What one batch writes, gathered while it is folded and written in one transaction.
 import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
 import { trusted, type SessionId } from "../../core/ids/ids.ts";
-import { pack } from "../../core/records/msgpack.ts";
+import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import type {
   FrameIndexRow,
@@ -202,7 +202,7 @@ export class Batch<State> implements FoldContext {
       session_id: sessionId,
       record_offset: offset,
       log_time: logTime,
-      readings: pack(readings),
+      readings: packBriefly(readings),
     }));
   }
 
