@@ -34,6 +34,7 @@ export const runDemo: Run = async (invocation) => {
   const own = await startAll(settings);
   try {
     process.stdout.write(own.banner);
+    await putTariff(own);
     const fleet = startDemoFleet({ url: own.ocppUrl, signal: abort.signal, stations });
     say(`A fleet of ${stations} stations charges. Ctrl-C ends it all.`);
     await Promise.race([asked, own.failed, fleet]);
@@ -54,6 +55,30 @@ async function charges({ httpUrl, token }: RunFile): Promise<boolean> {
   const page = (await response.json()) as { readonly items?: readonly unknown[] };
   return (page.items?.length ?? 0) > 0;
 }
+
+/** So that the demo's CDRs cost something. Only ever in a folder that the demo started itself. */
+async function putTariff({ httpUrl, token }: Pick<RunFile, "httpUrl" | "token">): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const send = async (method: string, path: string, body: object) => {
+    const response = await fetch(`${httpUrl}/api/v1/${path}`, { method, headers, body: JSON.stringify(body) });
+    if (!response.ok) throw new Error(`The demo's tariff was refused: ${response.status} ${await response.text()}`);
+  };
+  await send("POST", "tariffs", demoTariff);
+  await send("PUT", "settings/defaultTariffId", { value: demoTariff.id });
+}
+
+const demoTariff = {
+  id: "DEMO",
+  currency: "EUR",
+  elements: [
+    {
+      price_components: [
+        { type: "FLAT", price: 0.5, vat: 19, step_size: 1 },
+        { type: "ENERGY", price: 0.49, vat: 19, step_size: 1 },
+      ],
+    },
+  ],
+};
 
 /** The usual settings, but a folder of its own unless one was asked for. */
 function demoSettings(invocation: Invocation): Settings {

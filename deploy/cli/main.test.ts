@@ -1,6 +1,6 @@
 // Exit codes and words of the command line, as scripts see them. Most run within this process, for a process costs half a
 // second; the bin itself is started where it matters.
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -39,7 +39,7 @@ async function wattlog(args: readonly string[], env: Readonly<Record<string, str
 
 function inProcessOfItsOwn(args: readonly string[], node = process.execPath): Promise<Result> {
   return new Promise((resolve) => {
-    execFile(node, [bin, ...args], { timeout: 60_000 }, (error, out, err) => {
+    execFile(node, [bin, ...args], { timeout: 60_000, maxBuffer: 64 * 1024 * 1024 }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err });
     });
   });
@@ -189,6 +189,19 @@ describe("the registry without a process", () => {
     expect(JSON.parse(shown.out)).toMatchObject({ uid: "AAA3", contractId: "x;y", valid: false, type: "RFID" });
     expect((await on("token", "import", file("again.csv", "uid\nAAA1\n"))).err).toContain("0 added, 1 changed");
   });
+
+  test("a long list comes out of a pipe whole", async () => {
+    const ids = Array.from({ length: 3000 }, (_, at) => `LONG-${String(at).padStart(5, "0")}`);
+    expect((await on("token", "import", file("many.csv", `uid\n${ids.join("\n")}\n`))).code).toBe(0);
+    const { out } = await inProcessOfItsOwn(["token", "list", "--json", "--data", join(folder, "data")]);
+    expect((JSON.parse(out) as unknown[]).length).toBeGreaterThanOrEqual(ids.length);
+    // A reader that goes away is no failure.
+    const cut = spawn(process.execPath, [bin, "token", "list", "--data", join(folder, "data")], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    cut.stdout.once("data", () => cut.stdout.destroy());
+    expect(await new Promise((resolve) => cut.once("exit", resolve))).toBe(0);
+  }, 60_000);
 
   test("a station's password goes in and never comes out", async () => {
     expect(

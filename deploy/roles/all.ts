@@ -74,7 +74,11 @@ export async function startAll(settings: Settings): Promise<RunningWattlog> {
 
 async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void>): Promise<RunningWattlog> {
   const party = parsePartyId(settings.party);
-  if (!party) throw new WattlogError("config/invalid", `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`);
+  if (!party)
+    throw new WattlogError(
+      "config/invalid",
+      `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`,
+    );
   const folder = settings.dataDir;
   const lock = lockFolder(folder);
   undo.add("data folder", () => lock.release());
@@ -89,7 +93,11 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   };
 
   const topics = makeTopics(generation, settings.partitions);
-  const logServer = await EmbeddedLogServer.start({ folder, topics, hooks: { onDeath: (cause) => fatal(messageOf(cause)) } });
+  const logServer = await EmbeddedLogServer.start({
+    folder,
+    topics,
+    hooks: { onDeath: (cause) => fatal(messageOf(cause)) },
+  });
   undo.add("log writer", () => logServer.close());
   const log = EmbeddedLog.attach({ port: logServer.connect(), folder, topics });
   undo.add("log", () => log.close());

@@ -10,7 +10,9 @@ import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProjector } from "../../projections/models/projector.ts";
 import { createApi } from "../../projections/rest/api.ts";
+import { ocppUrlOf } from "./banner.ts";
 import { serveThread } from "./thread.ts";
+import { version } from "./version.ts";
 
 serveThread((input, fatal) => {
   const { settings } = input;
@@ -23,7 +25,13 @@ serveThread((input, fatal) => {
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   const projector = createProjector({ log, store, registry, clock: systemClock, metrics, logger });
   const api = createApi({
-    options: { host: settings.bind, port: settings.httpPort, party: trusted.party(settings.party) },
+    options: {
+      host: settings.bind,
+      port: settings.httpPort,
+      party: trusted.party(settings.party),
+      version,
+      ...(settings.ocppPort === 0 ? {} : { wsUrl: ocppUrlOf(settings) }),
+    },
     log,
     store,
     bus,

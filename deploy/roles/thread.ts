@@ -57,7 +57,10 @@ export class RoleThread {
 
 /** The worker's end: answers each question with the handler of its name, one at a time. */
 export function serveThread(
-  make: (input: ThreadInput, fatal: (why: string) => void) => {
+  make: (
+    input: ThreadInput,
+    fatal: (why: string) => void,
+  ) => {
     readonly [Question in ThreadQuestion]: () => Promise<ThreadAnswers[Question]>;
   },
 ): void {

@@ -138,7 +138,9 @@ export async function startWattlog(options: StartOptions = {}): Promise<Running>
 }
 
 /** A start that must fail: exit code, words and seconds. */
-export async function failToStart(env: Readonly<Record<string, string>>): Promise<{ child: Child; exit: Exit; seconds: number }> {
+export async function failToStart(
+  env: Readonly<Record<string, string>>,
+): Promise<{ child: Child; exit: Exit; seconds: number }> {
   const child = new Child(process.execPath, [commandFile, "all"], { env: await environment(env) });
   showWordsOnFailure(child);
   const exit = await within(20_000, child.exited);

@@ -21,5 +21,5 @@ test(`${kills} kill -9 at random moments under load: the ledger check is clean`,
   });
   expect(report.kills, "kills").toBe(kills);
   expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(20);
-  expect(report.verify.code, report.verify.words).toBe(0);
+  expect(report.verify.code, `it said ${report.verify.words}`).toBe(0);
 }, 150_000);

@@ -49,18 +49,15 @@ export function watch(handlers, station) {
     live.textContent = text;
     live.dataset.state = state;
   };
+  show("connecting", "");
   source = new EventSource(query("/api/v1/live", { station }));
   source.addEventListener("open", () => show("live", "on"));
   source.addEventListener("error", () => show("reconnecting", "off"));
   for (const [name, handle] of Object.entries(handlers)) {
     source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   }
-  // After an interruption what happened meanwhile is unknown: the page loads again.
-  let first = true;
-  source.addEventListener("hello", () => {
-    if (!first) handlers.reset?.({});
-    first = false;
-  });
+  // What happened between loading the page and this moment, or during an interruption, is unknown: it loads again.
+  source.addEventListener("hello", () => handlers.reset({}));
 }
 
 export function unwatch() {

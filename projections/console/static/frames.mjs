@@ -23,8 +23,13 @@ export function frameLog() {
   const label = () => fill(pause, paused ? `Resume${held.length > 0 ? ` (${held.length})` : ""}` : "Pause");
   label();
 
+  // By offset, the newest on top: the live stream may be faster than the page that was asked for.
   function place(frame) {
-    list.prepend(item(frame));
+    const row = item(frame);
+    row.dataset.offset = frame.offset;
+    const older = [...list.children].find((other) => Number(other.dataset.offset) < frame.offset);
+    if (older) older.before(row);
+    else list.append(row);
     while (list.children.length > shown) list.lastElementChild.remove();
   }
 

@@ -38,9 +38,15 @@ export async function stationPage(main, id) {
   const sessions = sessionTable({ station: id });
   const commands = commandList(id);
   const frames = frameLog();
-  const recent = await get(query("/api/v1/frames", { station: id, order: "desc", limit: 50 }));
-  await Promise.all([sessions.load(), commands.load()]);
-  for (const frame of recent.items.toReversed()) frames.add(frame);
+  const loadFrames = async () => {
+    const recent = await get(query("/api/v1/frames", { station: id, order: "desc", limit: 50 }));
+    for (const frame of recent.items.toReversed()) frames.add(frame);
+  };
+  const loadStation = async () => {
+    station = await get(`/api/v1/stations/${encodeURIComponent(id)}`);
+    showStation();
+  };
+  await Promise.all([sessions.load(), commands.load(), loadFrames()]);
   const card = (title, ...content) => {
     const titleId = `section-${title.toLowerCase()}`;
     return h("section", { class: "card", "aria-labelledby": titleId }, h("h2", { id: titleId }, title), ...content);
@@ -81,7 +87,7 @@ export async function stationPage(main, id) {
       session: (session) => sessions.update(session),
       command: (command) => commands.update(command),
       frame: (frame) => frames.add(frame),
-      reset: () => void Promise.all([sessions.reload(), commands.load()]),
+      reset: () => void Promise.all([loadStation(), sessions.reload(), commands.load(), loadFrames()]),
     },
     id,
   );
