@@ -58,6 +58,8 @@ export interface AssignmentOptions {
   readonly take: (partition: number) => Promise<void>;
   /** Resolves when nothing of this process works on the partition any more. */
   readonly give: (partition: number) => Promise<void>;
+  /** Runs at the end of each turn. */
+  readonly each?: () => Promise<void>;
 }
 
 /** Beats, watches the others, takes and gives partitions. */
@@ -126,6 +128,7 @@ export class Assignment {
       logger.info({ partition }, "partition taken");
     }
     this.problem = undefined;
+    await this.options.each?.();
   }
 
   private async moveRows(tx: StoreTransaction) {

@@ -1,0 +1,105 @@
+// The clients of a cluster's roles, chosen here: Kafka, Redis, Postgres. Each role takes only those that it needs.
+import { hostname } from "node:os";
+
+import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
+import type { Settings } from "../../../core/config/settings.ts";
+import { parsePartyId, type NodeId, type PartyId } from "../../../core/ids/ids.ts";
+import type { Anomaly } from "../../../core/log/kafka-sender.ts";
+import { checkTopics } from "../../../core/log/kafka-topics.ts";
+import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
+import { openKafkaJsLog, openTopicAdmin } from "../../../core/log/log-kafka.ts";
+import { openPlatformaticLog } from "../../../core/log/log-platformatic.ts";
+import { makeTopics, type EventLog, type Topics } from "../../../core/log/log.ts";
+import { RegistryView } from "../../../core/registry/view.ts";
+import { messageOf, WattlogError } from "../../../core/runtime/errors.ts";
+import type { Logger } from "../../../core/runtime/logger.ts";
+import type { Metrics } from "../../../core/runtime/metrics.ts";
+import { openPostgresStore } from "../../../core/store/store-postgres.ts";
+import type { Store } from "../../../core/store/store.ts";
+
+/** Raised by `wattlog topics --new-generation`, a later capability; every process must name the same. */
+export const generation = 1;
+
+export type ClusterRoleName = "gateway" | "processor" | "projector" | "api";
+
+/** @throws WattlogError `config/invalid` naming what is missing. */
+export function requireCluster(settings: Settings, needs: readonly ("kafkaBrokers" | "redisUrl" | "databaseUrl")[]): void {
+  const names = { kafkaBrokers: "KAFKA_BROKERS", redisUrl: "REDIS_URL", databaseUrl: "DATABASE_URL" } as const;
+  const missing = needs.filter((need) => settings[need] === "").map((need) => names[need]);
+  if (missing.length === 0) return;
+  throw new WattlogError(
+    "config/invalid",
+    `A process of one role needs ${missing.join(" and ")}; set ${missing.length > 1 ? "them" : "it"}, or run \`wattlog all\`, which needs no server.`,
+  );
+}
+
+export function partyOf(settings: Settings): PartyId {
+  const party = parsePartyId(settings.party);
+  if (party) return party;
+  throw new WattlogError(
+    "config/invalid",
+    `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`,
+  );
+}
+
+export function nodeNameOf(settings: Settings, role: ClusterRoleName): string {
+  return settings.nodeName || `${hostname()}/${role}`;
+}
+
+export function kafkaConnection(settings: Settings, clientId: string): KafkaConnection {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = settings;
+  if (mechanism !== "" && (username === "" || password === "")) {
+    throw new WattlogError(
+      "config/invalid",
+      `KAFKA_SASL_MECHANISM=${mechanism} needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`,
+    );
+  }
+  return {
+    brokers: settings.kafkaBrokers.split(",").map((broker) => broker.trim()),
+    clientId,
+    ...(settings.kafkaSsl ? { tls: {} } : {}),
+    ...(mechanism === "" ? {} : { sasl: { mechanism, username, password } as KafkaConnection["sasl"] & object }),
+  };
+}
+
+export function topicsOf(settings: Settings): Topics {
+  return makeTopics(generation, settings.partitions);
+}
+
+/** Topics are as they must be, or the start ends with one sentence. */
+export async function connectLog(
+  settings: Settings,
+  clientId: string,
+  deps: { readonly metrics: Metrics; readonly logger: Logger },
+): Promise<EventLog> {
+  const connection = kafkaConnection(settings, clientId);
+  const topics = topicsOf(settings);
+  const admin = await openTopicAdmin(connection);
+  try {
+    await checkTopics(admin, topics, settings.allowWeakLog);
+  } finally {
+    await admin.close();
+  }
+  const onAnomaly = (anomaly: Anomaly) => {
+    deps.metrics.logAnomalies.inc({ kind: anomaly.kind });
+    deps.logger.error({ anomaly }, "the log's client was caught in an anomaly; its frames count as unacknowledged");
+  };
+  const open = settings.kafkaDriver === "platformatic" ? openPlatformaticLog : openKafkaJsLog;
+  return open({ connection, topics, onAnomaly });
+}
+
+export async function connectBus(settings: Settings, nodeId: NodeId, logger: Logger): Promise<RedisBus> {
+  return openRedisBus({ url: settings.redisUrl, nodeId, logger });
+}
+
+/** @throws WattlogError `store/schema` | `store/unavailable`, one sentence. */
+export async function connectStore(settings: Settings): Promise<Store> {
+  return openPostgresStore({ url: settings.databaseUrl });
+}
+
+export async function followRegistry(log: EventLog, onFailure: (why: string) => void): Promise<RegistryView> {
+  const registry = new RegistryView(log);
+  registry.onFailure = (error) => onFailure(`the registry cannot be followed: ${messageOf(error)}`);
+  await registry.start();
+  return registry;
+}
