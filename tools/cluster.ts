@@ -118,7 +118,14 @@ function launch(
     gateway: `ws://${at(environment["WATTLOG_OCPP_PORT"])}`,
     api: `http://${at(environment["WATTLOG_HTTP_PORT"])}`,
   };
-  return { name, role, child, environment, adminUrl: `http://${at(environment["WATTLOG_ADMIN_PORT"])}`, url: urls[role] };
+  return {
+    name,
+    role,
+    child,
+    environment,
+    adminUrl: `http://${at(environment["WATTLOG_ADMIN_PORT"])}`,
+    url: urls[role],
+  };
 }
 
 const readyMs = 60_000;

@@ -213,7 +213,8 @@ export const settingRows = {
     kind: "text",
     fallback: "",
     unit: "name",
-    sentence: "Cluster: stable name of this process, its pod's; a restart under the same name keeps its partitions. Unset: host name and role.",
+    sentence:
+      "Cluster: stable name of this process, its pod's; a restart under the same name keeps its partitions. Unset: host name and role.",
   },
   allowWeakLog: {
     env: "WATTLOG_ALLOW_WEAK_LOG",

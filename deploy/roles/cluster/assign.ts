@@ -35,4 +35,3 @@ export async function assign(
     readiness: () => [{ name: `${of.role} partitions`, problem: assignment.problem }, ...partitioned.readiness()],
   };
 }
-

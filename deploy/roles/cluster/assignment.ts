@@ -29,7 +29,9 @@ export function movesOf(me: string, live: ReadonlySet<string>, partitions: reado
     if (owner !== undefined && count !== undefined) counts.set(owner, count + 1);
   }
   const mine = partitions.filter(({ owner }) => owner === me).map(({ partition }) => partition);
-  const free = partitions.filter(({ owner }) => owner === undefined || !live.has(owner)).map(({ partition }) => partition);
+  const free = partitions
+    .filter(({ owner }) => owner === undefined || !live.has(owner))
+    .map(({ partition }) => partition);
   const share = partitions.length / live.size;
   const most = Math.ceil(share);
   const least = Math.floor(share);
@@ -148,7 +150,12 @@ export class Assignment {
       const before = owners.get(partition);
       if (before === undefined) {
         await tx.insertNew("assignment", [{ role, partition, owner: name }]);
-        const row = await tx.db.selectFrom("assignment").select("owner").where("role", "=", role).where("partition", "=", partition).executeTakeFirst();
+        const row = await tx.db
+          .selectFrom("assignment")
+          .select("owner")
+          .where("role", "=", role)
+          .where("partition", "=", partition)
+          .executeTakeFirst();
         if (row?.owner === name) claimed.push(partition);
       } else if (await this.setOwner(tx, partition, before, name)) claimed.push(partition);
     }

@@ -23,7 +23,10 @@ export const generation = 1;
 export type ClusterRoleName = "gateway" | "processor" | "projector" | "api";
 
 /** @throws WattlogError `config/invalid` naming what is missing. */
-export function requireCluster(settings: Settings, needs: readonly ("kafkaBrokers" | "redisUrl" | "databaseUrl")[]): void {
+export function requireCluster(
+  settings: Settings,
+  needs: readonly ("kafkaBrokers" | "redisUrl" | "databaseUrl")[],
+): void {
   const names = { kafkaBrokers: "KAFKA_BROKERS", redisUrl: "REDIS_URL", databaseUrl: "DATABASE_URL" } as const;
   const missing = needs.filter((need) => settings[need] === "").map((need) => names[need]);
   if (missing.length === 0) return;
@@ -86,6 +89,12 @@ export async function connectLog(
   };
   const open = settings.kafkaDriver === "platformatic" ? openPlatformaticLog : openKafkaJsLog;
   return open({ connection, topics, onAnomaly });
+}
+
+/** For the command line, which writes nothing and needs no check of what a writer relies on. */
+export async function openLogForReading(settings: Settings): Promise<EventLog> {
+  const open = settings.kafkaDriver === "platformatic" ? openPlatformaticLog : openKafkaJsLog;
+  return open({ connection: kafkaConnection(settings, "wattlog-cli"), topics: topicsOf(settings) });
 }
 
 export async function connectBus(settings: Settings, nodeId: NodeId, logger: Logger): Promise<RedisBus> {
