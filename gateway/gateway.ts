@@ -15,8 +15,9 @@ import { PacedCloser } from "./append/paced-closer.ts";
 import { Commands } from "./commands/commands.ts";
 import { Connection, type Admitted } from "./connection/connection.ts";
 import { Inbound } from "./connection/inbound.ts";
-import { closeNow, type Node } from "./connection/node.ts";
+import { closeNow, takeToken, type Node } from "./connection/node.ts";
 import { closeReasonOf, Ownership } from "./connection/ownership.ts";
+import { Standing } from "./connection/standing.ts";
 import type { Socket } from "./connection/socket.ts";
 import { ConnectionTable } from "./connection/table.ts";
 import { LookupCache } from "./decide/lookups.ts";
@@ -84,6 +85,7 @@ class GatewayService implements Gateway {
   private readonly ownership: Ownership;
   private readonly commands: Commands;
   private readonly inbound: Inbound;
+  private readonly standing: Standing;
   private readonly server: Server;
   private listeningOn = 0;
   private unlisten: (() => Promise<void>) | undefined;
@@ -101,6 +103,7 @@ class GatewayService implements Gateway {
     this.ownership = new Ownership(this.node, frames.generation);
     this.commands = new Commands(this.node, frames.partitions);
     this.inbound = new Inbound(this.node, this.commands);
+    this.standing = new Standing(this.node);
     this.server = (deps.server ?? createUwsServer)(this.handlers());
   }
 
@@ -190,7 +193,11 @@ class GatewayService implements Gateway {
         this.inbound.message(connection, bytes);
       },
       heard: (connection) => {
-        connection.heardAt = this.node.clock.monotonic();
+        const now = this.node.clock.monotonic();
+        connection.heardAt = now;
+        if (!connection.usable) return;
+        // A ping costs as much as a frame: a flood of them must not take its neighbours' time.
+        if (!takeToken(connection, now)) return closeNow(connection, "tooManyFrames");
         this.ownership.heard(connection);
       },
       closed: (connection, code) => this.closed(connection, code),
@@ -268,6 +275,7 @@ class GatewayService implements Gateway {
     node.appender.stop();
     node.lookups.stop();
     this.directory.stop();
+    this.standing.stop();
     await this.unlisten?.();
   }
 }

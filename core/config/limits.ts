@@ -42,6 +42,19 @@ export const limits = {
   /** The shortest time after which a station gives up on an answer. */
   stationMessageTimeoutMs: 30_000,
 
+  /** Failed authentications of unknown identities from one address: a whole fleet may share one. */
+  authFailuresPerAddressBurst: 200,
+  authFailuresPerAddressPerMinute: 60,
+  /** Of a registered identity from one address: above it the key is not even looked at. */
+  authFailuresPerIdentityBurst: 10,
+  authFailuresPerIdentityPerMinute: 6,
+  /** Addresses, and pairs of address and identity, whose failures are remembered; the oldest is forgotten. */
+  authFailuresRemembered: 20_000,
+  /** Who showed its key within this time is never blocked by somebody else's failures. */
+  authenticatedLatelyMs: 24 * 3_600_000,
+  /** Unknown stations that wait for approval: anybody who reaches the port can make them. */
+  pendingStations: 10_000,
+
   // --- commands ---
   commandTimeoutSecondsDefault: 30,
   commandTimeoutSecondsMax: 600,

@@ -14,6 +14,7 @@ export type Frame =
   | {
       readonly type: "error" | "resultError";
       readonly messageId: string;
+      readonly rawMessageId: string;
       readonly code: string;
       readonly description: string;
       readonly details: unknown;

@@ -146,6 +146,7 @@ function errorOf(
   return {
     type,
     messageId: id.text,
+    rawMessageId: id.raw,
     code: typeof code === "string" ? code : "GenericError",
     description: typeof description === "string" ? description : "",
     details: details ?? {},

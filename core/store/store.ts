@@ -24,7 +24,8 @@ export interface Store {
   /** One consistent view for several reads. */
   snapshot<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /**
-   * Serialised with other writers; retried where the database says that the conflict was nobody's fault.
+   * Serialised with other writers, and perhaps committed together with them: one that fails takes back what is its own.
+   * Resolved once committed; retried where the database says that the conflict was nobody's fault.
    * @throws WattlogError `store/unavailable` | `store/full`
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;

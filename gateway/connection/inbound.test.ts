@@ -65,7 +65,8 @@ describe("what cannot be understood is kept verbatim", () => {
     ["ocpp2.0.1", '[9,"a"]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
     ["ocpp2.1", '[9,"a"]', "unknownMessageType", null],
     ["ocpp1.6", '[6,"a","X",{}]', "unknownMessageType", null],
-    ["ocpp2.0.1", '[6,"a","X",{}]', "unknownMessageType", [4, "-1", "MessageTypeNotSupported"]],
+    ["ocpp2.0.1", '[6,"a","X",{}]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
+    ["ocpp2.0.1", '[5,"a","X","",{}]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
     ["ocpp1.6", '[2,"a","Heartbeat"]', "missingElements", [4, "a", "ProtocolError"]],
     ["ocpp1.6", '[3,"a",{}]', "unsolicitedResult", null],
     ["ocpp1.6", '[3,"a"]', "missingElements", null],
@@ -120,6 +121,14 @@ describe("limits", () => {
       socket.says([2, `${i}`, "Heartbeat", {}]);
       if (i % 50 === 0) await settle();
     }
+    await settle();
+    expect(rig.log.frames().at(-1)).toMatchObject({ kind: "disconnected", reason: "tooManyFrames" });
+  });
+
+  test("a flood of pings as well, for each costs its neighbours as much time as a frame", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    for (let i = 0; i <= limits.stationFrameBurst; i++) socket.pong();
     await settle();
     expect(rig.log.frames().at(-1)).toMatchObject({ kind: "disconnected", reason: "tooManyFrames" });
   });

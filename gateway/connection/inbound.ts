@@ -35,14 +35,16 @@ export class Inbound {
       case "call":
         return this.call(connection, frame, bytes);
       case "send":
-        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        if (connection.protocol !== "ocpp2.1")
+          return this.notUnderstood(connection, unknownType(frame.rawMessageId), bytes);
         return this.send(connection, frame, bytes);
       case "result":
       case "error":
         if (this.commands.answered(connection, frame.messageId, bytes)) return;
         return this.quarantine(connection, "unsolicitedResult", bytes, null);
       case "resultError":
-        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        if (connection.protocol !== "ocpp2.1")
+          return this.notUnderstood(connection, unknownType(frame.rawMessageId), bytes);
         return this.quarantine(connection, "callResultError", bytes, null);
       case "malformed":
         return this.notUnderstood(connection, frame, bytes);
@@ -124,13 +126,10 @@ export class Inbound {
   }
 }
 
-const unknownType: Malformed = {
-  type: "malformed",
-  reason: "unknownMessageType",
-  messageId: null,
-  rawMessageId: null,
-  ofCall: false,
-};
+/** Types 5 and 6 in a version that has none. */
+function unknownType(rawMessageId: string | null): Malformed {
+  return { type: "malformed", reason: "unknownMessageType", messageId: null, rawMessageId, ofCall: false };
+}
 
 /** A decided CALL always has an answer; only SEND has none, and it does not come here. */
 function answerBytes(rawMessageId: string, answer: Answer): Uint8Array {

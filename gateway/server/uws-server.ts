@@ -107,7 +107,7 @@ function upgrade(
   const extensions = request.getHeader("sec-websocket-extensions");
   const answer = handlers.upgrade({
     path: request.getUrl(),
-    subprotocols: request.getHeader("sec-websocket-protocol"),
+    subprotocols: allOf(request, "sec-websocket-protocol"),
     authorization: request.getHeader("authorization"),
     remoteAddress: Buffer.from(response.getRemoteAddressAsText()).toString("latin1"),
     secure: false,
@@ -128,6 +128,15 @@ function upgrade(
   response.writeStatus("101 Switching Protocols");
   for (const [name, value] of accepted?.headers ?? []) response.writeHeader(name, value);
   response.upgrade<UserData>({ of: peer }, key, accepted?.subprotocol ?? "", extensions, context);
+}
+
+/** A list may come in several lines of the same name (RFC 6455 §11.3.4); `getHeader` has only the first. */
+function allOf(request: HttpRequest, name: string): string {
+  const values: string[] = [];
+  request.forEach((key, value) => {
+    if (key === name) values.push(value);
+  });
+  return values.join(", ");
 }
 
 function opened(handlers: ServerHandlers, ws: WebSocket<UserData>): void {

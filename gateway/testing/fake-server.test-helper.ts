@@ -83,8 +83,8 @@ export class FakeServer implements Server {
     return this.handlers.upgrade({ ...plain, ...request });
   }
 
-  connect(path: string, subprotocols = "ocpp1.6"): FakeSocket {
-    const answer = this.upgrade(path, { subprotocols });
+  connect(path: string, subprotocols = "ocpp1.6", authorization = ""): FakeSocket {
+    const answer = this.upgrade(path, { subprotocols, authorization });
     if (answer.type !== "accept") throw new Error(`refused: ${JSON.stringify(answer)}`);
     const socket = new FakeSocket(this.handlers);
     socket.connection = this.handlers.opened(answer.admitted, socket);

@@ -34,7 +34,8 @@ export interface StormReport {
   readonly verify: { readonly code: number | null; readonly words: string; readonly lines: unknown };
 }
 
-const settleMs = 4_000;
+/** CDRs settle after two seconds here. */
+const settleMs = 2_500;
 
 /** Runs the storm to its end and checks the ledger. Never throws for a dirty ledger: that is in the report. */
 export async function stormRun(options: StormOptions): Promise<StormReport> {

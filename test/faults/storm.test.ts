@@ -5,7 +5,7 @@ import { stormRun } from "./storm-run.ts";
 test("a fleet that repeats, reconnects, queues and disorders, under commands and kill -9, loses nothing", async () => {
   const report = await stormRun({
     stations: 60,
-    seconds: 14,
+    seconds: 12,
     kills: 3,
     commandsPerSecond: 5,
     graceSeconds: 30,

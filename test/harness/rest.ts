@@ -125,15 +125,11 @@ export class Rest {
     return this.send("POST", `/stations/${encodeURIComponent(station)}/commands${query}`, body);
   }
 
-  /** The command once its outcome is known. */
-  commandDone(id: string, timeoutMs = 20_000): Promise<CommandView> {
-    return eventually(
-      `the outcome of command ${id}`,
-      async () => {
-        const command = await this.get<CommandView>(`/commands/${id}`);
-        return command.status === "done" ? command : undefined;
-      },
-      { timeoutMs },
+  /** The command once its outcome is known, or as it is when that takes too long. */
+  commandDone(id: string): Promise<CommandView> {
+    return lastAnswer(
+      () => this.get<CommandView>(`/commands/${id}`),
+      ({ status }) => status === "done",
     );
   }
 

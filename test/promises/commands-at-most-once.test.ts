@@ -72,7 +72,7 @@ test("a command answered with CALLERROR has the outcome error", async () => {
   expect(station.commands).toHaveLength(1);
 });
 
-test("a command without an answer times out, is not sent again, and a late answer does not change its end", async () => {
+test.concurrent("a command without an answer times out, is not sent again, and a late answer does not change its end", async () => {
   await using station = await online("CMD-TIMEOUT", () => undefined);
   const done = await outcomeOf(station, { ...reset, timeoutSeconds: 1 });
   expect(done).toMatchObject({ outcome: "timeout" });
@@ -94,13 +94,13 @@ test("a command for a station that is not connected is not_connected at once", a
   expect(station.commands).toHaveLength(0);
 });
 
-test("a station that vanishes with a command in its hands leaves it unknown, and its next connection does not get it", async () => {
+test.concurrent("a station that vanishes with a command in its hands leaves it unknown, and its next connection does not get it", async () => {
   const station = await online("CMD-VANISH", () => undefined);
   station.onCommand = () => {
     station.vanish();
     return undefined;
   };
-  const asked = await running.rest.command(station.id, { ...reset, timeoutSeconds: 3 });
+  const asked = await running.rest.command(station.id, { ...reset, timeoutSeconds: 1 });
   await eventually("the CALL", () => station.commands.length === 1);
   await using next = await online("CMD-VANISH", () => ({ status: "Accepted" }));
   const done = await running.rest.commandDone(asked.body.id);

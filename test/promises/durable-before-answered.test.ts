@@ -100,7 +100,7 @@ test("while a sync takes 50 ms no answer comes sooner, and the main loop goes on
   expect(answerMs).toHaveLength(slowCalls);
   expect(Math.min(...answerMs), "the fastest answer, ms").toBeGreaterThanOrEqual(syncDelayMs);
   expect(loopMs.length, "probes of the main loop").toBeGreaterThanOrEqual(10);
-  expect(quantile(loopMs, 0.5), "a plain GET beside it, median ms").toBeLessThan(syncDelayMs / 2);
+  expect(quantile(loopMs, 0.9), "a plain GET beside it, nine of ten, ms").toBeLessThan(syncDelayMs / 2);
   await station.close();
 });
 

@@ -8,10 +8,10 @@ const kills = 10;
 test(`${kills} kill -9 at random moments under load: the ledger check is clean`, async () => {
   const report = await stormRun({
     stations: 30,
-    seconds: 26,
+    seconds: 18,
     kills,
     // From the moment it serves again: some kills come while stations still reconnect, some in full flow.
-    killEveryMs: [300, 2200],
+    killEveryMs: [200, 1300],
     repeat: 0.05,
     reconnect: 0.05,
     offline: 0.05,
