@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 
 import {
   ConfigResourceTypes,
+  ConfigSource,
   Kafka,
   KafkaJSNonRetriableError,
   logLevel,
@@ -44,6 +45,7 @@ const metadataMs = 1_000;
 const noRetries = { retries: 0, initialRetryTime: 50, maxRetryTime: 50 };
 const [latest, earliest] = ["-1", "-2"];
 const readUncommitted = 0;
+const adminPatienceMs = 15_000;
 
 export function openKafkaJsLog(options: KafkaLogOptions): EventLog & { readonly queuedBytes: number } {
   return new KafkaEventLog(kafkaJsDriver(options.connection), options);
@@ -180,12 +182,15 @@ const makeSocketFactory = internals("kafkajs/src/network/socketFactory.js") as (
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+}
+
+interface RequestQueueClass {
+  readonly prototype: { scheduleCheckPendingRequests: (this: RequestQueue) => void };
 }
 
 /** Left alone it looks every millisecond, for ever, whether requests wait that were throttled (tulios/kafkajs#1751). */
 function endIdlePolling(): void {
-  const { prototype } = internals("kafkajs/src/network/requestQueue/index.js") as { readonly prototype: RequestQueue };
+  const { prototype } = internals("kafkajs/src/network/requestQueue/index.js") as RequestQueueClass;
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function scheduleWhenPending(this: RequestQueue): void {
     if (this.pending.length > 0) schedule.call(this);
@@ -408,7 +413,13 @@ class KafkaJsTopicAdmin implements TopicAdmin {
   async create(name: string, { partitions, replicas, config }: TopicSettings): Promise<void> {
     const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
     const topic = { topic: name, numPartitions: partitions, replicationFactor: replicas, configEntries };
-    await this.admin.createTopics({ topics: [topic], waitForLeaders: true });
+    // Its own wait for leaders gives up at the first broker that has not heard of the topic yet.
+    await this.admin.createTopics({ topics: [topic], waitForLeaders: false });
+    await until(`${name} has leaders`, async () => {
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
+      const found = topics[0]?.partitions ?? [];
+      return found.length === partitions && found.every(({ leader }) => leader >= 0);
+    });
   }
 
   async configure(name: string, config: Readonly<Record<string, string>>): Promise<void> {
@@ -418,6 +429,11 @@ class KafkaJsTopicAdmin implements TopicAdmin {
     await this.admin.alterConfigs({
       validateOnly: false,
       resources: [{ type: ConfigResourceTypes.TOPIC, name, configEntries: all }],
+    });
+    // Accepted by the controller, in force when the brokers have heard of it.
+    await until(`${name} is set`, async () => {
+      const now = await this.ownConfig(name);
+      return Object.entries(config).every(([key, value]) => now[key] === value);
     });
   }
 
@@ -442,7 +458,7 @@ class KafkaJsTopicAdmin implements TopicAdmin {
   }
 
   private async ownConfig(name: string): Promise<Record<string, string>> {
-    const own = (await this.configOf(name)).filter(({ configSource }) => Number(configSource) === topicConfigSource);
+    const own = (await this.configOf(name)).filter(({ configSource }) => configSource === ConfigSource.TOPIC_CONFIG);
     return Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
   }
 
@@ -453,5 +469,11 @@ class KafkaJsTopicAdmin implements TopicAdmin {
   }
 }
 
-/** Set on the topic itself, not by default. */
-const topicConfigSource = 1;
+async function until(what: string, done: () => Promise<boolean>): Promise<void> {
+  const limit = performance.now() + adminPatienceMs;
+  for (;;) {
+    if (await done().catch(() => false)) return;
+    if (performance.now() > limit) throw new Error(`waited ${adminPatienceMs} ms in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -17,6 +17,7 @@ import {
   type SASLMechanismValue,
 } from "@platformatic/kafka";
 
+import { messageOf } from "../runtime/errors.ts";
 import { KafkaEventLog, type KafkaDriver, type KafkaLogOptions } from "./kafka-event-log.ts";
 import {
   rotated,
@@ -167,7 +168,12 @@ class Brokers {
     const connection = new Connection(clientId, settings);
     // What goes wrong is told to whoever waits for an answer.
     connection.on("error", () => undefined);
-    await connection.connect(host, port);
+    try {
+      await connection.connect(host, port);
+    } catch (error) {
+      // Its own message says only that it failed; "wrong password" stands in the causes.
+      throw new Error(inFull(error), { cause: error });
+    }
     return connection;
   }
 }
@@ -189,6 +195,11 @@ function discard(opening: Promise<Connection>): void {
     connection.socket?.destroy();
   };
   opening.then(close, () => undefined);
+}
+
+function inFull(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? messageOf(error) : `${messageOf(error)} ${inFull(cause)}`;
 }
 
 function leadersOf(partitions: readonly { readonly partitionIndex: number; readonly leaderId: number }[]): number[] {

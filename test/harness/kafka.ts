@@ -1,6 +1,5 @@
 // Topics of a test's own on a shared Kafka, and a harness for the log's contract on any driver.
-import type { KafkaDriver } from "../../core/log/kafka-event-log.ts";
-import { KafkaEventLog, type KafkaLogOptions } from "../../core/log/kafka-event-log.ts";
+import { KafkaEventLog, type KafkaDriver, type KafkaLogOptions } from "../../core/log/kafka-event-log.ts";
 import { provisionTopics, type TopicAdmin } from "../../core/log/kafka-topics.ts";
 import type { KafkaConnection } from "../../core/log/kafka-wire.ts";
 import { openTopicAdmin } from "../../core/log/log-kafka.ts";
