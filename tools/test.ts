@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensurePrepared } from "./prepare.ts";
+import { sweepServers } from "./servers/ensure.ts";
 import { SYSTEM_TEST_FOLDERS } from "./test-folders.ts";
 import { SUMMARY_FILE_VARIABLE } from "./test-reporter.ts";
 import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
   await stage("unit", () => runVitest("unit", args));
   if (hasSystemTests()) await stage("system", () => runVitest("system", args));
   if (!filtered) for (const suite of COMMAND_SUITES) await stage(suite.name, () => runCommand(suite));
+  await sweepServers();
 
   console.log("");
   for (const { name, summary, seconds } of stages) {
