@@ -17,6 +17,8 @@ const sentences: Readonly<Record<string, (place: Place) => string>> = {
   "28000": (p) => `Postgres at ${p.server} does not let ${p.user} in: check DATABASE_URL and the server's pg_hba.conf.`,
   "3D000": (p) => `Postgres at ${p.server} has no database ${p.database}: create it, or correct DATABASE_URL.`,
   "42501": (p) => `${p.user} may not do this in the database ${p.database}: grant it create and all on its schema.`,
+  "3F000": (p) =>
+    `${p.user} has no schema in the database ${p.database} to put tables into: create one, or grant create.`,
   "53300": (p) => `Postgres at ${p.server} has no connection left: raise its max_connections or run fewer processes.`,
   "57014": (p) =>
     `Postgres at ${p.server} took too long for a statement: it is overloaded, or a lock is held for long.`,
