@@ -1,7 +1,7 @@
 // Columns of many rows as Postgres arrays in its binary form: `array_recv` takes them without parsing text, and bytes
 // go as bytes. Layout: dimensions, has-nulls flag, element oid, length, lower bound, then length and bytes of each.
 import type { ColumnKind } from "./schema-version-1.ts";
-import { withoutNul } from "./text.ts";
+import { asStored } from "./text.ts";
 
 const oids = { int8: 20, text: 25, bytea: 17 } as const;
 const headerBytes = 20;
@@ -45,7 +45,7 @@ export class ArrayEncoder {
 
   private text(value: unknown, column: string): void {
     if (typeof value !== "string") throw wrong(column, "text", value);
-    const kept = withoutNul(value);
+    const kept = asStored(value);
     this.reserve(4 + kept.length * utf8MostBytesPerChar);
     const written = this.buffer.write(kept, this.length + 4, "utf8");
     this.int32(written);

@@ -3,6 +3,7 @@
 import { columnsOf } from "./migrations.ts";
 import { ArrayEncoder, arrayTypeOf, type ArrayType } from "./postgres-arrays.ts";
 import type { PostgresSession } from "./postgres-connection.ts";
+import { asStored } from "./text.ts";
 import { primaryKeys, type TableName, type Tables } from "./tables.ts";
 
 /** Some megabytes a statement with the largest rows there are; the position moves with the last of them all the same. */
@@ -47,7 +48,7 @@ function lastOfEachKey(keys: readonly string[], rows: readonly PlainRow[]): read
   const byKey = new Map<string, PlainRow>();
   for (const row of rows) {
     let key = "";
-    for (const column of keys) key += `${String(row[column])}\0`;
+    for (const column of keys) key += `${asStored(String(row[column]))}\0`;
     byKey.set(key, row);
   }
   return byKey.size === rows.length ? rows : [...byKey.values()];

@@ -8,7 +8,7 @@ import { WattlogError } from "../runtime/errors.ts";
 import { breaksConnection, translatePostgres, type Place } from "./postgres-errors.ts";
 import { Slots } from "./slots.ts";
 import type { Schema } from "./tables.ts";
-import { withoutNul } from "./text.ts";
+import { asStored } from "./text.ts";
 
 export interface PostgresLimits {
   readonly connectMs: number;
@@ -283,6 +283,6 @@ class Cursor {
 
 /** As SQLite takes them: booleans as 0 and 1, text without NUL. */
 function toPostgres(value: unknown): unknown {
-  if (typeof value === "string") return withoutNul(value);
+  if (typeof value === "string") return asStored(value);
   return typeof value === "boolean" ? Number(value) : value;
 }

@@ -3,7 +3,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 
 import { translateError } from "./sqlite-connection.ts";
-import { withoutNul } from "./text.ts";
+import { asStored } from "./text.ts";
 import { primaryKeys, type TableName, type Tables } from "./tables.ts";
 
 interface Compiled {
@@ -65,7 +65,7 @@ function runRows({ statement, columns }: Compiled, rows: readonly Record<string,
   for (const row of rows) {
     for (let i = 0; i < columns.length; i++) {
       const value = row[columns[i]!]!;
-      values[i] = typeof value === "string" ? withoutNul(value) : value;
+      values[i] = typeof value === "string" ? asStored(value) : value;
     }
     statement.run(...values);
   }

@@ -6,7 +6,7 @@ import { Kysely, SqliteDialect } from "kysely";
 
 import { messageOf, WattlogError } from "../runtime/errors.ts";
 import type { Schema } from "./tables.ts";
-import { withoutNul } from "./text.ts";
+import { asStored } from "./text.ts";
 
 /** Compiled statements kept for a connection; queries built with varying `in` lists would fill memory otherwise. */
 const keptStatements = 500;
@@ -112,6 +112,6 @@ export class SqliteConnection {
 
 /** SQLite has no booleans. */
 function toSqlite(value: unknown): SQLInputValue {
-  if (typeof value === "string") return withoutNul(value);
+  if (typeof value === "string") return asStored(value);
   return typeof value === "boolean" ? Number(value) : (value as SQLInputValue);
 }

@@ -7,7 +7,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 
-import { postgresSchema, runSql, signalServer, type PostgresSchema } from "../../test/harness/postgres.ts";
+import {
+  freezeServer,
+  killServer,
+  postgresSchema,
+  runSql,
+  thawServer,
+  type PostgresSchema,
+} from "../../test/harness/postgres.ts";
 import { ownServer, serversForTests, type OwnServer } from "../../tools/servers/ensure.ts";
 import type { PostgresServer } from "../../tools/servers/protocol.ts";
 import { isWattlogError } from "../runtime/errors.ts";
@@ -47,7 +54,7 @@ const pid = (): number => own.node("postgres").pid;
 const unavailable = (error: unknown): boolean => isWattlogError(error, "store/unavailable");
 
 async function killAndRestart(): Promise<void> {
-  signalServer(pid(), "SIGKILL");
+  await killServer(pid());
   await own.restart("postgres");
   // It listens before it has recovered.
   await expect.poll(() => runSql(own.server.url, "select 1").then(String, () => ""), { timeout: 20_000 }).not.toBe("");
@@ -105,7 +112,7 @@ test("Postgres is killed under load: what was acknowledged is there, position an
 
 test("Postgres is frozen: transactions, reads and snapshots fail within their time-outs; when it wakes all is well", async () => {
   await write(1);
-  signalServer(pid(), "SIGSTOP");
+  freezeServer(pid());
   try {
     const started = performance.now();
     const calls = await Promise.allSettled([
@@ -119,7 +126,7 @@ test("Postgres is frozen: transactions, reads and snapshots fail within their ti
     const reasons = calls.map((call) => (call.status === "rejected" ? (call.reason as unknown) : undefined));
     expect(reasons.filter((reason) => !unavailable(reason))).toEqual([]);
   } finally {
-    signalServer(pid(), "SIGCONT");
+    thawServer(pid());
   }
   await write(5);
   expect(await both()).toEqual({ position: 5, state: 5 });
@@ -128,11 +135,11 @@ test("Postgres is frozen: transactions, reads and snapshots fail within their ti
 test("closing a store whose server is frozen does not hang", async () => {
   const other = openPostgresStore({ url: schema.url, limits: quick });
   await other.reader.selectFrom("position").selectAll().execute();
-  signalServer(pid(), "SIGSTOP");
+  freezeServer(pid());
   const pending = other.transaction((tx) => tx.upsert("position", [positionRow()]));
   const started = performance.now();
   await Promise.allSettled([pending, other.close()]);
-  signalServer(pid(), "SIGCONT");
+  thawServer(pid());
   expect(performance.now() - started).toBeLessThan(8_000);
 }, 60_000);
 

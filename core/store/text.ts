@@ -1,7 +1,9 @@
 /**
- * Postgres has no NUL in text, and SQLite's reader stops at one. A station may send one (`\u0000` is legal JSON), and
- * one frame must not stop a fold: both stores keep the same replacement. The frame itself is in the log, verbatim.
+ * As both stores keep a text. Postgres has no NUL, SQLite's reader stops at one, and half a surrogate pair has no UTF-8.
+ * A station may send either (they are legal JSON), and one frame must not stop a fold: each becomes U+FFFD. The frame
+ * itself is in the log, verbatim.
  */
-export function withoutNul(text: string): string {
-  return text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
+export function asStored(text: string): string {
+  const whole = text.toWellFormed();
+  return whole.includes("\0") ? whole.replaceAll("\0", "\ufffd") : whole;
 }

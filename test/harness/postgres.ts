@@ -1,6 +1,7 @@
 // A schema of one's own in the shared PostgreSQL: what tests make there is seen by nobody else and gone with it.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 
 export interface PostgresSchema {
@@ -51,18 +52,43 @@ export async function postgresDatabase(
   return { url: url.href, drop: async () => void (await runSql(serverUrl, `drop database ${name} with (force)`)) };
 }
 
-/** Every process of the server: its postmaster's children are the ones that answer. */
-export function processesOf(postmaster: number): readonly number[] {
+/** Its postmaster's children are the ones that answer. */
+function childrenOf(postmaster: number): readonly number[] {
   const children = readFileSync(`/proc/${postmaster}/task/${postmaster}/children`, "utf8");
-  return [postmaster, ...children.trim().split(" ").filter(Boolean).map(Number)];
+  return children.trim().split(" ").filter(Boolean).map(Number);
 }
 
-export function signalServer(postmaster: number, signal: NodeJS.Signals): void {
-  for (const pid of processesOf(postmaster)) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It ended meanwhile.
-    }
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended meanwhile.
+  }
+}
+
+export function freezeServer(postmaster: number): void {
+  signal(postmaster, "SIGSTOP");
+  for (const pid of childrenOf(postmaster)) signal(pid, "SIGSTOP");
+}
+
+export function thawServer(postmaster: number): void {
+  for (const pid of childrenOf(postmaster)) signal(pid, "SIGCONT");
+  signal(postmaster, "SIGCONT");
+}
+
+/** kill -9 of all of it. A child that outlived its postmaster would keep the next one from starting. */
+export async function killServer(postmaster: number): Promise<void> {
+  // Stopped first, so that it makes no more children.
+  signal(postmaster, "SIGSTOP");
+  const all = [...childrenOf(postmaster), postmaster];
+  for (const pid of all) signal(pid, "SIGKILL");
+  while (all.some(isRunning)) await sleep(5);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
   }
 }
