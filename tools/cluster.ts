@@ -181,7 +181,7 @@ async function main(): Promise<void> {
   process.stderr.write("Kafka, Redis and Postgres start; the first time they are fetched, which takes a minute.\n");
   const { kafka, redis, postgres } = await ensureServers(["kafka", "redis", "postgres"]);
   const cluster = await startCluster(
-    { KAFKA_BROKERS: kafka!.brokers, REDIS_URL: redis!.url, DATABASE_URL: postgres!.url },
+    { KAFKA_BROKERS: kafka!.brokers.join(","), REDIS_URL: redis!.url, DATABASE_URL: postgres!.url },
     { environment: { WATTLOG_ALLOW_WEAK_LOG: "true" } },
   );
   const gateways = cluster.processes.filter(({ role }) => role === "gateway").map(({ url }) => url);
