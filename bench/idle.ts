@@ -16,8 +16,8 @@ const addresses = 8;
 /** Compiled code and V8's young generation grow with the first traffic, not with connections. */
 const warmUpStations = 500;
 const warmUpMs = 2_000;
-/** The receipts of `claimed` and the timers of the connect are over by then. */
-const restMs = 2_000;
+/** The receipts of `claimed` and the timers of the connect are over by then, and the gateway takes the silence for one. */
+const restMs = 7_000;
 
 interface Look extends MemoryUsage {
   readonly connections: number;

@@ -74,6 +74,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 }
 
 const housekeepingMs = 1_000;
+/** Most stations say something each half a minute or less often: between two of their frames they rest. */
+const restAfterMs = 5_000;
 const stopFlushMs = 1_000;
 
 class GatewayService implements Gateway {
@@ -258,6 +260,7 @@ class GatewayService implements Gateway {
         connection.pingedAt = now;
         connection.socket.ping();
       }
+      if (now - connection.heardAt > restAfterMs) connection.duplicates?.rest();
     }
     this.commands.forget();
     node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());

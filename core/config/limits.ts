@@ -56,6 +56,8 @@ export const limits = {
   pendingStations: 10_000,
 
   // --- commands ---
+  /** As JSON, UTF-16 units: in UTF-8 at most three bytes each, which still fits into a socket that reads nothing. */
+  commandPayloadMaxChars: 65_536,
   commandTimeoutSecondsDefault: 30,
   commandTimeoutSecondsMax: 600,
   /** Ids made from callers' keys are remembered in the fold so long, in log time (rule C1). */
@@ -169,6 +171,8 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     {
       says: "one answer fits into the socket's backpressure bound",
       holds: l.frameMaxBytes < l.socketBackpressureBytes,
+      says: "one answer fits into the socket's backpressure bound, and one command",
+      holds: Math.max(l.frameMaxBytes, l.commandPayloadMaxChars * 3) < l.socketBackpressureBytes,
     },
   ];
 }

@@ -64,8 +64,6 @@ export class Connection implements Admitted {
   commands: CommandLine | undefined;
   lookups: Lookups | undefined;
   lookupsVersion = -1;
-  /** Of its exchange records; made when the first one is. */
-  exchangePrefix: Uint8Array | undefined;
 
   constructor(admitted: Admitted, socket: Socket, now: number, tokens: number) {
     this.id = admitted.id;

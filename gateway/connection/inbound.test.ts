@@ -22,6 +22,37 @@ describe("duplicates", () => {
     expect(exchanges(rig)).toHaveLength(1);
   });
 
+  test("after a long silence as well, byte for byte, and only to the very same CALL", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const calls = Array.from({ length: 3 }, (_, n) => [2, `é${n}`, "DataTransfer", { vendorId: "ü", data: `${n}` }]);
+    for (const call of calls) socket.says(call);
+    await settle();
+    await rig.advance(30_000);
+    for (const call of calls) socket.says(call);
+    await settle();
+    expect(socket.sent.slice(3)).toEqual(socket.sent.slice(0, 3));
+    expect(exchanges(rig)).toHaveLength(3);
+    socket.says([2, "é1", "DataTransfer", { vendorId: "ü", data: "another" }]);
+    await rig.advance(1);
+    expect(exchanges(rig)).toHaveLength(4);
+  });
+
+  test("a CALL that still waits for the log in the silence is not answered by its repeat", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    socket.says(heartbeat);
+    await rig.advance(20_000);
+    socket.says(heartbeat);
+    await settle();
+    expect(socket.sent).toEqual([]);
+    rig.log.letGo();
+    await settle();
+    expect(socket.sent).toHaveLength(1);
+    expect(exchanges(rig)).toHaveLength(1);
+  });
+
   test("repeated while it is handled, it is answered once", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
@@ -49,10 +80,11 @@ describe("duplicates", () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
     for (let i = 0; i <= limits.duplicateWindowCalls; i++) socket.says([2, `id-${i}`, "Heartbeat", {}]);
-    await settle();
+    await rig.advance(1);
     socket.says([2, "id-0", "Heartbeat", {}]);
     socket.says([2, "id-16", "Heartbeat", {}]);
     await settle();
+    await rig.advance(1);
     expect(exchanges(rig)).toHaveLength(limits.duplicateWindowCalls + 2);
   });
 });
@@ -158,6 +190,7 @@ describe("outage of the log", () => {
     const sick = sockets.filter((s) => s.connection!.partition === 0);
     const well = sockets.filter((s) => s.connection!.partition === 1);
     expect([sick.length > 1, well.length > 1]).toEqual([true, true]);
+    await rig.advance(1);
     return { rig, sick, well };
   };
 
@@ -170,6 +203,7 @@ describe("outage of the log", () => {
     expect(sick.map((socket) => [socket.code, socket.sent])).toEqual(sick.map(() => [1013, []]));
     well[0]!.says(heartbeat);
     await settle();
+    await rig.advance(1);
     expect(well[0]!.sent).toHaveLength(1);
     expect(well.every((socket) => socket.code === undefined)).toBe(true);
     const path = sick[0]!.connection!.station;

@@ -54,11 +54,11 @@ export class Inbound {
   private call(connection: Connection, frame: Call, bytes: Uint8Array): void {
     const { node } = this;
     const window = (connection.duplicates ??= new DuplicateWindow());
-    const known = window.find(frame.messageId, bytes);
-    if (known) {
+    const known = window.find(frame.messageId, frame.rawMessageId, bytes);
+    if (known !== undefined) {
       // The same CALL once more: it is in the log already, or on its way, and gets the answer it got (ocpp.md).
       node.metrics.repeatedCalls++;
-      if (known.answered && connection.socket.send(known.answer) === "dropped") closeNow(connection, "notReading");
+      if (known !== "pending" && connection.socket.send(known) === "dropped") closeNow(connection, "notReading");
       return;
     }
     if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");

@@ -21,6 +21,10 @@ export interface PendingCommand {
   readonly replyTo: NodeId | null;
   /** Queued and a connection is there: when to ask again for the record that binds it. */
   readonly bindAt: number | null;
+  /** The process that wrote the request which counts. */
+  readonly requestedBy: string;
+  /** Of the connection that it is bound to. */
+  readonly nodeId: NodeId | null;
 }
 
 /** Ended: known for late answers and repeats. */
@@ -51,6 +55,8 @@ type Packed = [
     Uint8Array | null,
     string | null,
     number | null,
+    string,
+    string | null,
   ][],
   [string, number][],
 ];
@@ -70,6 +76,8 @@ export function packCommands(state: CommandsState): unknown[] {
       c.payload,
       c.replyTo,
       c.bindAt,
+      c.requestedBy,
+      c.nodeId,
     ]),
     state.ended.map((e) => [e.id, e.forgetAt]),
   ];
@@ -92,6 +100,8 @@ export function unpackCommands(packed: unknown): CommandsState {
       payload: f[9] === null ? null : f[9].slice(),
       replyTo: f[10] === null ? null : trusted.node(f[10]),
       bindAt: f[11],
+      requestedBy: f[12],
+      nodeId: f[13] === null ? null : trusted.node(f[13]),
     })),
     ended: ended.map(([id, forgetAt]) => ({ id: trusted.command(id), forgetAt })),
   };

@@ -13,10 +13,15 @@ interface Request {
   readonly key?: string;
   readonly queueUntil?: number;
   readonly action?: string;
+  readonly by?: Line;
 }
 
-function requested(id: CommandId, line: Line | null, { key, queueUntil, action = "Reset" }: Request = {}): FrameRecord {
-  return api.record({
+function requested(
+  id: CommandId,
+  line: Line | null,
+  { key, queueUntil, action = "Reset", by = api }: Request = {},
+): FrameRecord {
+  return by.record({
     kind: "commandRequested",
     commandId: id,
     connectionId: line?.id ?? null,
@@ -33,8 +38,9 @@ function requested(id: CommandId, line: Line | null, { key, queueUntil, action =
 const sent = (id: CommandId, line: Line) => line.record({ kind: "commandSent", commandId: id, connectionId: line.id });
 const result = (id: CommandId, line: Line, frame: unknown) =>
   line.record({ kind: "commandResult", commandId: id, connectionId: line.id, frame: json(frame) });
-const byNode = (id: CommandId, line: Line, outcome: "not_connected" | "expired") =>
-  line.record({ kind: "commandEnded", commandId: id, outcome });
+const node = new Line("CS1", "ocpp1.6", nodeA);
+const byNode = (id: CommandId, outcome: "not_connected" | "expired") =>
+  node.record({ kind: "commandEnded", commandId: id, outcome });
 const tick = (dueAt: number) => api.record({ kind: "tick", dueAt });
 
 function up(line: Line): FrameRecord[] {
@@ -116,7 +122,7 @@ test("C4: the first end in the log wins, and an answer after it is kept beside i
       requested(id, line),
       sent(id, line),
       tick(t0 + 60_000),
-      byNode(id, line, "expired"),
+      byNode(id, "expired"),
       result(id, line, [3, "x", { status: "Accepted" }]),
     ]),
   );
@@ -124,10 +130,27 @@ test("C4: the first end in the log wins, and an answer after it is kept beside i
   expect(folded.of("commandLateAnswer")).toMatchObject([{ response: '[3,"x",{"status":"Accepted"}]' }]);
 });
 
+test("C1, C4: an api that found no owner does not end the command that another api requested first", async () => {
+  const line = new Line("CS1");
+  const second = other("CS1");
+  const id = newCommandId();
+  const refused = [
+    requested(id, line, { key: "k", by: second }),
+    second.record({ kind: "commandEnded", commandId: id, outcome: "not_connected" }),
+  ];
+  const first = [...up(line), requested(id, line, { key: "k" })];
+  const rest = [sent(id, line), result(id, line, [3, "x", { status: "Accepted" }])];
+  expect(outcomes(await foldSteps(timed([...first, ...refused, ...rest])))).toEqual(["accepted"]);
+  // Where it was first itself, it is the command, and the other one changes nothing.
+  const late = await foldSteps(timed([...up(line), ...refused, requested(id, line, { key: "k" })]));
+  expect(outcomes(late)).toEqual(["not_connected"]);
+  expect(late.effects.filter((e) => e.kind === "wake")).toHaveLength(1);
+});
+
 test("C4: the node that finds the socket gone or the deadline past ends the command", async () => {
   const line = new Line("CS1");
   const id = newCommandId();
-  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), byNode(id, line, "expired")])))).toEqual([
+  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), byNode(id, "expired")])))).toEqual([
     "expired",
   ]);
 });

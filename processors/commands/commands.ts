@@ -46,6 +46,7 @@ export function commandRequested(
   if (isKnown) return state;
   const queueUntil = record.connectionId === null ? record.queueUntil : null;
   const isQueued = queueUntil !== null;
+  const connection = connectionOf(self, record.connectionId);
   const command: PendingCommand = {
     id,
     protocol: record.protocol,
@@ -60,6 +61,8 @@ export function commandRequested(
     payload: isQueued ? record.payload.slice() : null,
     replyTo: record.replyTo,
     bindAt: null,
+    requestedBy: record.source,
+    nodeId: connection?.nodeId ?? null,
   };
   context.emit({
     kind: "commandRequested",
@@ -72,7 +75,6 @@ export function commandRequested(
   });
   const added = { ...state, pending: [...state.pending, command] };
   if (isQueued) return bindQueued(added, self, record, context);
-  const connection = connectionOf(self, record.connectionId);
   // No `disconnected` can come any more that would end it (rule C2).
   if (!connection) return end(added, command, "not_connected", null, context);
   if (record.idempotencyKey !== null) wake(command, record.payload, connection.nodeId, record, context);
@@ -128,15 +130,16 @@ export function commandBound(
 ): CommandsState {
   const command = pendingOf(state, record.commandId);
   if (!command || !isUnbound(command)) return state;
+  const connection = connectionOf(self, record.connectionId);
   const bound = {
     ...command,
     connectionId: record.connectionId,
+    nodeId: connection?.nodeId ?? null,
     deadline: context.logTime + command.timeoutMs,
     payload: null,
     bindAt: null,
   };
   const after = change(state, command, bound);
-  const connection = connectionOf(self, record.connectionId);
   if (!connection) return end(after, bound, "not_connected", null, context);
   wake(bound, command.payload ?? new Uint8Array(), connection.nodeId, record, context);
   return after;
@@ -173,14 +176,20 @@ function resultOutcome(command: PendingCommand, bytes: Uint8Array): CommandOutco
   return frame.type === "result" ? outcomeOf(command.protocol, command.action, frame.payload) : "error";
 }
 
-/** By the api (no owner) or the node (gone, too late). The first end in the log wins (rule C4). */
+/**
+ * By the api (no owner) or the node (gone, too late). The first end in the log wins (rule C4).
+ *
+ * An api that found no owner writes its request and its end side by side. Where another api's request of the same key
+ * was first, that request changes nothing (rule C1), and its end is not the first one's: that one may be on its way.
+ */
 export function commandEnded(
   state: CommandsState,
   record: FrameRecordOf<"commandEnded">,
   context: FoldContext,
 ): CommandsState {
   const command = pendingOf(state, record.commandId);
-  return command ? end(state, command, record.outcome, null, context) : state;
+  const mayEnd = command && (record.source === command.requestedBy || record.source === command.nodeId);
+  return mayEnd ? end(state, command, record.outcome, null, context) : state;
 }
 
 /** Rule C2: what was not sent on a connection that ended never will be; what was sent waits for its deadline. */

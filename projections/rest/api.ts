@@ -13,7 +13,7 @@ import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { installGuard, installHeaders } from "./guard.ts";
+import { installGuard, installHeaders, securityHeaders } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
@@ -146,6 +146,11 @@ function buildApp(context: ApiOptions): FastifyInstance {
     requestTimeout: 30_000,
     forceCloseConnections: "idle",
     return503OnClosing: true,
+    // An address that cannot be decoded, or with a part that is too long, comes past every hook and handler.
+    frameworkErrors: (_error, _request, reply) => {
+      void reply.headers(securityHeaders);
+      sendProblem(reply, new Problem("bad-request", "The address cannot be decoded, or a part of it is too long."));
+    },
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance;
   // A form of another site can send text/plain without asking first; nothing here is ever sent so.

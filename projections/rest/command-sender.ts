@@ -34,6 +34,8 @@ export interface CommandAnswer {
 
 /** While it waits for the projection: often enough to feel immediate, seldom enough to cost nothing. */
 const pollMs = 200;
+/** A key that another api may have used in the same moment: until the fold has said which request was first. */
+const keyVerdictMs = 2_000;
 /** Far more than are requested in the moment that the projection is behind. */
 const recentCommands = 10_000;
 
@@ -84,7 +86,9 @@ export class CommandSender {
     // No pause where there is none: between looking and writing no other request may come.
     if (earlier) await earlier.appended;
     if (known || earlier) return this.await(principal, bound, input, waitSeconds);
-    if (!bound.owner && bound.queueUntil === null) return this.refuse(principal, station, bound, input);
+    if (!bound.owner && bound.queueUntil === null) {
+      return this.refuse(principal, station, bound, input, waitSeconds);
+    }
     return this.await(principal, bound, input, waitSeconds, (replies) =>
       this.append(principal, station, bound, input, replies),
     );
@@ -114,7 +118,9 @@ export class CommandSender {
     if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
     try {
       const receipt = await appended;
-      entry.row = provisionalRow(principal.party, station, request, outcome, receipt.logTime);
+      // Of a key the fold says whether this request, and with it this end, is the one that counts.
+      const known = request.idempotencyKey === null ? outcome : null;
+      entry.row = provisionalRow(principal.party, station, request, known, receipt.logTime);
       return receipt;
     } catch (error) {
       this.recent.delete(commandId);
@@ -124,6 +130,11 @@ export class CommandSender {
 
   private async bind(principal: Principal, station: StationId, input: CommandInput): Promise<Bound> {
     const { party } = principal;
+    // More than a station takes would only close its socket.
+    if (JSON.stringify(input.payload ?? {}).length > limits.commandPayloadMaxChars) {
+      const sentence = `A command's payload has at most ${limits.commandPayloadMaxChars} characters.`;
+      throw new Problem("invalid", sentence, { path: "/payload" });
+    }
     const owner = await this.context.bus.owner(party, station);
     const last = await lastConnection(this.context, party, station);
     const protocol = checkCommand(owner?.protocol ?? asProtocol(last.protocol), input.action, input.payload ?? {});
@@ -144,15 +155,24 @@ export class CommandSender {
     throw new Problem("invalid", "queueUntil must be in the future.", { path: "/queueUntil" });
   }
 
-  /** Rule C4: the api writes the end where nobody holds the station. Both records stand side by side. */
+  /**
+   * Rule C4: the api writes the end where nobody holds the station. Both records stand side by side. Where another api
+   * was first with the same key, neither counts (rule C1), and the answer is what became of that one.
+   */
   private async refuse(
     principal: Principal,
     station: StationId,
     bound: Bound,
     input: CommandInput,
+    waitSeconds: number,
   ): Promise<CommandAnswer> {
+    const { id } = bound;
     await this.write(principal, station, this.requestBody(principal, bound, input, false), "not_connected");
-    return { id: bound.id, status: "done", outcome: "not_connected", response: null };
+    if (input.idempotencyKey === undefined) return { id, status: "done", outcome: "not_connected", response: null };
+    const ms = Math.max(waitSeconds * 1_000, keyVerdictMs);
+    const ended = await this.firstOf(new Promise<Outcome>(() => undefined), principal, id, ms);
+    if (ended) return { id, status: "done", ...ended };
+    return (await this.known(principal, id)) ?? { id, status: "requested", outcome: null, response: null };
   }
 
   /** @returns the deadline in log time. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { BusMessage } from "../../core/bus/bus.ts";
 import { commandIdOf, newConnectionId, newNodeId, trusted } from "../../core/ids/ids.ts";
+import { limits } from "../../core/config/limits.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
@@ -178,6 +179,19 @@ describe("commands", () => {
     const id = commandIdOf(party, station, "nightly-2");
     const requested = (await framesOf("CP-A")).filter((r) => r.kind === "commandRequested" && r.commandId === id);
     expect(requested).toHaveLength(1);
+  });
+
+  it("of a key are not called not_connected before the fold has said which request was first (C1, C4)", async () => {
+    const body = { action: "ClearCache", idempotencyKey: "nightly-3" };
+    const answer = await call("POST", "/api/v1/stations/CP-A/commands", body);
+    expect(answer.body).toMatchObject({ status: "requested", outcome: null });
+    expect((await framesOf("CP-A")).at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
+  });
+
+  it("larger than what a station takes are refused: its socket would be closed over it", async () => {
+    const payload = { vendorId: "V", data: "x".repeat(limits.commandPayloadMaxChars) };
+    const answer = await call("POST", "/api/v1/stations/CP-A/commands", { action: "DataTransfer", payload });
+    expect(answer.body).toMatchObject({ status: 422, path: "/payload" });
   });
 
   it("wait for a connection only into the future", async () => {

@@ -51,7 +51,6 @@ export async function writeEntity<Kind extends EntityKind>(
         : `It is at version ${decided.version} now; read it again and repeat your change on that.`,
     );
   }
-  if (decided.result === "repeated") return { version: registry.position.offset, created: false };
   return { version: decided.version, created: decided.created };
 }
 

@@ -40,6 +40,19 @@ async function makeKey(role: string): Promise<{ id: string; token: string }> {
   return response.json<{ id: string; token: string }>();
 }
 
+describe("an address that no route sees", () => {
+  it.each(["/api/v1/stations/%zz", "/api/v1/stations/%ED%A0%80", `/api/v1/stations/${"a".repeat(400)}`, "/%"])(
+    "%s is a problem document with the security headers (RFC 9457)",
+    async (url) => {
+      const response = await call("GET", url, bearer(adminToken));
+      expect(response.statusCode).toBe(400);
+      expect(response.headers["content-type"]).toContain("application/problem+json");
+      expect(response.json()).toMatchObject({ type: "urn:wattlog:problem:bad-request", status: 400 });
+      expect(response.headers["content-security-policy"]).toContain("default-src 'none'");
+    },
+  );
+});
+
 describe("who may", () => {
   it("nobody without a token, with a wrong one, or with a made-up cookie", async () => {
     for (const headers of [
