@@ -48,7 +48,7 @@ export const senderDefaults: SenderOptions = {
   queueBytes: 64 * 1024 * 1024,
   requestMs: 3_000,
   watchdogMs: 4_500,
-  soloWatchdogMs: 7_000,
+  soloWatchdogMs: 6_000,
   cleanBatches: 5,
   reconnectMs: 250,
 };

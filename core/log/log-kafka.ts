@@ -297,10 +297,13 @@ class KafkaJsWire implements Wire {
     if (this.closed) throw new Error("the connection is closed");
     this.cluster ??= this.connect();
     const { cluster } = this;
+    let connected: Cluster | undefined;
     try {
-      return await work(await cluster);
+      connected = await cluster;
+      return await work(connected);
     } catch (error) {
-      if (protocolErrorOf(error) === undefined && this.cluster === cluster) this.drop();
+      const answered = connected !== undefined && protocolErrorOf(error) !== undefined;
+      if (!answered && this.cluster === cluster) this.drop();
       throw error;
     }
   }
