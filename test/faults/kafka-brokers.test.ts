@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { KafkaEventLog } from "../../core/log/kafka-event-log.ts";
 import { checkTopics, provisionTopics } from "../../core/log/kafka-topics.ts";
-import { kafkaJsDriver, openTopicAdmin } from "../../core/log/log-kafka.ts";
+import { openTopicAdmin } from "../../core/log/kafkajs-admin.ts";
+import { kafkaJsDriver } from "../../core/log/log-kafka.ts";
 import type { Topics } from "../../core/log/log.ts";
 import { platformaticDriver } from "../../core/log/log-platformatic.ts";
 import { ownServer, serversForTests, type OwnServer } from "../../tools/servers/ensure.ts";
