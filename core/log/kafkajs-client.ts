@@ -1,17 +1,13 @@
 // The only product file that names kafkajs (2.2.4): what is used of it, with the settings that are common to all uses.
 import { createRequire } from "node:module";
 
-import {
-  ConfigResourceTypes,
-  ConfigSource,
-  Kafka,
-  KafkaJSNonRetriableError,
-  logLevel,
-  type KafkaConfig,
-  type SASLOptions,
-} from "kafkajs";
+import kafkajs from "kafkajs";
+import type { Kafka, KafkaConfig, SASLOptions } from "kafkajs";
 
 import { rotated, type KafkaConnection } from "./kafka-wire.ts";
+
+// Not by name: Node does not find the names that this CommonJS module exports.
+const { ConfigResourceTypes, ConfigSource, KafkaJSNonRetriableError, logLevel } = kafkajs;
 
 const connectMs = 2_000;
 /** Of reading; above the longest poll. */
@@ -35,7 +31,7 @@ export function clientOf(
   onWords?: (words: string) => void,
 ): Kafka {
   const { brokers, clientId, tls, sasl } = connection;
-  return new Kafka({
+  return new kafkajs.Kafka({
     clientId,
     brokers: rotated(brokers, attempt),
     connectionTimeout: connectMs,
