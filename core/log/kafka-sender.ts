@@ -42,13 +42,14 @@ export interface SenderOptions {
 }
 
 export const senderDefaults: SenderOptions = {
-  lanes: 4,
+  // Fewer requests cost less; a batch that fails is sent again, so more lanes would not isolate better.
+  lanes: 2,
   entryBytes: 1024 * 1024,
   batchBytes: 4 * 1024 * 1024,
   queueBytes: 64 * 1024 * 1024,
   requestMs: 3_000,
   watchdogMs: 4_500,
-  soloWatchdogMs: 7_000,
+  soloWatchdogMs: 6_000,
   cleanBatches: 5,
   reconnectMs: 250,
 };

@@ -4,7 +4,7 @@ import { connectionTo, unusedTopics } from "../../test/harness/kafka.ts";
 import { serversForTests } from "../../tools/servers/ensure.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { checkTopics, provisionTopics, type TopicAdmin, type TopicSettings } from "./kafka-topics.ts";
-import { openTopicAdmin } from "./log-kafka.ts";
+import { openTopicAdmin } from "./kafkajs-admin.ts";
 import { makeTopics } from "./log.ts";
 
 const { servers, missing } = await serversForTests(["kafka"]);

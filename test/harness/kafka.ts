@@ -2,7 +2,7 @@
 import { KafkaEventLog, type KafkaDriver, type KafkaLogOptions } from "../../core/log/kafka-event-log.ts";
 import { provisionTopics, type TopicAdmin } from "../../core/log/kafka-topics.ts";
 import type { KafkaConnection } from "../../core/log/kafka-wire.ts";
-import { openTopicAdmin } from "../../core/log/log-kafka.ts";
+import { openTopicAdmin } from "../../core/log/kafkajs-admin.ts";
 import type { LogHarness } from "../../core/log/log.contract.ts";
 import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
 import type { KafkaServer } from "../../tools/servers/protocol.ts";
