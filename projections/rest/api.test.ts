@@ -9,7 +9,7 @@ import { partitionOf } from "../../core/log/partition.ts";
 import { decodeRecord, encodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody, FrameRecord } from "../../core/records/frame-record.ts";
 import { verifyPassword } from "../../core/registry/password.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
 import type { Projector } from "../models/projector.ts";
 import { StationWriter } from "../testing/events.ts";
 import { adminToken, party, until, World, type Adapters } from "../testing/world.ts";
@@ -20,7 +20,7 @@ const adapters: Adapters = {
     const server = await EmbeddedLogServer.start({ folder, topics });
     return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
   },
-  openStore: openSqliteStore,
+  openStore: openTestStore,
   openBus: () => new EmbeddedBusHub().client(),
 };
 
@@ -350,6 +350,7 @@ it("a poll finds what a projector elsewhere committed, and the stream shows it",
   // The feed looks where the projector stands before it can see it move.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   await world.appendEvents([writer.online(), ...writer.session("LIVE", 1_000, 1, true)]);
+  await world.caughtUp(projector);
   await call("POST", "/api/v1/stations/CP-LIVE/commands", { action: "ClearCache" });
   await until(() => /event: status[\s\S]*event: session/.test(events.text()) && events.text().includes("event: frame"));
   expect(events.text()).toContain('"id":"CP-LIVE"');
