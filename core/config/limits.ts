@@ -125,8 +125,10 @@ export const limits = {
   /** A node that has not renewed for so long takes no commands and is on no list. */
   busLeaseMs: 6_000,
   busRenewMs: 2_000,
-  /** A claim outlives its node's lease by far, so that nothing has to renew the claims of 50 000 stations. */
-  busClaimMs: 24 * 3_600_000,
+  /** A claim that nobody registers again is that of a node which is gone. */
+  busClaimMs: 3_600_000,
+  /** Claims are registered again so often even where nothing seems lost. */
+  busRegisterEveryMs: 300_000,
   /** Claims registered again in one round trip after a reconnect. */
   busRegisterAtOnce: 500,
 
@@ -167,6 +169,10 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     {
       says: "a lease is renewed twice before it ends, also where one renewal gets no answer",
       holds: l.busRenewMs * 2 + l.busCommandMs < l.busLeaseMs,
+    },
+    {
+      says: "a claim is registered again at least three times before it expires",
+      holds: l.busRegisterEveryMs * 3 < l.busClaimMs,
     },
     {
       says: "one answer fits into the socket's backpressure bound",

@@ -208,6 +208,13 @@ export const settingRows = {
     sentence: "Cluster: the Postgres database of state and tables.",
     secret: true,
   },
+  clusterId: {
+    env: "WATTLOG_CLUSTER_ID",
+    kind: "text",
+    fallback: "wattlog",
+    unit: "name",
+    sentence: "Cluster: its name; two clusters on one Redis are told apart by it, and the second is refused.",
+  },
   nodeName: {
     env: "WATTLOG_NODE_NAME",
     kind: "text",

@@ -89,9 +89,9 @@ test("Postgres is killed in the middle of a transaction: nothing of it is stored
 test("Postgres is killed under load: what was acknowledged is there, position and state moved together", async () => {
   for (let round = 1; round <= 3; round++) {
     let acknowledged = 0;
-    let isOver = false;
+    const over = new AbortController();
     const load = (async () => {
-      for (let next = round * 100_000; !isOver; next++) {
+      for (let next = round * 100_000; !over.signal.aborted; next++) {
         await write(next).then(
           () => (acknowledged = next),
           (error: unknown) => expect(error).toSatisfy(unavailable),
@@ -100,7 +100,7 @@ test("Postgres is killed under load: what was acknowledged is there, position an
     })();
     await sleep(200 + Math.random() * 200);
     await killAndRestart();
-    isOver = true;
+    over.abort();
     await load;
     const { position, state } = await both();
     expect(state).toBe(position);

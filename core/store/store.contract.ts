@@ -207,7 +207,7 @@ function bulkContract(parts: () => Parts): void {
     const found = await store.reader.selectFrom("session").selectAll().orderBy("id").execute();
     expect(found.map((row) => row.last_updated)).toEqual(numbers);
     expect(found[0]!.evse_id).toBe(2 ** 33);
-    const sum = await store.reader
+    const sum = store.reader
       .selectFrom("session")
       .select(({ fn }) => [fn.sum("evse_id").as("sum"), fn.countAll().as("count")]);
     expect({ ...(await sum.executeTakeFirstOrThrow()) }).toEqual({

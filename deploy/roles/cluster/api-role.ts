@@ -25,7 +25,7 @@ export const startApiRole: StartRole = async ({ settings, metrics, logger, undo,
   const registry = await followRegistry(log, fatal);
   undo.add("registry", () => registry.stop());
   await seedSettings(settings, party, { log, registry, clock: systemClock });
-  const bus = await connectBus(settings, nodeId, logger);
+  const bus = connectBus(settings, logger);
   undo.add("bus", () => bus.close());
   const api = createApi({
     options: { host: settings.bind, port: settings.httpPort, party, version },

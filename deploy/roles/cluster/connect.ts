@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 
 import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
 import type { Settings } from "../../../core/config/settings.ts";
-import { parsePartyId, type NodeId, type PartyId } from "../../../core/ids/ids.ts";
+import { parsePartyId, type PartyId } from "../../../core/ids/ids.ts";
 import type { Anomaly } from "../../../core/log/kafka-sender.ts";
 import { checkTopics } from "../../../core/log/kafka-topics.ts";
 import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
@@ -97,8 +97,14 @@ export async function openLogForReading(settings: Settings): Promise<EventLog> {
   return open({ connection: kafkaConnection(settings, "wattlog-cli"), topics: topicsOf(settings) });
 }
 
-export async function connectBus(settings: Settings, nodeId: NodeId, logger: Logger): Promise<RedisBus> {
-  return openRedisBus({ url: settings.redisUrl, nodeId, logger });
+/** Without Redis chargers go on and commands fail fast, so a role starts without it, and says so in its readiness. */
+export function connectBus(settings: Settings, logger: Logger): RedisBus {
+  return openRedisBus({
+    url: settings.redisUrl,
+    clusterId: settings.clusterId,
+    onLease: (held) => logger.info({ held }, held ? "commands can be taken" : "no lease: commands are not taken"),
+    onAnomaly: (what) => logger.warn({ what }, "the command bus reports something odd"),
+  });
 }
 
 /** @throws WattlogError `store/schema` | `store/unavailable`, one sentence. */

@@ -1,6 +1,6 @@
 // `wattlog processor`: needs the log and the store. Each partition is a processor of its own under a node id of its
 // own, so that its sequence numbers are its own too (rule I2).
-import { leaseMs as busLeaseMs } from "../../../core/bus/bus-redis.ts";
+import { limits } from "../../../core/config/limits.ts";
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { systemClock } from "../../../core/runtime/clock.ts";
 import { createProcessor } from "../../../processors/processor.ts";
@@ -19,9 +19,9 @@ export const startProcessorRole: StartRole = async (context) => {
   undo.add("log", () => log.close());
   const registry = await followRegistry(log, fatal);
   undo.add("registry", () => registry.stop());
-  const bus = await connectBus(settings, processId, logger);
+  const bus = connectBus(settings, logger);
   undo.add("bus", () => bus.close());
-  const leases = new LeaseWatch(bus, systemClock, busLeaseMs);
+  const leases = new LeaseWatch(bus, systemClock, limits.busLeaseMs);
   leases.start();
   undo.add("leases", () => leases.stop());
   return assign(context, { role: "processor", store, partitions: log.topics.frames.partitions }, (partition) => {
@@ -33,7 +33,7 @@ export const startProcessorRole: StartRole = async (context) => {
       clock: systemClock,
       nodeId: newNodeId(),
       isNodeLost: (nodeId) => leases.isLost(nodeId),
-      lostLookMs: busLeaseMs,
+      lostLookMs: limits.busLeaseMs,
       metrics,
       logger,
       partitions: [partition],
