@@ -175,8 +175,6 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
       holds: l.busRegisterEveryMs * 3 < l.busClaimMs,
     },
     {
-      says: "one answer fits into the socket's backpressure bound",
-      holds: l.frameMaxBytes < l.socketBackpressureBytes,
       says: "one answer fits into the socket's backpressure bound, and one command",
       holds: Math.max(l.frameMaxBytes, l.commandPayloadMaxChars * 3) < l.socketBackpressureBytes,
     },

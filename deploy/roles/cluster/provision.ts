@@ -1,7 +1,7 @@
 // `wattlog topics` and `wattlog migrate`: what a release does once before its processes start. Both idempotent.
 import type { Settings } from "../../../core/config/settings.ts";
 import { checkTopics, provisionTopics } from "../../../core/log/kafka-topics.ts";
-import { openTopicAdmin } from "../../../core/log/log-kafka.ts";
+import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
 import { connectStore, kafkaConnection, requireCluster, topicsOf } from "./connect.ts";
 
 /** @returns what was done, a line each; empty: everything was as it must be. */
