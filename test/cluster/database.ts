@@ -1,9 +1,9 @@
 // A database of a test's own on the shared PostgreSQL.
-import pg from "pg";
+import { Client } from "pg";
 
 /** @returns the URL of the new database. */
 export async function freshDatabase(serverUrl: string, name: string): Promise<string> {
-  const client = new pg.Client({ connectionString: serverUrl });
+  const client = new Client({ connectionString: serverUrl });
   await client.connect();
   try {
     await client.query(`create database ${name}`);

@@ -62,7 +62,7 @@ export async function startFold(gateway: GatewayUnderTest): Promise<FoldUnderTes
     registry,
     clock: systemClock,
     nodeId,
-    isNodeLost: (nodeId) => nodeId !== gateway.nodeId,
+    isNodeLost: (id) => id !== gateway.nodeId,
     metrics,
     logger: silentLogger(),
     fold: {

@@ -99,14 +99,13 @@ export class Assignment {
     this.held.clear();
   }
 
-  private next(): Promise<void> {
+  private async next(): Promise<void> {
     this.turn = this.takeTurn().catch((error: unknown) => {
       this.problem = `The assignment of partitions cannot be read: ${messageOf(error)}`;
       this.options.logger.warn({ err: error }, "the assignment of partitions cannot be read; what is held goes on");
     });
-    return this.turn.then(() => {
-      if (!this.stopped) this.timer = this.options.clock.after(this.options.beatMs, () => void this.next());
-    });
+    await this.turn;
+    if (!this.stopped) this.timer = this.options.clock.after(this.options.beatMs, () => void this.next());
   }
 
   private async takeTurn(): Promise<void> {
