@@ -58,6 +58,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+test("a damaged state.db says that the log makes it again, and so it does (promise 3)", async () => {
+  const path = mkdtempSync(join(tmpdir(), "wattlog-store-"));
+  writeFileSync(join(path, "state.db"), "no database, however long it may be. ".repeat(200));
+  expect(() => openSqliteStore(path)).toThrow(/is damaged .* delete state\.db/);
+  rmSync(path, { recursive: true });
+});
+
 test("what is asked for at one moment is one commit, and what comes within turnMs waits for the next", async () => {
   const paced = openSqliteStore(folder, { turnMs: 150 });
   const next = () => store.reader.selectFrom("position").select("next").executeTakeFirst();

@@ -20,12 +20,14 @@ const role = (name: ClusterRoleName, help: string): Command => ({
 
 const registryOptions = { file: { type: "string" }, field: { type: "string", multiple: true } } as const;
 
+const stationOptions = { ...registryOptions, password: { type: "string" } } as const;
+
 const registry = (name: string, what: string, details: string): Command => ({
   name,
   arguments: "add|list|show|import|remove …",
   help: what,
   details,
-  options: registryOptions,
+  options: name === "station" ? stationOptions : registryOptions,
   load: async () => (await import("./registry.ts")).registryCommand(name),
 });
 
@@ -88,7 +90,7 @@ export const commands: readonly Command[] = [
   registry(
     "station",
     "Charging stations in the registry.",
-    "  wattlog station add ID --field acceptance=accepted --field password=…",
+    "  wattlog station add ID --password … --field acceptance=accepted",
   ),
   registry(
     "token",

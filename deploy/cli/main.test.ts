@@ -212,6 +212,14 @@ describe("the registry without a process", () => {
     expect(await new Promise((resolve) => cut.once("exit", resolve))).toBe(0);
   }, 60_000);
 
+  test("a station is registered with a password as the README says, and --json says what was removed", async () => {
+    expect((await on("station", "add", "CP-0001", "--password", "another-secret")).code).toBe(0);
+    expect(JSON.parse((await on("station", "show", "CP-0001")).out)).toMatchObject({ password: "***" });
+    const removed = await on("station", "remove", "CP-0001", "--json");
+    expect([removed.code, JSON.parse(removed.out)]).toEqual([0, { id: "CP-0001", removed: true }]);
+    expect((await on("token", "add", "T-9", "--password", "x")).code).toBe(2);
+  });
+
   test("a station's password goes in and never comes out", async () => {
     expect(
       (await on("station", "add", "CS-1", "--field", "password=secret-secret", "--field", "securityProfile=1")).code,

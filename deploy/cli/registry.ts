@@ -49,7 +49,9 @@ function fromFields(invocation: Invocation, entity: Entity, id: string): Doc {
     if (at < 1) throw new WrongUse(`--field wants NAME=VALUE, not ${text}.`);
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
-  return typed({ ...entity.defaults(id), ...Object.fromEntries(fields) }, entity.types);
+  const password = textOption(invocation, "password");
+  const named = password === undefined ? {} : { password };
+  return typed({ ...entity.defaults(id), ...Object.fromEntries(fields), ...named }, entity.types);
 }
 
 async function list(invocation: Invocation, entity: Entity): Promise<number> {
@@ -94,7 +96,8 @@ async function remove(invocation: Invocation, entity: Entity, name: string): Pro
     rest.request("DELETE", `${entity.path}/${encodeURIComponent(id)}`),
   );
   if (answer.status >= 300) return failed(problemOf(answer));
-  say(`${name} ${id} removed.`);
+  if (flag(invocation, "json")) printJson({ [entity.idField]: id, removed: true });
+  else say(`${name} ${id} removed.`);
   return exitCodes.done;
 }
 

@@ -1,5 +1,8 @@
 // Composition root of `wattlog all`: every role in one process on the embedded adapters. The gateway has the main
-// thread to itself; log writer, fold and read side are worker threads, so that a sync never delays an answer.
+// thread to itself; log writer, folds (processor and projector) and read side (api) are worker threads, so that a sync
+// never delays an answer.
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { Settings } from "../../core/config/settings.ts";
 import { newNodeId, parsePartyId } from "../../core/ids/ids.ts";
@@ -90,7 +93,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   await seedSettings(settings, party, { log, registry, clock: systemClock });
 
   const gatewayNodeId = newNodeId();
-  const thread = (name: string, file: string) => {
+  const thread = (name: string, file: string, changesPort: MessagePort) => {
     const started = new RoleThread(
       name,
       new URL(file, import.meta.url),
@@ -103,14 +106,16 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
         adminToken: token,
         logPort: logServer.connect(),
         busPort: hub.connect(),
+        changesPort,
       },
       fatal,
     );
     undo.add(name, () => started.stop());
     return started;
   };
-  const reader = thread("read side", "./read-thread.ts");
-  const processor = thread("processor", "./fold-thread.ts");
+  const changes = new MessageChannel();
+  const reader = thread("read side", "./read-thread.ts", changes.port1);
+  const processor = thread("processor", "./fold-thread.ts", changes.port2);
   const [{ httpPort, signInCode }] = await Promise.all([reader.ask("start"), processor.ask("start")]);
 
   const metrics = createMetrics();

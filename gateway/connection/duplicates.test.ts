@@ -5,12 +5,12 @@ import { DuplicateWindow, type Answered } from "./duplicates.ts";
 
 function exchange(id: number, content: number): Answered {
   const messageId = `${id}`;
-  const call = Buffer.from(`[2,"${id}","Heartbeat",{"n":${content}}]`);
+  const call = `[2,"${id}","Heartbeat",{"n":${content}}]`;
   return { messageId, call, answer: Buffer.from(`[3,"${id}",{"of":${content}}]`), answered: true };
 }
 
 const find = (window: DuplicateWindow, { messageId, call }: Answered) => {
-  const found = window.find(messageId, `"${messageId}"`, call);
+  const found = window.find({ messageId, rawMessageId: `"${messageId}"`, text: call });
   return typeof found === "string" || found === undefined ? found : Buffer.from(found).toString();
 };
 
@@ -34,7 +34,7 @@ test("whenever it rests, it knows exactly the last sixteen", () => {
         }
         const remembered = all.slice(-limits.duplicateWindowCalls);
         for (const known of remembered) expect(find(window, known)).toBe(Buffer.from(known.answer).toString());
-        const isRemembered = (call: Uint8Array) => remembered.some((known) => Buffer.compare(known.call, call) === 0);
+        const isRemembered = (call: string) => remembered.some((known) => known.call === call);
         const forgotten = all.filter(({ call }) => !isRemembered(call));
         expect(forgotten.map((gone) => find(window, gone))).toEqual(forgotten.map(() => undefined));
       }

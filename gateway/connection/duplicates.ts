@@ -1,15 +1,17 @@
 // The last CALLs of a connection (ocpp.md, message id): the very same CALL again gets the very same answer again, once
 // it has one. Anything else with a known id is a new CALL: a reused id must never get another CALL's answer.
 //
-// A station is silent most of its time, and there are fifty thousand of them: in silence a digest stands for the CALL's
-// bytes and one text for both, a sixth of the memory. Nothing is forgotten by it.
+// A station is silent most of its time, and there are fifty thousand of them: in silence a digest stands for the CALL,
+// and one text holds it and the answer, a sixth of the memory. Nothing is forgotten by it.
 import { hash } from "node:crypto";
 import { limits } from "../../core/config/limits.ts";
+import type { Frame } from "../../core/ocpp/frame.ts";
 
-/** A CALL with the answer it got. The bytes include id, action and payload. */
+/** A CALL with the answer it got. */
 export interface Answered {
   readonly messageId: string;
-  readonly call: Uint8Array;
+  /** The whole message: id, action and payload. */
+  readonly call: string;
   readonly answer: Uint8Array;
   /** Whether the answer was given: before that it must not leave (promise 1). */
   answered: boolean;
@@ -19,6 +21,8 @@ export interface Answered {
 const digestChars = 16;
 /** `[3,` or `[4,` */
 const answerHeadChars = 3;
+
+type Call = Pick<Extract<Frame, { readonly text: string }>, "messageId" | "rawMessageId" | "text">;
 
 const noCalls: Answered[] = [];
 const noTexts: readonly string[] = [];
@@ -42,13 +46,12 @@ export class DuplicateWindow {
     if (excess > 0) this.resting = this.resting.length === excess ? noTexts : this.resting.slice(excess);
   }
 
-  /** @param rawMessageId the id's JSON text, as the answer has it. @returns its answer; `pending`: not given yet. */
-  find(messageId: string, rawMessageId: string, call: Uint8Array): Uint8Array | "pending" | undefined {
+  /** @returns its answer; `pending`: not given yet. */
+  find({ messageId, rawMessageId, text }: Call): Uint8Array | "pending" | undefined {
     for (const known of this.ring) {
-      if (known.messageId === messageId && sameBytes(known.call, call))
-        return known.answered ? known.answer : "pending";
+      if (known.messageId === messageId && known.call === text) return known.answered ? known.answer : "pending";
     }
-    return this.resting.length === 0 ? undefined : this.findResting(rawMessageId, call);
+    return this.resting.length === 0 ? undefined : this.findResting(rawMessageId, text);
   }
 
   /** In silence. What waits for its answer stays as it is. */
@@ -61,7 +64,7 @@ export class DuplicateWindow {
   }
 
   /** The id is compared first: a new CALL has a new one, and costs no digest. */
-  private findResting(rawMessageId: string, call: Uint8Array): Uint8Array | undefined {
+  private findResting(rawMessageId: string, call: string): Uint8Array | undefined {
     const id = Buffer.from(rawMessageId).toString("latin1");
     const sameId = this.resting.filter((text) => text.startsWith(id, digestChars + answerHeadChars));
     if (sameId.length === 0) return undefined;
@@ -77,10 +80,6 @@ function restingText({ call, answer }: Answered): string {
   return Buffer.from(digestOf(call) + answerText, "latin1").toString("latin1");
 }
 
-function digestOf(call: Uint8Array): string {
+function digestOf(call: string): string {
   return hash("sha256", call, "binary").slice(0, digestChars);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

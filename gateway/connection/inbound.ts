@@ -24,7 +24,7 @@ export class Inbound {
     this.commands = commands;
   }
 
-  /** @param bytes owned by the callee. */
+  /** @param bytes dead when this returns. */
   message(connection: Connection, bytes: Uint8Array): void {
     const now = this.node.clock.monotonic();
     connection.heardAt = now;
@@ -40,7 +40,7 @@ export class Inbound {
         return this.send(connection, frame, bytes);
       case "result":
       case "error":
-        if (this.commands.answered(connection, frame.messageId, bytes)) return;
+        if (this.commands.answered(connection, frame.messageId, Buffer.from(bytes))) return;
         return this.quarantine(connection, "unsolicitedResult", bytes, null);
       case "resultError":
         if (connection.protocol !== "ocpp2.1")
@@ -54,7 +54,7 @@ export class Inbound {
   private call(connection: Connection, frame: Call, bytes: Uint8Array): void {
     const { node } = this;
     const window = (connection.duplicates ??= new DuplicateWindow());
-    const known = window.find(frame.messageId, frame.rawMessageId, bytes);
+    const known = window.find(frame);
     if (known !== undefined) {
       // The same CALL once more: it is in the log already, or on its way, and gets the answer it got (ocpp.md).
       node.metrics.repeatedCalls++;
@@ -65,7 +65,7 @@ export class Inbound {
     const decision = this.decided(connection, frame);
     const answer = answerBytes(frame.rawMessageId, decision.answer);
     const value = exchangeRecord(node, connection, frame, bytes, answer, decision);
-    const exchange = new Exchange(node, connection, value, frame.messageId, bytes, answer);
+    const exchange = new Exchange(node, connection, value, frame.messageId, frame.text, answer);
     connection.pendingCalls++;
     node.metrics.unanswered++;
     if (!node.appender.enqueue(connection.partition, exchange)) return exchange.lost();

@@ -72,7 +72,7 @@ export function createUwsServer(handlers: ServerHandlers): Server {
     open: (ws) => opened(handlers, ws),
     message: (ws, message) => {
       const { connection } = ws.getUserData().of;
-      if (connection) handlers.message(connection, Buffer.from(new Uint8Array(message)));
+      if (connection) handlers.message(connection, Buffer.from(message));
     },
     ping: (ws) => heard(handlers, ws),
     pong: (ws) => heard(handlers, ws),

@@ -47,7 +47,10 @@ export class FakeSocket implements Socket {
 
   // --- the station's side ---
   says(frame: unknown): void {
-    this.handlers.message(this.connection!, Buffer.from(typeof frame === "string" ? frame : JSON.stringify(frame)));
+    const bytes = Buffer.from(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.handlers.message(this.connection!, bytes);
+    // As with uWebSockets.js: whoever kept them sees that they are gone.
+    bytes.fill(0);
   }
 
   pong(): void {

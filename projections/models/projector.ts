@@ -8,9 +8,10 @@ import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
-import type { Readiness, Service } from "../../core/runtime/service.ts";
+import type { Service } from "../../core/runtime/service.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
+import type { ProjectorReadiness } from "./changes.ts";
 import { projectBatch, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
 import { Gauges } from "./measures.ts";
@@ -54,7 +55,7 @@ export interface Projector extends Service {
   readonly changes: EventEmitter<{ projected: [Projected] }>;
   progress(): readonly PartitionProgress[];
   /** A problem where a partition stands still; stations whose chain broke are named in `note`, the others go on. */
-  readiness(): Readiness & { readonly note: string | undefined };
+  readiness(): ProjectorReadiness;
 }
 
 export function createProjector(options: ProjectorOptions): Projector {
@@ -138,7 +139,7 @@ class EventProjector implements Projector {
     });
   }
 
-  readiness(): Readiness & { readonly note: string | undefined } {
+  readiness(): ProjectorReadiness {
     const sick = [...this.followers].find(([, follower]) => follower.problem !== undefined);
     const problem = sick ? `partition ${sick[0]}: ${sick[1].problem}` : this.registryFollower?.problem;
     const count = this.stoppedStations;

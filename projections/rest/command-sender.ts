@@ -1,8 +1,15 @@
 // From a checked request to a durable `commandRequested` (rules C1-C4): whose connection it is bound to, who wakes
 // the gateway, and what is said at once.
-import type { Claim } from "../../core/bus/bus.ts";
+import type { BusMessage, Claim } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
-import { commandIdOf, newCommandId, type CommandId, type PartyId, type StationId } from "../../core/ids/ids.ts";
+import {
+  commandIdOf,
+  newCommandId,
+  type CommandId,
+  type NodeId,
+  type PartyId,
+  type StationId,
+} from "../../core/ids/ids.ts";
 import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
@@ -14,7 +21,7 @@ import { showCommand } from "./format.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
-import { lastConnection } from "./stations.ts";
+import { lastConnection, loadStation } from "./stations.ts";
 
 export interface CommandInput {
   readonly action: string;
@@ -68,7 +75,7 @@ export class CommandSender {
 
   /**
    * @param waitSeconds 0: answers once the request is durable.
-   * @throws Problem `invalid`; WattlogError `log/…`, `bus/unavailable`
+   * @throws Problem `invalid`, `not-found`; WattlogError `log/…`, `bus/unavailable`
    */
   async request(
     principal: Principal,
@@ -128,6 +135,7 @@ export class CommandSender {
     }
   }
 
+  /** Whoever holds the station knows it: only where nobody does, the store is asked. @throws Problem `not-found` */
   private async bind(principal: Principal, station: StationId, input: CommandInput): Promise<Bound> {
     const { party } = principal;
     // More than a station takes would only close its socket.
@@ -136,8 +144,8 @@ export class CommandSender {
       throw new Problem("invalid", sentence, { path: "/payload" });
     }
     const owner = await this.context.bus.owner(party, station);
-    const last = await lastConnection(this.context, party, station);
-    const protocol = checkCommand(owner?.protocol ?? asProtocol(last.protocol), input.action, input.payload ?? {});
+    const last = owner ?? (await this.absent(party, station));
+    const protocol = checkCommand(asProtocol(last.protocol), input.action, input.payload ?? {});
     return {
       id: input.idempotencyKey === undefined ? newCommandId() : commandIdOf(party, station, input.idempotencyKey),
       protocol,
@@ -146,6 +154,11 @@ export class CommandSender {
       timeoutMs: (input.timeoutSeconds ?? limits.commandTimeoutSecondsDefault) * 1_000,
       queueUntil: this.queueUntil(input),
     };
+  }
+
+  private async absent(party: PartyId, station: StationId) {
+    if (await loadStation(this.context, party, station)) return lastConnection(this.context, party, station);
+    throw new Problem("not-found", "There is no station with this id. GET /api/v1/stations lists them.");
   }
 
   private queueUntil({ queueUntil }: CommandInput): number | null {
@@ -188,7 +201,7 @@ export class CommandSender {
     const deadline = receipt.logTime + bound.timeoutMs;
     // Rule C1: an id made from a caller's key is woken by the processor, which knows whether it is the first.
     if (bound.owner && input.idempotencyKey === undefined) {
-      await this.context.bus.send(bound.owner.nodeId, {
+      this.wake(bound.owner.nodeId, {
         type: "command",
         party: principal.party,
         station,
@@ -201,6 +214,13 @@ export class CommandSender {
       });
     }
     return deadline;
+  }
+
+  /** Not waited for: the request is durable, and a wake that is lost is a command that expires (rule C4). */
+  private wake(to: NodeId, message: BusMessage): void {
+    this.context.bus.send(to, message).catch((error: unknown) => {
+      this.context.logger.warn({ err: error }, "the node of a command could not be woken");
+    });
   }
 
   private requestBody(principal: Principal, bound: Bound, input: CommandInput, replies: boolean) {

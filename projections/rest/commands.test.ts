@@ -142,11 +142,16 @@ describe("commands", () => {
       connectionId,
       timeoutMs: 30_000,
     });
+    const asked = vi.spyOn(world.store.reader, "selectFrom");
     const refused = await call("POST", "/api/v1/stations/CP-A/commands?wait=5", {
       action: "UnlockConnector",
       payload: { connectorId: 1 },
     });
     expect(refused.body["outcome"]).toBe("rejected");
+    // What the bus knows is not asked of the store: a command waits for no read.
+    const tables = asked.mock.calls.map(([table]) => table);
+    asked.mockRestore();
+    expect(tables.filter((table) => table === "live_station" || table === "live_command")).toEqual([]);
     const late = await call("POST", "/api/v1/stations/CP-A/commands?wait=0.5", { action: "ClearCache", payload: {} });
     expect(late.body).toMatchObject({ status: "requested", outcome: null });
   });

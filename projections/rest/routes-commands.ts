@@ -13,7 +13,6 @@ import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import { Problem } from "./problems.ts";
 import { stationIdOf } from "./routes-stations.ts";
 import { answers, commandSchema, idParam, listQuery, nullableText, pageSchema, stationIdParam } from "./schemas.ts";
-import { loadStation } from "./stations.ts";
 
 const commandAnswer = {
   description: "Durable; `outcome` is null until it is known",
@@ -82,9 +81,6 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
       handler: async (request, reply) => {
         const principal = principalOf(request);
         const id = stationIdOf(request.params.id);
-        if (!(await loadStation(context, principal.party, id))) {
-          throw new Problem("not-found", "There is no station with this id. GET /api/v1/stations lists them.");
-        }
         const answer = await sender.request(principal, id, request.body, request.query.wait);
         return reply.code(202).header("location", `/api/v1/commands/${answer.id}`).send(answer);
       },

@@ -13,6 +13,7 @@ import { systemClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
+import { changesOf } from "../models/changes.ts";
 import { createProjector, type Projector } from "../models/projector.ts";
 import { createApi, type Api } from "../rest/api.ts";
 
@@ -76,7 +77,7 @@ export class World {
   async serve(projector?: Projector, nodeId = this.nodeId): Promise<Api> {
     const { log, store, bus, registry, clock, metrics } = this;
     const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
-    const watched = projector ? { projector } : {};
+    const watched = projector ? { projector: changesOf(projector) } : {};
     const api = createApi({
       options,
       log,
