@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 
 import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
+import { readKafkaSettings } from "../../../core/config/kafka-connection.ts";
 import type { Settings } from "../../../core/config/settings.ts";
 import { parsePartyId, type PartyId } from "../../../core/ids/ids.ts";
 import type { Anomaly } from "../../../core/log/kafka-sender.ts";
@@ -50,20 +51,20 @@ export function nodeNameOf(settings: Settings, role: ClusterRoleName): string {
   return settings.nodeName || `${hostname()}/${role}`;
 }
 
+/** The settings table holds the names and their sentences; what they may say is read in one place. */
 export function kafkaConnection(settings: Settings, clientId: string): KafkaConnection {
-  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = settings;
-  if (mechanism !== "" && (username === "" || password === "")) {
-    throw new WattlogError(
-      "config/invalid",
-      `KAFKA_SASL_MECHANISM=${mechanism} needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD.`,
-    );
-  }
-  return {
-    brokers: settings.kafkaBrokers.split(",").map((broker) => broker.trim()),
-    clientId,
-    ...(settings.kafkaSsl ? { tls: {} } : {}),
-    ...(mechanism === "" ? {} : { sasl: { mechanism, username, password } as KafkaConnection["sasl"] & object }),
-  };
+  const kafka = readKafkaSettings({
+    KAFKA_BROKERS: settings.kafkaBrokers,
+    KAFKA_SSL: settings.kafkaSsl,
+    KAFKA_SSL_CA_FILE: settings.kafkaSslCaFile,
+    KAFKA_SSL_CERT_FILE: settings.kafkaSslCertFile,
+    KAFKA_SSL_KEY_FILE: settings.kafkaSslKeyFile,
+    KAFKA_SASL_MECHANISM: settings.kafkaSaslMechanism || undefined,
+    KAFKA_SASL_USERNAME: settings.kafkaSaslUsername || undefined,
+    KAFKA_SASL_PASSWORD: settings.kafkaSaslPassword || undefined,
+  });
+  if (!kafka) throw new WattlogError("config/invalid", "KAFKA_BROKERS is not set; it names the log's brokers.");
+  return { clientId, ...kafka };
 }
 
 export function topicsOf(settings: Settings): Topics {
@@ -88,13 +89,13 @@ export async function connectLog(
     deps.metrics.logAnomalies.inc({ kind: anomaly.kind });
     deps.logger.error({ anomaly }, "the log's client was caught in an anomaly; its frames count as unacknowledged");
   };
-  const open = settings.kafkaDriver === "platformatic" ? openPlatformaticLog : openKafkaJsLog;
+  const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
   return open({ connection, topics, onAnomaly });
 }
 
 /** For the command line, which writes nothing and needs no check of what a writer relies on. */
 export async function openLogForReading(settings: Settings): Promise<EventLog> {
-  const open = settings.kafkaDriver === "platformatic" ? openPlatformaticLog : openKafkaJsLog;
+  const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
   return open({ connection: kafkaConnection(settings, "wattlog-cli"), topics: topicsOf(settings) });
 }
 
