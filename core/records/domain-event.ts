@@ -14,7 +14,7 @@ import {
 } from "../ids/ids.ts";
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
-import { pack, unpack } from "./msgpack.ts";
+import { packBriefly, unpack } from "./msgpack.ts";
 import { isTag, misfit } from "./shape.ts";
 
 export const eventVersion = 1;
@@ -221,7 +221,7 @@ export function chainHash(previous: string, party: PartyId, station: StationId, 
 
 export function encodeEvent(event: DomainEvent): Uint8Array {
   const { kind, ...body } = event.body;
-  return pack([
+  return packBriefly([
     eventVersion,
     kindNumbers[kind],
     event.party,

@@ -1,6 +1,7 @@
 // The state of a station's commands, and its packed form (rule F4).
 import { trusted, type CommandId, type ConnectionId, type NodeId } from "../../core/ids/ids.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
+import { pack, unpack } from "../../core/records/msgpack.ts";
 
 /** Not ended. */
 export interface PendingCommand {
@@ -58,8 +59,23 @@ type Packed = [
     string,
     string | null,
   ][],
-  [string, number][],
+  /** A list in rows of earlier builds. */
+  Uint8Array | PackedEnded,
 ];
+
+type PackedEnded = [string, number][];
+
+// They change with an end, while the row is written with every batch that touches the station: their bytes are kept with
+// the list they were made from.
+const endedBytes = new WeakMap<readonly EndedCommand[], Uint8Array>();
+
+function packEnded(ended: readonly EndedCommand[]): Uint8Array {
+  const known = endedBytes.get(ended);
+  if (known) return known;
+  const bytes = pack(ended.map((e) => [e.id, e.forgetAt]));
+  endedBytes.set(ended, bytes);
+  return bytes;
+}
 
 export function packCommands(state: CommandsState): unknown[] {
   const packed: Packed = [
@@ -79,13 +95,14 @@ export function packCommands(state: CommandsState): unknown[] {
       c.requestedBy,
       c.nodeId,
     ]),
-    state.ended.map((e) => [e.id, e.forgetAt]),
+    packEnded(state.ended),
   ];
   return packed;
 }
 
 export function unpackCommands(packed: unknown): CommandsState {
-  const [pending, ended] = packed as Packed;
+  const [pending, endedOrBytes] = packed as Packed;
+  const ended = endedOrBytes instanceof Uint8Array ? (unpack(endedOrBytes) as PackedEnded) : endedOrBytes;
   return {
     pending: pending.map((f) => ({
       id: trusted.command(f[0]),

@@ -88,6 +88,17 @@ describe("stations", () => {
     expect(world.registry.find(party, "station", "CP-A")?.doc.password).toEqual(stored);
   });
 
+  it("keep the key that a station holds until it logs in with a new one, however often that is set (nobody locked out)", async () => {
+    const id = "CP-KEY";
+    for (const password of ["the-first-key", "the-second-key", "the-second-key", "the-third-key", "the-third-key"]) {
+      expect((await call("POST", "/api/v1/stations", { id, password })).status).toBeLessThan(300);
+    }
+    const doc = world.registry.find(party, "station", id)?.doc;
+    expect(verifyPassword(doc!.password!, Buffer.from("the-third-key"))).toBe(true);
+    expect(verifyPassword(doc!.previousPassword!, Buffer.from("the-first-key"))).toBe(true);
+    expect((await call("DELETE", `/api/v1/stations/${id}`)).status).toBe(204);
+  });
+
   it("wait for approval and are approved with one change", async () => {
     await call("POST", "/api/v1/stations", { id: "CP-NEW", acceptance: "pending" });
     expect((await get("/api/v1/stations?acceptance=pending")).body.items.map(({ id }) => id)).toEqual(["CP-NEW"]);

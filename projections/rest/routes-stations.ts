@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 
 import { parseStationId, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { StationDoc } from "../../core/registry/entities.ts";
-import { hashPassword } from "../../core/registry/password.ts";
+import { hashPassword, verifyPassword } from "../../core/registry/password.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
@@ -187,12 +187,18 @@ function changedStation(doc: StationDoc, input: StationInput): StationDoc {
   if (input.password === null) {
     delete changed["password"];
     delete changed["previousPassword"];
-  } else if (input.password !== undefined) {
+  } else if (input.password !== undefined && !isKey(doc, input.password)) {
     changed["password"] = hashPassword(input.password);
-    // The station may still hold the old key: both are good until its first login with the new one.
-    if (doc.password) changed["previousPassword"] = doc.password;
+    // The station may still hold the old key: both are good until its first login with the new one. Where a change
+    // before this one still waits for that login, the old key is the one before both.
+    if (doc.password) changed["previousPassword"] = doc.previousPassword ?? doc.password;
   }
   return changed as unknown as StationDoc;
+}
+
+/** A list that is imported a second time must not end the keys that its stations still hold. */
+function isKey({ password }: StationDoc, text: string): boolean {
+  return password !== undefined && verifyPassword(password, Buffer.from(text));
 }
 
 /** @throws Problem `not-found` */
