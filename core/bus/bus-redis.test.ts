@@ -248,7 +248,7 @@ describe("the bus on Redis", () => {
       const started = performance.now();
       const bus = open({ url, times: { connectMs: 700, commandMs: 300 } });
       const sentence = await bus.check().then(String, messageOf);
-      expect(sentence, url).toMatch(wanted);
+      expect(sentence).toMatch(wanted);
       expect(sentence).not.toMatch(/secret|wrong|\n/);
       expect(performance.now() - started).toBeLessThan(4_000);
       // Nothing waits for a server that is not there.

@@ -213,11 +213,11 @@ function sentenceOf(error: unknown, { place, masterName }: RedisAddress): string
   if (/No such master|sentinels are unreachable/i.test(text)) {
     return `The Sentinels at ${place} name no master ${masterName} that can be reached: check REDIS_URL and the Sentinels.`;
   }
-  if (/^OOM/.test(text)) return `Redis at ${place} has no memory left: raise its maxmemory.`;
+  if (text.startsWith("OOM")) return `Redis at ${place} has no memory left: raise its maxmemory.`;
   if (/cluster support disabled/i.test(text)) {
     return `Redis at ${place} is no cluster: write REDIS_URL with redis:// instead of redis+cluster://.`;
   }
-  if (/^MOVED/.test(text)) return `Redis at ${place} is a cluster: write REDIS_URL with redis+cluster://.`;
+  if (text.startsWith("MOVED")) return `Redis at ${place} is a cluster: write REDIS_URL with redis+cluster://.`;
   return `Redis at ${place} cannot be used now: ${text}. Chargers go on; commands fail until it is back.`;
 }
 
