@@ -68,7 +68,7 @@ async function gateway(url: string, claims: number, options: Partial<RedisBusOpt
 }
 
 /** Every claim is found by another process, the node has its lease, and a message reaches it. */
-async function whole(api: RedisBus, { node, heard, claims }: Gateway): Promise<void> {
+async function expectWhole(api: RedisBus, { node, heard, claims }: Gateway): Promise<void> {
   const isWhole = async (): Promise<boolean> => {
     const before = heard.length;
     if (!(await api.nodes()).includes(node)) return false;
@@ -83,7 +83,7 @@ async function whole(api: RedisBus, { node, heard, claims }: Gateway): Promise<v
 }
 
 /** Every call fails, with the bus's own error, within the time that a person does not notice. */
-async function failsFast(bus: RedisBus, claim: Claim): Promise<void> {
+async function expectFailsFast(bus: RedisBus, claim: Claim): Promise<void> {
   const started = performance.now();
   const message: BusMessage = { type: "superseded", connectionId: claim.connectionId };
   const calls = [
@@ -105,15 +105,15 @@ test("Redis is killed and comes back empty: commands fail at once meanwhile, the
   const held: boolean[] = [];
   const one = await gateway(own.server.url, 1_000, { onLease: (now) => held.push(now) });
   const api = open(own.server.url);
-  await whole(api, one);
+  await expectWhole(api, one);
   signal("redis", "SIGKILL");
   await expect.poll(() => one.bus.problem()).toMatch(/cannot be used now/);
-  await failsFast(one.bus, one.claims[0]!);
-  await failsFast(api, one.claims[0]!);
+  await expectFailsFast(one.bus, one.claims[0]!);
+  await expectFailsFast(api, one.claims[0]!);
   // Its sockets go on; what it must not take any more are commands.
   await expect.poll(() => one.bus.leaseHeld(), { timeout: 5_000 }).toBe(false);
   await own.restart("redis");
-  await whole(api, one);
+  await expectWhole(api, one);
   expect([one.bus.leaseHeld(), one.bus.problem()]).toEqual([true, undefined]);
   expect(held).toEqual([true, false, true]);
 }, 60_000);
@@ -136,7 +136,7 @@ test("a claim made while Redis is away is registered when it is back, without be
   const claim = claimOf(one.node);
   await expect(one.bus.claim(claim)).rejects.toThrow(/Chargers go on/);
   await own.restart("redis");
-  await whole(open(own.server.url), { ...one, claims: [claim] });
+  await expectWhole(open(own.server.url), { ...one, claims: [claim] });
 }, 60_000);
 
 test("a gateway that starts while Redis is away listens, and is heard of when Redis comes", async () => {
@@ -148,19 +148,19 @@ test("a gateway that starts while Redis is away listens, and is heard of when Re
   const claim = claimOf(node);
   await bus.claim(claim).catch(() => undefined);
   await own.restart("redis");
-  await whole(open(own.server.url), { bus, node, heard, claims: [claim] });
+  await expectWhole(open(own.server.url), { bus, node, heard, claims: [claim] });
 }, 60_000);
 
 test("Redis is frozen: every call is bounded, the lease ends by the process's own clock; then all is well", async () => {
   const one = await gateway(own.server.url, 100);
   const api = open(own.server.url);
-  await whole(api, one);
+  await expectWhole(api, one);
   signal("redis", "SIGSTOP");
   try {
-    await failsFast(one.bus, one.claims[0]!);
-    await failsFast(api, one.claims[0]!);
+    await expectFailsFast(one.bus, one.claims[0]!);
+    await expectFailsFast(api, one.claims[0]!);
     await expect.poll(() => one.bus.leaseHeld(), { timeout: 5_000 }).toBe(false);
-    await failsFast(one.bus, one.claims[0]!);
+    await expectFailsFast(one.bus, one.claims[0]!);
     const closing = open(own.server.url);
     const started = performance.now();
     await closing.close();
@@ -168,7 +168,7 @@ test("Redis is frozen: every call is bounded, the lease ends by the process's ow
   } finally {
     signal("redis", "SIGCONT");
   }
-  await whole(api, one);
+  await expectWhole(api, one);
 }, 60_000);
 
 test("Sentinel fails over to a replica that missed the last writes: the routes are those of the live sockets", async () => {
@@ -183,10 +183,10 @@ test("Sentinel fails over to a replica that missed the last writes: the routes a
   signal("master", "SIGKILL");
   await replica.call("REPLICAOF", ...own.node("master").address.split(":"));
   replica.disconnect();
-  await whole(api, { ...one, claims: [...one.claims, ...late] });
+  await expectWhole(api, { ...one, claims: [...one.claims, ...late] });
   // The old master comes back as a replica and changes nothing.
   await own.restart("master");
-  await whole(api, one);
+  await expectWhole(api, one);
 }, 90_000);
 
 test("Sentinel fails over from a master that is frozen: nobody keeps talking to it", async () => {
@@ -201,23 +201,23 @@ test("Sentinel fails over from a master that is frozen: nobody keeps talking to 
   signal(name, "SIGSTOP");
   try {
     await expect.poll(masterPort, { timeout: 30_000, interval: 200 }).not.toBe(port);
-    await whole(api, one);
+    await expectWhole(api, one);
   } finally {
     signal(name, "SIGCONT");
     sentinel.disconnect();
   }
-  await whole(api, one);
+  await expectWhole(api, one);
 }, 90_000);
 
 test("a node of a Redis Cluster is killed and comes back empty: its stations' routes are registered again", async () => {
   const url = own.server.clusterUrl;
   const one = await gateway(url, 300);
   const api = open(url);
-  await whole(api, one);
+  await expectWhole(api, one);
   for (const node of ["cluster-1", "cluster-3"]) {
     signal(node, "SIGKILL");
     await own.restart(node);
-    await whole(api, one);
+    await expectWhole(api, one);
   }
 }, 90_000);
 
