@@ -24,6 +24,9 @@ import { ocppFold, type StationState } from "./ocpp-fold.ts";
 import { refold } from "./refold.ts";
 import { party } from "./station.test-helper.ts";
 
+/** Which Store the worlds of a test file have. */
+export const storesUnderTest: { open: (folder: string) => Store } = { open: openSqliteStore };
+
 export const t0 = Date.UTC(2023, 10, 14, 21, 0);
 
 export interface Step {
@@ -122,7 +125,7 @@ export class World {
   async store(): Promise<Store> {
     const folder = mkdtempSync(join(tmpdir(), "wattlog-fold-"));
     this.folders.push(folder);
-    const store = openSqliteStore(folder);
+    const store = storesUnderTest.open(folder);
     this.stores.push(store);
     await store.migrate();
     return store;

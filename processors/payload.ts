@@ -31,10 +31,10 @@ export function numberOf(value: unknown): number | null {
   return Number.isFinite(number) ? number : null;
 }
 
-/** A count or an index, 0 where it is neither. */
+/** A count or an index, 0 where it is neither; 1e300 is none, and no table could hold it. */
 export function indexOf(value: unknown): number {
   const number = numberOf(value);
-  return number !== null && Number.isInteger(number) && number >= 0 ? number : 0;
+  return number !== null && Number.isSafeInteger(number) && number >= 0 ? number : 0;
 }
 
 /**

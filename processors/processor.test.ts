@@ -56,7 +56,7 @@ const bus: CommandBus = {
 
 interface Options {
   readonly fold?: StationFold<StationState>;
-  readonly livingNode?: NodeId;
+  readonly isNodeLost?: (nodeId: NodeId) => boolean;
   readonly store?: Store;
 }
 
@@ -356,7 +356,7 @@ test("T2: timers are known again after a restart", async () => {
 test("T3: at an embedded start the nodes of earlier runs are lost, once and by record; a living one's stations stay", async () => {
   const [a, b] = [new Line("CS1"), new Line("CS2")];
   await world.write(timed([a.connected(nodeA), a.claimed(), b.connected(nodeB), b.claimed()]));
-  const processor = await start({ livingNode: nodeB });
+  const processor = await start({ isNodeLost: (nodeId) => nodeId !== nodeB });
   await until(() => kinds().includes("nodeLost"));
   await quiet(processor);
   expect(

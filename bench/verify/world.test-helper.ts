@@ -25,6 +25,7 @@ import { createProjector } from "../../projections/models/projector.ts";
 import type { JournalLine } from "../fleet/journal-format.ts";
 import { sha256 } from "./log-facts.ts";
 import { waitUntilQuiet } from "./positions.ts";
+import { folderSource } from "../../deploy/roles/source.ts";
 import { verify } from "./verify.ts";
 
 export const party = trusted.party("DEWLG");
@@ -221,7 +222,7 @@ export async function run(toLog: (steps: readonly Step[]) => readonly Step[] = (
     judge(said) {
       const journalDir = mkdtempSync(join(root, `journal-${judged++}-`));
       writeFileSync(join(journalDir, "fleet-r.jsonl"), said.map((line) => `${JSON.stringify(line)}\n`).join(""));
-      return verify({ journalDir, dataDir, settleSeconds: 0 });
+      return verify({ journalDir, source: folderSource(dataDir), settleSeconds: 0 });
     },
     async tamper(change) {
       const store = openSqliteStore(dataDir);

@@ -96,6 +96,42 @@ export const limits = {
   /** stationSeen is emitted at most so often per station, in log time. */
   seenEveryMs: 60_000,
 
+  // --- the store on Postgres ---
+  /** Connections of one process that write; a transaction holds one. */
+  storeWriters: 6,
+  /** Connections for single reads, and for snapshots: a list that pages never keeps a lookup waiting. */
+  storeReaders: 6,
+  storeSnapshots: 4,
+  /** A new connection, and the wait for a free one. */
+  storeConnectMs: 5_000,
+  storeQueueMs: 20_000,
+  /** The server ends a statement after this; a server that says nothing at all is given up a little later. */
+  storeStatementMs: 20_000,
+  storeAnswerMs: 25_000,
+  /** A frozen process must not hold its rows against the one that takes over. */
+  storeIdleInTransactionMs: 10_000,
+  /** A migration may build indexes over large tables. */
+  storeMigrateMs: 600_000,
+  /** Of a transaction that met another's: deadlock or serialisation failure. */
+  storeConflictRetries: 40,
+  storeConflictPauseMaxMs: 100,
+
+  // --- the command bus on Redis ---
+  busConnectMs: 3_000,
+  /** A command to Redis fails after this; the api then says so at once. */
+  busCommandMs: 1_000,
+  /** Pause between attempts to reconnect, at most. */
+  busReconnectMaxMs: 1_000,
+  /** A node that has not renewed for so long takes no commands and is on no list. */
+  busLeaseMs: 6_000,
+  busRenewMs: 2_000,
+  /** A claim that nobody registers again is that of a node which is gone. */
+  busClaimMs: 3_600_000,
+  /** Claims are registered again so often even where nothing seems lost. */
+  busRegisterEveryMs: 300_000,
+  /** Claims registered again in one round trip after a reconnect. */
+  busRegisterAtOnce: 500,
+
   // --- processes ---
   drainMs: 25_000,
   apiPageMax: 1_000,
@@ -125,6 +161,18 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     {
       says: "the longest command outlives the tick's grace",
       holds: l.commandTickGraceMs < l.commandTimeoutSecondsMax * 1000,
+    },
+    {
+      says: "storeStatementMs < storeAnswerMs: the server's own answer to a slow statement comes first",
+      holds: l.storeStatementMs < l.storeAnswerMs,
+    },
+    {
+      says: "a lease is renewed twice before it ends, also where one renewal gets no answer",
+      holds: l.busRenewMs * 2 + l.busCommandMs < l.busLeaseMs,
+    },
+    {
+      says: "a claim is registered again at least three times before it expires",
+      holds: l.busRegisterEveryMs * 3 < l.busClaimMs,
     },
     {
       says: "one answer fits into the socket's backpressure bound, and one command",

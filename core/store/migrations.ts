@@ -44,15 +44,8 @@ export const schemaVersion = migrations.at(-1)!.version;
  */
 export async function migrateSchema(db: Builder, dialect: Dialect): Promise<void> {
   await sql`create table if not exists schema_version (version integer primary key)`.execute(db);
-  const found = await sql<{ version: number | null }>`select max(version) as version from schema_version`.execute(db);
-  const current = found.rows[0]?.version ?? 0;
-  if (current > schemaVersion) {
-    throw new WattlogError(
-      "store/schema",
-      `The tables have schema version ${current}, this wattlog knows ${schemaVersion}: run the newer wattlog that made ` +
-        "them, or put back a backup from before its first start.",
-    );
-  }
+  const current = await versionOf(db, dialect);
+  if (current > schemaVersion) throw newerSchema(current);
   for (const { version, apply } of migrations) {
     if (version <= current) continue;
     await apply(db, dialect);
@@ -60,10 +53,53 @@ export async function migrateSchema(db: Builder, dialect: Dialect): Promise<void
   }
 }
 
+/** Of the newest version: what bulk writes go by. */
+export function columnsOf(table: TableName): Readonly<Record<string, ColumnKind>> {
+  return tablesOfVersion1[table];
+}
+
+/**
+ * For a role that must not change the tables itself.
+ * @throws WattlogError `store/schema` when they are not of this very version.
+ */
+export async function requireSchema(db: Builder, dialect: Dialect): Promise<void> {
+  const current = await versionOf(db, dialect);
+  if (current > schemaVersion) throw newerSchema(current);
+  if (current === schemaVersion) return;
+  const found = current === 0 ? "There are no tables yet" : `The tables have schema version ${current}`;
+  throw new WattlogError(
+    "store/schema",
+    `${found}, this wattlog needs ${schemaVersion}: run \`wattlog migrate\` first.`,
+  );
+}
+
+async function versionOf(db: Builder, dialect: Dialect): Promise<number> {
+  const table = await (
+    dialect === "postgres"
+      ? sql<{ name: string | null }>`select to_regclass('schema_version')::text as name`
+      : sql<{ name: string }>`select name from sqlite_schema where type = 'table' and name = 'schema_version'`
+  ).execute(db);
+  if (!table.rows[0]?.name) return 0;
+  const found = await sql<{ version: number | null }>`select max(version) as version from schema_version`.execute(db);
+  return found.rows[0]?.version ?? 0;
+}
+
+function newerSchema(found: number): WattlogError {
+  return new WattlogError(
+    "store/schema",
+    `The tables have schema version ${found}, this wattlog knows ${schemaVersion}: run the newer wattlog that made ` +
+      "them, or put back a backup from before its first start.",
+  );
+}
+
+/**
+ * Text of Postgres is compared byte by byte, as SQLite does: else keys, cursors and checksums would follow the
+ * database's locale. Its `integer` ends at 2^31, SQLite's does not: an EVSE number out of a frame may be larger.
+ */
 function dataType(kind: ColumnKind, dialect: Dialect) {
   const plain = kind.replace("?", "") as "text" | "integer" | "bigint" | "blob";
-  if (plain === "blob") return dialect === "postgres" ? "bytea" : "blob";
-  return plain;
+  if (dialect === "sqlite") return plain;
+  return ({ text: sql`text collate "C"`, integer: "bigint", bigint: "bigint", blob: "bytea" } as const)[plain];
 }
 
 async function createTable(db: Builder, dialect: Dialect, table: TableName): Promise<void> {

@@ -3,6 +3,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 
 import { translateError } from "./sqlite-connection.ts";
+import { asStored } from "./text.ts";
 import { primaryKeys, type TableName, type Tables } from "./tables.ts";
 
 interface Compiled {
@@ -62,7 +63,10 @@ export class BulkWriter {
 function runRows({ statement, columns }: Compiled, rows: readonly Record<string, SQLInputValue>[]): void {
   const values: SQLInputValue[] = Array.from({ length: columns.length }, () => null);
   for (const row of rows) {
-    for (let i = 0; i < columns.length; i++) values[i] = row[columns[i]!]!;
+    for (let i = 0; i < columns.length; i++) {
+      const value = row[columns[i]!]!;
+      values[i] = typeof value === "string" ? asStored(value) : value;
+    }
     statement.run(...values);
   }
 }

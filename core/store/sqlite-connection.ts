@@ -6,6 +6,7 @@ import { Kysely, SqliteDialect } from "kysely";
 
 import { messageOf, WattlogError } from "../runtime/errors.ts";
 import type { Schema } from "./tables.ts";
+import { asStored } from "./text.ts";
 
 /** Compiled statements kept for a connection; queries built with varying `in` lists would fill memory otherwise. */
 const keptStatements = 500;
@@ -115,5 +116,6 @@ export class SqliteConnection {
 
 /** SQLite has no booleans. */
 function toSqlite(value: unknown): SQLInputValue {
+  if (typeof value === "string") return asStored(value);
   return typeof value === "boolean" ? Number(value) : (value as SQLInputValue);
 }

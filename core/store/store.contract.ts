@@ -179,6 +179,61 @@ function bulkContract(parts: () => Parts): void {
     expect(row.due_at).toBe(1_700_000_000_000);
   });
 
+  test("text that a station may send is kept alike by every store: a NUL is replaced, so is half a surrogate pair", async () => {
+    const { store } = parts();
+    const odd = sessionRow({ id_token: "a\0b", stop_reason: "x\ud800y", state: '\\"{},\n\u2028😀' });
+    await store.transaction((tx) => tx.upsert("session", [odd]));
+    const found = await store.reader.selectFrom("session").selectAll().where("id_token", "=", "a\0b").execute();
+    expect(found.map((row) => ({ ...row }))).toEqual([{ ...odd, id_token: "a\ufffdb", stop_reason: "x\ufffdy" }]);
+  });
+
+  test("numbers of any size that a number holds exactly come back", async () => {
+    const { store } = parts();
+    const numbers = [
+      0,
+      1,
+      -1,
+      2 ** 31,
+      2 ** 32,
+      2 ** 32 + 1,
+      -(2 ** 31) - 1,
+      -(2 ** 40) - 3,
+      2 ** 53 - 1,
+      -(2 ** 53) + 1,
+    ];
+    const rows = numbers.map((last_updated, i) => sessionRow({ id: `s${i}`, evse_id: 2 ** 33, last_updated }));
+    await store.transaction((tx) => tx.upsert("session", rows));
+    const found = await store.reader.selectFrom("session").selectAll().orderBy("id").execute();
+    expect(found.map((row) => row.last_updated)).toEqual(numbers);
+    expect(found[0]!.evse_id).toBe(2 ** 33);
+    const sum = store.reader
+      .selectFrom("session")
+      .select(({ fn }) => [fn.sum("evse_id").as("sum"), fn.countAll().as("count")]);
+    expect({ ...(await sum.executeTakeFirstOrThrow()) }).toEqual({
+      sum: 2 ** 33 * numbers.length,
+      count: numbers.length,
+    });
+  });
+
+  test("text is ordered by its bytes, in keys, cursors and comparisons", async () => {
+    const { store } = parts();
+    const names = ["a", "B", "Z", "_", "-", "a-", "A", "a_b", "ab", "é", "z", "0", "ß", "😀", "\uffee"];
+    const byBytes = names.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    await store.transaction((tx) =>
+      tx.upsert(
+        "station_state",
+        names.map((station) => stateRow({ station })),
+      ),
+    );
+    const all = store.reader.selectFrom("station_state").select("station");
+    expect((await all.orderBy("station").execute()).map(({ station }) => station)).toEqual(byBytes);
+    expect((await all.orderBy("station", "desc").execute()).map(({ station }) => station)).toEqual(
+      byBytes.toReversed(),
+    );
+    const after = await all.where("station", ">", "a").orderBy("station").execute();
+    expect(after.map(({ station }) => station)).toEqual(byBytes.slice(byBytes.indexOf("a") + 1));
+  });
+
   test("upsert replaces every column of a row that exists, insertNew leaves it", async () => {
     const { store } = parts();
     const read = async (): Promise<unknown[]> =>

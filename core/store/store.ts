@@ -3,7 +3,8 @@
 // Contract (store.contract.ts runs on every adapter):
 //  - a transaction is all or nothing, also under kill -9; a failed one leaves no trace;
 //  - after a power loss the store may be a little behind, never torn: position and state move together;
-//  - integers come back as numbers, blobs as Uint8Array.
+//  - integers come back as numbers, blobs as Uint8Array; text is ordered by its UTF-8 bytes, a NUL in it is U+FFFD;
+//  - a row that a transaction reads and then writes was written by nobody else in between.
 import type { Kysely } from "kysely";
 
 import type { Schema, TableName, Tables } from "./tables.ts";
@@ -24,8 +25,10 @@ export interface Store {
   /** One consistent view for several reads. */
   snapshot<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /**
-   * Serialised with other writers, and perhaps committed together with them: one that fails takes back what is its own.
-   * Resolved once committed; retried where the database says that the conflict was nobody's fault.
+   * SQLite: serialised with other writers, and perhaps committed together with them; one that fails takes back what is
+   * its own. Postgres: writers of other rows run at the same time, and `work` runs again from its beginning where a
+   * conflict with another writer was nobody's fault: it must not keep what an earlier run concluded.
+   * Resolved once committed.
    * @throws WattlogError `store/unavailable` | `store/full`
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;

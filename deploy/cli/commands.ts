@@ -1,4 +1,5 @@
 // Every command, once: name, arguments, one line of help, and where its code is.
+import type { ClusterRoleName } from "../roles/cluster/connect.ts";
 import type { Command } from "./command.ts";
 
 const later = (name: string, what: string): Command => ({
@@ -7,6 +8,14 @@ const later = (name: string, what: string): Command => ({
   help: `${what} (comes with a later version)`,
   anyArguments: true,
   load: async () => (await import("./later.ts")).comesLater(name),
+});
+
+const role = (name: ClusterRoleName, help: string): Command => ({
+  name,
+  arguments: "",
+  help,
+  prepared: true,
+  load: async () => (await import("./cluster.ts")).roleCommand(name),
 });
 
 const registryOptions = { file: { type: "string" }, field: { type: "string", multiple: true } } as const;
@@ -99,10 +108,20 @@ export const commands: readonly Command[] = [
   later("explain", "A session from its frames to its CDR, line by line."),
   later("price", "An OCPI tariff applied to a session."),
   later("partner", "Roaming partners."),
-  later("gateway", "The gateway role alone, for a cluster."),
-  later("processor", "The processor role alone, for a cluster."),
-  later("projector", "The projector role alone, for a cluster."),
-  later("api", "The api role alone, for a cluster."),
-  later("topics", "Provision the topics of a cluster."),
-  later("migrate", "Bring the schema of a cluster's database up to date."),
+  role("gateway", "The gateway role alone, for a cluster."),
+  role("processor", "The processor role alone, for a cluster."),
+  role("projector", "The projector role alone, for a cluster."),
+  role("api", "The api role alone, for a cluster."),
+  {
+    name: "topics",
+    arguments: "",
+    help: "Make and set the cluster's topics; idempotent.",
+    load: async () => (await import("./cluster.ts")).runTopics,
+  },
+  {
+    name: "migrate",
+    arguments: "",
+    help: "Bring the schema of the cluster's database up to date; idempotent.",
+    load: async () => (await import("./cluster.ts")).runMigrate,
+  },
 ];

@@ -5,7 +5,7 @@ import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { isWattlogError } from "../../core/runtime/errors.ts";
 import { readFrames, showFrame } from "../../projections/rest/frames.ts";
-import { withLog, withStore } from "../roles/read-folder.ts";
+import { sourceOf, withLog, withStore, type Source } from "../roles/source.ts";
 import { exitCodes, flag, requiredOption, textOption, WrongUse, type Run } from "./command.ts";
 import { frameLine, shortenTo, type ShownFrame } from "./frame-line.ts";
 import { say } from "./output.ts";
@@ -20,7 +20,8 @@ interface Wanted {
 }
 
 export const runLog: Run = async (invocation) => {
-  const { dataDir, party } = invocation.settings;
+  const { party } = invocation.settings;
+  const source = sourceOf(invocation.settings);
   const station = parseStationId(requiredOption(invocation, "station"));
   if (!station)
     throw new WrongUse("--station wants an identity of 1 to 48 characters out of A-Z a-z 0-9 * + - _ . @ | =.");
@@ -31,13 +32,13 @@ export const runLog: Run = async (invocation) => {
   };
   const print = printer(flag(invocation, "json"));
   const follows = flag(invocation, "follow");
-  await withLog(dataDir, async (log) => {
+  await withLog(source, async (log) => {
     const key = logKey(wanted.party, station);
     const partition = partitionOf(key, log.topics.frames.partitions);
     // Fixed before the past is read, so that following begins exactly where that ends.
     const end = await log.endOffset(log.topics.frames, partition);
     let printed = 0;
-    for await (const frame of past(dataDir, log, wanted, partition, end)) {
+    for await (const frame of past(source, log, wanted, partition, end)) {
       print(frame);
       printed++;
     }
@@ -60,7 +61,7 @@ export function parseFrom(text: string | undefined, now: number): number {
 
 /** By the index that the processor keeps; without it, for there may be no tables yet, the whole partition is read. */
 async function* past(
-  dataDir: string,
+  source: Source,
   log: EventLog,
   wanted: Wanted,
   partition: number,
@@ -68,7 +69,7 @@ async function* past(
 ): AsyncGenerator<ShownFrame> {
   let resume: number | undefined = 0;
   while (resume !== undefined) {
-    const page: Awaited<ReturnType<typeof readPage>> = await readPage(dataDir, log, wanted, resume);
+    const page: Awaited<ReturnType<typeof readPage>> = await readPage(source, log, wanted, resume);
     if (page === "noTables") {
       yield* scan(log, wanted, partition, end);
       return;
@@ -78,9 +79,9 @@ async function* past(
   }
 }
 
-async function readPage(dataDir: string, log: EventLog, wanted: Wanted, resume: number) {
+async function readPage(source: Source, log: EventLog, wanted: Wanted, resume: number) {
   try {
-    return await withStore(dataDir, (store) =>
+    return await withStore(source, (store) =>
       readFrames({ log, store }, { ...wanted, to: Number.MAX_SAFE_INTEGER, order: "asc", limit: pageFrames, resume }),
     );
   } catch (error) {

@@ -94,9 +94,18 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
 });
 
 test("what comes later says so, whatever stands behind it", async () => {
-  for (const name of ["price", "explain", "partner", "gateway", "topics"]) {
+  for (const name of ["price", "explain", "partner"]) {
     const { code, err } = await wattlog([name, "--tariff", "x", "add"]);
     expect(err).toBe(`wattlog ${name} comes with a later version.\n`);
+    expect(code).toBe(2);
+  }
+});
+
+test("a role alone without its servers says which settings it needs; `all` refuses a cluster's", async () => {
+  for (const name of ["gateway", "processor", "projector", "api", "topics"]) {
+    const { code, err } = await wattlog([name]);
+    expect(err).toContain("KAFKA_BROKERS");
+    expect(err.trim().split("\n")).toHaveLength(1);
     expect(code).toBe(2);
   }
 });

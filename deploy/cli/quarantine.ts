@@ -1,6 +1,6 @@
 // `wattlog quarantine list|show|redrive|release`: what could not be folded.
 import type { QuarantineRow } from "../../core/store/tables.ts";
-import { withStore } from "../roles/read-folder.ts";
+import { sourceOf, withStore } from "../roles/source.ts";
 import { exitCodes, flag, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
 import { problemOf, withRest } from "./rest-client.ts";
@@ -27,7 +27,7 @@ function idOf({ positionals }: Invocation): string {
 }
 
 function rowsOf({ settings }: Invocation, id?: string): Promise<readonly QuarantineRow[]> {
-  return withStore(settings.dataDir, (store) => {
+  return withStore(sourceOf(settings), (store) => {
     const all = store.reader.selectFrom("live_quarantine").selectAll().where("party", "=", settings.party);
     return (id === undefined ? all : all.where("id", "=", id)).orderBy("log_time").orderBy("id").execute();
   });

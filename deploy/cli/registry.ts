@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { trusted } from "../../core/ids/ids.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
-import { withRegistry } from "../roles/read-folder.ts";
+import { sourceOf, withRegistry } from "../roles/source.ts";
 import { exitCodes, flag, textOption, WrongUse, type Invocation, type Run } from "./command.ts";
 import { parseCsv } from "./csv.ts";
 import { entities, typed, type Doc, type Entity } from "./entities.ts";
@@ -63,7 +63,7 @@ async function list(invocation: Invocation, entity: Entity): Promise<number> {
 
 function docsOf({ settings }: Invocation, entity: Entity): Promise<readonly Doc[]> {
   const party = trusted.party(settings.party);
-  return withRegistry(settings.dataDir, (registry) =>
+  return withRegistry(sourceOf(settings), (registry) =>
     [...registry.ids(party, entity.kind)].sort().flatMap((id) => {
       const found = registry.find(party, entity.kind, id);
       return found ? [shown(found.doc)] : [];
@@ -80,7 +80,7 @@ function shown(doc: object): Doc {
 async function show(invocation: Invocation, entity: Entity, name: string): Promise<number> {
   const id = idOf(invocation, name);
   const party = trusted.party(invocation.settings.party);
-  const found = await withRegistry(invocation.settings.dataDir, (registry) =>
+  const found = await withRegistry(sourceOf(invocation.settings), (registry) =>
     registry.find(party, entity.kind, entity.keyOf(id)),
   );
   if (!found) return failed(`There is no ${name} ${id} in the registry.`);

@@ -23,6 +23,7 @@ import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
 import { RoleThread } from "./thread.ts";
+import { Undo } from "./undo.ts";
 
 const generation = 1;
 
@@ -37,26 +38,6 @@ export interface RunningWattlog {
   stop(): Promise<void>;
   /** Rejects when a part that nothing works without has died. */
   readonly failed: Promise<never>;
-}
-
-/** Things to undo, last first; each whatever became of the others. */
-class Undo {
-  private readonly steps: { readonly what: string; readonly run: () => unknown }[] = [];
-
-  add(what: string, run: () => unknown): void {
-    this.steps.push({ what, run });
-  }
-
-  async all(report: (what: string, error: unknown) => void): Promise<void> {
-    for (const step of this.steps.reverse()) {
-      try {
-        await step.run();
-      } catch (error) {
-        report(step.what, error);
-      }
-    }
-    this.steps.length = 0;
-  }
 }
 
 /**

@@ -3,17 +3,17 @@
 import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
 
-import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { tableChecksums, checksumTables, type ChecksumTable, type TableChecksum } from "../../core/store/checksum.ts";
-import { openSqliteStore, openStoreReadOnly } from "../../core/store/store-sqlite.ts";
+import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import { derivedTables, type PositionRow, type QuarantineRow, type Schema } from "../../core/store/tables.ts";
 import { refold } from "../../processors/refold.ts";
 import { reproject } from "../../projections/models/reproject.ts";
 import { compareEvents, type ChainComparison } from "./compare-events.ts";
 import { withScratchFolder } from "./scratch-folder.ts";
+import type { Source } from "./source.ts";
 
 export interface TableComparison {
   readonly table: ChecksumTable | "registry_version";
@@ -34,7 +34,7 @@ export interface Comparison {
 }
 
 export interface CompareOptions {
-  readonly dataDir: string;
+  readonly source: Source;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -51,13 +51,13 @@ const scratchSet = 1;
 type Role = "processor" | "projector";
 
 /** @throws WattlogError `log/unavailable` | `store/unavailable` when the folder holds nothing to compare. */
-export async function compareWithRebuild({ dataDir, onProgress }: CompareOptions): Promise<Comparison> {
-  const log = openLogReadOnly(dataDir);
-  const store = openStoreReadOnly(dataDir);
+export async function compareWithRebuild({ source, onProgress }: CompareOptions): Promise<Comparison> {
+  const log = await source.openLog();
+  const store = await source.openStore();
   try {
     onProgress?.("checksums of the live tables");
     const live = await store.snapshot((db) => readLive(db, log));
-    return await withScratchFolder(dataDir, async (folder) => {
+    return await withScratchFolder(source.scratchIn, async (folder) => {
       const scratch = openSqliteStore(folder);
       try {
         await scratch.migrate();

@@ -30,7 +30,7 @@ serveThread((input, fatal) => {
     registry,
     clock: systemClock,
     nodeId: input.nodeId,
-    livingNode: input.gatewayNodeId,
+    isNodeLost: (nodeId) => nodeId !== input.gatewayNodeId,
     metrics,
     logger: createLogger("processor", input.settings.logLevel),
   });

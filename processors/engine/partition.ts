@@ -33,7 +33,8 @@ export interface PartitionOptions<State> {
   readonly registry: RegistryView;
   readonly clock: Clock;
   readonly nodeId: NodeId;
-  readonly livingNode: NodeId | undefined;
+  readonly isNodeLost: ((nodeId: NodeId) => boolean) | undefined;
+  readonly lostLookMs: number | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly fold: StationFold<State>;
@@ -52,6 +53,9 @@ export class Partition<State> {
   private end = 0;
   private due = new DueIndex();
   private timer: Timer | undefined;
+  private lostTimer: Timer | undefined;
+  /** Nodes whose loss was told and that the fold still shows as holders. */
+  private readonly toldLost = new Set<string>();
   private subscription: Subscription | undefined;
   private running: Promise<void> | undefined;
   /** The log's end when this process began: timers and lost nodes are judged once it is folded. */
@@ -106,10 +110,12 @@ export class Partition<State> {
     this.pauses.end();
     this.halted.reject(new Error("the processor stops"));
     this.timer?.cancel();
+    this.lostTimer?.cancel();
     // Its failure is told where it is awaited: in `run`.
     await this.subscription?.stop().catch(() => undefined);
     await this.running;
     this.timer?.cancel();
+    this.lostTimer?.cancel();
   }
 
   private async run(): Promise<void> {
@@ -201,18 +207,32 @@ export class Partition<State> {
     await this.presumeLost();
     this.isCaughtUp = true;
     this.armTimer();
+    this.lookForLost();
   }
 
-  /** The folder lock proves that no other node of an earlier run lives; told once, and only where one held a station. */
+  /** Told once a node, and only where it held a station; a record of one of its connections takes it back. */
   private async presumeLost(): Promise<void> {
-    const { livingNode, store, partition } = this.options;
+    const { isNodeLost, store, partition } = this.options;
     const { position } = this;
-    if (livingNode === undefined || !position) return;
+    if (isNodeLost === undefined || !position) return;
     const scope = { tableSet: position.table_set, generation: position.generation, partition };
-    for (const nodeId of await nodesOf(store, scope)) {
-      if (nodeId === livingNode) continue;
-      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId: nodeId as NodeId } });
+    const holders = await nodesOf(store, scope);
+    for (const told of this.toldLost) if (!holders.includes(told)) this.toldLost.delete(told);
+    for (const nodeId of holders as readonly NodeId[]) {
+      if (this.toldLost.has(nodeId) || !isNodeLost(nodeId)) continue;
+      this.toldLost.add(nodeId);
+      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId } });
     }
+  }
+
+  private lookForLost(): void {
+    const { clock, lostLookMs, logger } = this.options;
+    if (lostLookMs === undefined || this.pauses.ended) return;
+    this.lostTimer = clock.after(lostLookMs, () => {
+      this.presumeLost()
+        .catch((error: unknown) => logger.warn({ err: error }, "cannot look for lost nodes"))
+        .finally(() => this.lookForLost());
+    });
   }
 
   private armTimer(): void {

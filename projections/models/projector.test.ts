@@ -8,8 +8,8 @@ import type { LogBatch } from "../../core/log/log.ts";
 import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import { encodeChange } from "../../core/records/registry-change.ts";
 import { tableChecksums } from "../../core/store/checksum.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
 import { StationWriter } from "../testing/events.ts";
 import { party, partitions, until, World, type Adapters } from "../testing/world.ts";
 import { projectBatch } from "./batch.ts";
@@ -22,7 +22,7 @@ const adapters: Adapters = {
     const server = await EmbeddedLogServer.start({ folder, topics });
     return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
   },
-  openStore: openSqliteStore,
+  openStore: openTestStore,
   openBus: () => new EmbeddedBusHub().client(),
 };
 

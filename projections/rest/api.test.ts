@@ -8,7 +8,7 @@ import { partitionOf } from "../../core/log/partition.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody } from "../../core/records/frame-record.ts";
 import { verifyPassword } from "../../core/registry/password.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
 import type { Projector } from "../models/projector.ts";
 import { StationWriter } from "../testing/events.ts";
 import { callAs, framesIn } from "../testing/client.ts";
@@ -20,7 +20,7 @@ const adapters: Adapters = {
     const server = await EmbeddedLogServer.start({ folder, topics });
     return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
   },
-  openStore: openSqliteStore,
+  openStore: openTestStore,
   openBus: () => new EmbeddedBusHub().client(),
 };
 

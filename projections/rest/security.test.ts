@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
 import { adminToken, party, World, type Adapters } from "../testing/world.ts";
 import type { Api } from "./api.ts";
 
@@ -12,7 +12,7 @@ const adapters: Adapters = {
     const server = await EmbeddedLogServer.start({ folder, topics });
     return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
   },
-  openStore: openSqliteStore,
+  openStore: openTestStore,
   openBus: () => new EmbeddedBusHub().client(),
 };
 

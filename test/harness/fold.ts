@@ -62,7 +62,7 @@ export async function startFold(gateway: GatewayUnderTest): Promise<FoldUnderTes
     registry,
     clock: systemClock,
     nodeId,
-    livingNode: gateway.nodeId,
+    isNodeLost: (id) => id !== gateway.nodeId,
     metrics,
     logger: silentLogger(),
     fold: {

@@ -27,6 +27,7 @@ const TESTS_MAY_IMPORT = ["test", "tools", "bench"];
 export const SINGLE_FILE_CLIENTS = [
   "uWebSockets.js",
   "kafkajs",
+  "@platformatic/kafka",
   "ioredis",
   "pg",
   "@msgpack/msgpack",

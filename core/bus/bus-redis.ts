@@ -1,0 +1,304 @@
+// The CommandBus of a cluster, on Redis. Redis holds a cache: who owns a station, by epoch, and which nodes hold a lease.
+// What this process owns it also keeps in memory and registers again after every reconnect, every loss that it notices
+// and, in any case, every few minutes; so Redis may be killed, flushed or fail over with lost writes.
+import { limits } from "../config/limits.ts";
+import { trusted, type NodeId, type PartyId, type StationId } from "../ids/ids.ts";
+import type { Protocol } from "../records/frame-record.ts";
+import { pack, unpack } from "../records/msgpack.ts";
+import { systemClock, type Clock, type Timer } from "../runtime/clock.ts";
+import { isWattlogError, messageOf, WattlogError } from "../runtime/errors.ts";
+import type { BusMessage, Claim, CommandBus } from "./bus.ts";
+import { OwnClaims } from "./own-claims.ts";
+import { defaultTimes, RedisClient, type RedisTimes } from "./redis-client.ts";
+import { channelOf, Listening } from "./redis-listening.ts";
+import { parseRedisUrl } from "./redis-url.ts";
+
+const clusterKey = "wattlog:{nodes}:cluster";
+const leasesKey = "wattlog:{nodes}:leases";
+
+/** The hash tag keeps a station's keys together on a Redis Cluster. A station's identity cannot hold a brace. */
+function ownerKey(party: PartyId, station: StationId): string {
+  return `wattlog:{${party}/${station}}:owner`;
+}
+
+export interface RedisBusOptions {
+  /** redis://, rediss://, redis+sentinel://, redis+cluster:// */
+  readonly url: string;
+  /** Two clusters on one Redis would command each other's chargers: the second one is refused. */
+  readonly clusterId: string;
+  readonly clock?: Clock;
+  readonly times?: Partial<
+    RedisTimes & { readonly leaseMs: number; readonly renewMs: number; readonly registerMs: number }
+  >;
+  /** Whenever it changes whether this process may take commands. */
+  readonly onLease?: (held: boolean) => void;
+  /** A message that nobody here understands, a claim that could not be registered again. */
+  readonly onAnomaly?: (what: string) => void;
+}
+
+export interface RedisBus extends CommandBus {
+  /** Whether this process's lease runs, by its own clock; without it commands that come in are dropped. */
+  leaseHeld(): boolean;
+  /** One sentence for readiness; undefined: it works. */
+  problem(): string | undefined;
+  /** Waits for the first answer of Redis. @throws WattlogError `bus/unavailable`: what is wrong, in one sentence. */
+  check(): Promise<void>;
+}
+
+class BusOnRedis implements RedisBus {
+  private readonly options: RedisBusOptions;
+  private readonly clock: Clock;
+  private readonly times: { readonly leaseMs: number; readonly renewMs: number; readonly registerMs: number };
+  private readonly client: RedisClient;
+  private readonly listening: Listening;
+  private readonly claims: OwnClaims;
+  private timer: Timer | undefined;
+  private renewing: Promise<void> | undefined;
+  private leaseUntil = -Infinity;
+  private wasHeld = false;
+  private registerAt = -Infinity;
+  private failure: WattlogError | undefined;
+  /** Redis serves another cluster. */
+  private foreign: WattlogError | undefined;
+  private closed = false;
+
+  constructor(options: RedisBusOptions) {
+    this.options = options;
+    this.clock = options.clock ?? systemClock;
+    const { busLeaseMs, busRenewMs, busRegisterEveryMs } = limits;
+    this.times = { leaseMs: busLeaseMs, renewMs: busRenewMs, registerMs: busRegisterEveryMs, ...options.times };
+    const address = parseRedisUrl(options.url);
+    this.client = new RedisClient(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
+    this.listening = new Listening(this.client, this.clock);
+    this.claims = new OwnClaims({
+      claim: (claim) => this.put(claim),
+      release: (claim) => this.remove(claim),
+      superseded: (claim) => this.tellSelf(claim),
+      look: (claim) => this.look(claim),
+    });
+    this.failure = new WattlogError("bus/unavailable", `Redis at ${address.place} has not answered yet.`);
+    this.schedule();
+  }
+
+  async claim(claim: Claim): Promise<"current" | "superseded"> {
+    this.open();
+    // Kept before it is asked: where Redis is away, it is registered as soon as it is back.
+    this.claims.add(claim);
+    const verdict = await this.put(claim);
+    if (verdict === "superseded") this.claims.drop(claim);
+    return verdict;
+  }
+
+  async release(claim: Claim): Promise<void> {
+    this.open();
+    await this.claims.release(claim);
+  }
+
+  async owner(party: PartyId, station: StationId): Promise<Claim | undefined> {
+    this.open();
+    const names = ["generation", "offset", "connection", "node", "protocol"];
+    const [generation, offset, connection, node, protocol] = await this.client.fields(
+      ownerKey(party, station),
+      ...names,
+    );
+    if (!generation || !offset || !connection || !node || !protocol) return undefined;
+    return {
+      party,
+      station,
+      connectionId: trusted.connection(connection),
+      nodeId: trusted.node(node),
+      epoch: { generation: Number(generation), offset: Number(offset) },
+      protocol: protocol as Protocol,
+    };
+  }
+
+  async send(to: NodeId, message: BusMessage): Promise<boolean> {
+    this.open();
+    const publishing = this.client.publish(channelOf(to), pack(message));
+    if (!this.client.countsReceivers) {
+      const [nodes] = await Promise.all([this.nodes(), publishing]);
+      return nodes.includes(to);
+    }
+    return (await publishing) > 0;
+  }
+
+  async listen(nodeId: NodeId, handler: (message: BusMessage) => void): Promise<() => Promise<void>> {
+    this.open();
+    await this.listening.add(nodeId, (bytes) => this.receive(bytes, handler));
+    // One that runs already does not know this node.
+    await this.renewing;
+    await this.renew();
+    return async () => {
+      await this.listening.remove(nodeId);
+      if (!this.closed) await this.client.removeMember(leasesKey, nodeId).catch(() => undefined);
+    };
+  }
+
+  async nodes(): Promise<readonly NodeId[]> {
+    this.open();
+    const found = (await this.client.run("nodes", [leasesKey], [])) as string[];
+    return found.map((node) => trusted.node(node));
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.timer?.cancel();
+    const nodes = this.listening.nodes();
+    this.listening.close();
+    await this.renewing;
+    await Promise.allSettled(nodes.map((node) => this.client.removeMember(leasesKey, node)));
+    this.client.close();
+    this.leaseUntil = -Infinity;
+    this.tellLease();
+  }
+
+  leaseHeld(): boolean {
+    return this.clock.monotonic() < this.leaseUntil;
+  }
+
+  problem(): string | undefined {
+    if (this.failure) return this.failure.message;
+    return this.listening.hears ? undefined : "Redis answers, but messages from it are not heard yet.";
+  }
+
+  async check(): Promise<void> {
+    await this.client.ready();
+    await this.renew();
+    if (this.failure) throw this.failure;
+  }
+
+  // --- what is asked of Redis ---
+
+  private async put(claim: Claim): Promise<"current" | "superseded"> {
+    const { party, station, connectionId, nodeId, epoch, protocol } = claim;
+    const args = [epoch.generation, epoch.offset, connectionId, nodeId, protocol, limits.busClaimMs];
+    const answer = await this.client.run("claim", [ownerKey(party, station)], args);
+    const [won, node, connection] = answer as [number, string?, string?];
+    if (won !== 1) return "superseded";
+    if (node && connection) {
+      const message: BusMessage = { type: "superseded", connectionId: trusted.connection(connection) };
+      // Lost with a process that dies here: the other node learns it when it registers its claim again.
+      this.client.publish(channelOf(trusted.node(node)), pack(message)).catch(() => undefined);
+    }
+    return "current";
+  }
+
+  private async remove({ party, station, epoch }: Claim): Promise<void> {
+    await this.client.run("release", [ownerKey(party, station)], [epoch.generation, epoch.offset]);
+  }
+
+  private async look({ party, station, connectionId }: Claim): Promise<"held" | "gone" | "other"> {
+    const [connection] = await this.client.fields(ownerKey(party, station), "connection");
+    if (!connection) return "gone";
+    return connection === connectionId ? "held" : "other";
+  }
+
+  // --- leases ---
+
+  private schedule(): void {
+    if (this.closed) return;
+    this.timer?.cancel();
+    this.timer = this.clock.after(this.times.renewMs, () => {
+      void this.renew().finally(() => this.schedule());
+    });
+  }
+
+  private reconnected(): void {
+    if (this.closed) return;
+    this.registerAt = -Infinity;
+    void (this.renewing ?? Promise.resolve()).then(() => this.renew());
+  }
+
+  /** Also what finds out that Redis lost something. Never rejects. */
+  private renew(): Promise<void> {
+    this.renewing ??= this.renewOnce().finally(() => (this.renewing = undefined));
+    return this.renewing;
+  }
+
+  private async renewOnce(): Promise<void> {
+    const asked = this.clock.monotonic();
+    const nodes = this.listening.nodes();
+    try {
+      await Promise.all([this.renewLeases(nodes, asked), this.listening.check()]);
+      this.failure = undefined;
+    } catch (error) {
+      if (!isWattlogError(error)) throw error;
+      this.failure = error;
+    }
+    this.tellLease();
+    if (!this.failure) await this.register(asked).catch(() => undefined);
+    else if (!this.closed && !this.foreign) this.client.reconnect(this.failure);
+  }
+
+  private async renewLeases(nodes: readonly NodeId[], asked: number): Promise<void> {
+    const { clusterId } = this.options;
+    const { leaseMs } = this.times;
+    const args = [clusterId, leaseMs, limits.busClaimMs, ...nodes];
+    const [found, known] = (await this.client.run("renew", [clusterKey, leasesKey], args)) as [string, number];
+    const sentence = `Redis at ${this.client.place} already serves the cluster ${found}, this is ${clusterId}: give each its own Redis or database number.`;
+    this.foreign = found === clusterId ? undefined : new WattlogError("bus/unavailable", sentence);
+    if (this.foreign) throw this.foreign;
+    if (nodes.length > 0) this.leaseUntil = asked + leaseMs;
+    if (known === 0) this.registerAt = -Infinity;
+  }
+
+  private async register(now: number): Promise<void> {
+    const isDue = now >= this.registerAt || (await this.claims.someAreGone());
+    if (!isDue || this.closed) return;
+    this.registerAt = now + this.times.registerMs;
+    try {
+      await this.claims.registerAll();
+    } catch (error) {
+      this.registerAt = -Infinity;
+      this.options.onAnomaly?.(`claims were not registered again: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  /** By this process's own clock, which a freeze does not stop: what lay in the socket meanwhile is stale. */
+  private tellLease(): void {
+    const held = this.leaseHeld();
+    if (held === this.wasHeld) return;
+    this.wasHeld = held;
+    this.options.onLease?.(held);
+  }
+
+  // --- what comes in ---
+
+  private receive(bytes: Uint8Array, handler: (message: BusMessage) => void): void {
+    if (this.closed) return;
+    let message: BusMessage;
+    try {
+      message = unpack(bytes) as BusMessage;
+    } catch (error) {
+      this.options.onAnomaly?.(`a message on the bus cannot be read: ${messageOf(error)}`);
+      return;
+    }
+    if (message.type === "command" && !this.leaseHeld())
+      return this.options.onAnomaly?.("a command came without a lease");
+    handler(message);
+  }
+
+  /** Another node holds the station, and its word for it was lost. */
+  private tellSelf(claim: Claim): void {
+    this.listening.deliver(
+      claim.nodeId,
+      pack({ type: "superseded", connectionId: claim.connectionId } satisfies BusMessage),
+    );
+  }
+
+  private open(): void {
+    if (this.closed) throw new WattlogError("bus/unavailable", "The command bus is closed.");
+    // The other cluster's chargers must not be commanded, however well its Redis answers.
+    if (this.foreign) throw this.foreign;
+  }
+}
+
+/**
+ * Connects by itself and goes on trying; until it has, every call fails at once with `bus/unavailable`.
+ * @throws WattlogError `config/invalid` when the address is none.
+ */
+export function openRedisBus(options: RedisBusOptions): RedisBus {
+  return new BusOnRedis(options);
+}

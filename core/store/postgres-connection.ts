@@ -1,0 +1,288 @@
+// The only file that names pg. Connections with the store's time-outs, its types and its words for errors; kysely's
+// face of one connection, with a cursor for streams.
+import { Pool, type PoolClient, type QueryResult } from "pg";
+import { Kysely, PostgresDialect } from "kysely";
+
+import { limits } from "../config/limits.ts";
+import { WattlogError } from "../runtime/errors.ts";
+import { breaksConnection, translatePostgres, type Place } from "./postgres-errors.ts";
+import { Slots } from "./slots.ts";
+import type { Schema } from "./tables.ts";
+import { asStored } from "./text.ts";
+
+export interface PostgresLimits {
+  readonly connectMs: number;
+  readonly queueMs: number;
+  readonly statementMs: number;
+  readonly answerMs: number;
+  readonly idleInTransactionMs: number;
+}
+
+const defaultLimits: PostgresLimits = {
+  connectMs: limits.storeConnectMs,
+  queueMs: limits.storeQueueMs,
+  statementMs: limits.storeStatementMs,
+  answerMs: limits.storeAnswerMs,
+  idleInTransactionMs: limits.storeIdleInTransactionMs,
+};
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly connections: number;
+  readonly readOnly: boolean;
+  readonly limits?: Partial<PostgresLimits>;
+}
+
+const idleMs = 30_000;
+const oid = { bytea: 17, int8: 20, numeric: 1700 } as const;
+
+/** @throws WattlogError `config/invalid` */
+export function parseDatabaseUrl(text: string): { readonly url: URL; readonly place: Place } {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const database = decodeURIComponent(url?.pathname.slice(1) ?? "");
+  if (!url || !/^postgres(?:ql)?:$/.test(url.protocol) || database === "") {
+    throw new WattlogError("config/invalid", "DATABASE_URL must be postgres://user:password@host:port/database.");
+  }
+  const server =
+    url.hostname === "" ? (url.searchParams.get("host") ?? "localhost") : `${url.hostname}:${url.port || 5432}`;
+  return { url, place: { user: decodeURIComponent(url.username), server, database } };
+}
+
+/** As text of the server: integers as numbers, blobs as bytes of their own, all else as it is. */
+function parserOf(type: number): (text: string) => unknown {
+  if (type === oid.bytea) return bytesOf;
+  if (type === oid.int8) return integerOf;
+  // No table has one: a sum of integers.
+  if (type === oid.numeric || type === 21 || type === 23 || type === 700 || type === 701) return Number;
+  if (type === 16) return (text) => (text === "t" ? 1 : 0);
+  return (text) => text;
+}
+
+function integerOf(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`${text} in the database is no integer that a number can hold.`);
+  return value;
+}
+
+function bytesOf(text: string): Uint8Array {
+  const bytes = new Uint8Array((text.length - 2) / 2);
+  Buffer.from(bytes.buffer).write(text.slice(2), "hex");
+  return bytes;
+}
+
+export class PostgresPool {
+  readonly place: Place;
+  private readonly pool: Pool;
+  private readonly slots: Slots;
+  private closed = false;
+
+  /** Connects when it is first used. */
+  constructor(options: PoolOptions) {
+    const { url, place } = parseDatabaseUrl(options.url);
+    const own = { ...defaultLimits, ...options.limits };
+    const session = {
+      statement_timeout: own.statementMs,
+      idle_in_transaction_session_timeout: own.idleInTransactionMs,
+      default_transaction_read_only: options.readOnly ? "on" : "off",
+      // A client's machine that is gone must not hold locks for two hours.
+      tcp_keepalives_idle: 10,
+      tcp_keepalives_interval: 5,
+      tcp_keepalives_count: 3,
+    };
+    const settings = Object.entries(session).map(([name, value]) => `-c ${name}=${value}`);
+    const given = url.searchParams.get("options");
+    url.searchParams.delete("options");
+    this.place = place;
+    this.slots = new Slots(options.connections, own.queueMs);
+    this.pool = new Pool({
+      connectionString: url.href,
+      options: [...settings, ...(given === null ? [] : [given])].join(" "),
+      application_name: "wattlog",
+      max: options.connections,
+      connectionTimeoutMillis: own.connectMs,
+      idleTimeoutMillis: idleMs,
+      query_timeout: own.answerMs,
+      keepAlive: true,
+      types: { getTypeParser: parserOf as never },
+    });
+    // Without listeners a connection that breaks while nobody asks it anything would end the process.
+    this.pool.on("error", () => {});
+    this.pool.on("connect", (client) => client.on("error", () => {}));
+  }
+
+  /** @throws WattlogError `store/unavailable` */
+  async take(): Promise<PostgresSession> {
+    if (this.closed) throw closedStore();
+    await this.slots.take();
+    try {
+      const client = await this.pool.connect();
+      return new PostgresSession(client, this.place, () => this.slots.give());
+    } catch (error) {
+      this.slots.give();
+      throw this.closed ? closedStore() : translatePostgres(error, this.place);
+    }
+  }
+
+  /** Waits for what is in use, but not for a server that is frozen. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, limits.storeConnectMs);
+    await Promise.race([this.pool.end(), patience.promise]);
+    clearTimeout(timer);
+  }
+}
+
+function closedStore(): WattlogError {
+  return new WattlogError("store/unavailable", "The store is closed.");
+}
+
+export type Row = Record<string, unknown>;
+
+/** One connection for one piece of work: a query of the reader, a snapshot, a transaction. */
+export class PostgresSession {
+  /** Waits longer for an answer than usual, for migrations. */
+  patienceMs: number | undefined;
+  private readonly client: PoolClient;
+  private readonly place: Place;
+  private readonly onRelease: () => void;
+  private broken = false;
+  private ended = false;
+  private transactionOpen = false;
+
+  constructor(client: PoolClient, place: Place, onRelease: () => void) {
+    this.client = client;
+    this.place = place;
+    this.onRelease = onRelease;
+  }
+
+  get inTransaction(): boolean {
+    return this.transactionOpen;
+  }
+
+  /** @param name of a statement that the server keeps prepared for this connection. */
+  async query(text: string, values: readonly unknown[] = [], name?: string): Promise<QueryResult<Row>> {
+    if (this.ended) {
+      throw new Error("A query on a transaction that has ended: await everything inside `transaction`.");
+    }
+    const query = {
+      text,
+      values: values.map(toPostgres),
+      ...(name === undefined ? {} : { name }),
+      ...(this.patienceMs === undefined ? {} : { query_timeout: this.patienceMs }),
+    };
+    try {
+      return await this.client.query<Row>(query);
+    } catch (error) {
+      if (breaksConnection(error)) this.broken = true;
+      throw translatePostgres(error, this.place);
+    }
+  }
+
+  async begin(mode: string): Promise<void> {
+    await this.query(`begin ${mode}`);
+    this.transactionOpen = true;
+  }
+
+  /** @throws Error when a statement had failed and `work` went on all the same: nothing is stored then. */
+  async commit(): Promise<void> {
+    const { command } = await this.query("commit");
+    this.transactionOpen = false;
+    if (command === "ROLLBACK")
+      throw new Error("A statement of this transaction had failed, so nothing of it is stored.");
+  }
+
+  /** A connection that cannot even roll back is given up. */
+  async rollback(): Promise<void> {
+    if (!this.transactionOpen || this.broken) return;
+    this.transactionOpen = false;
+    await this.query("rollback").catch(() => {
+      this.broken = true;
+    });
+  }
+
+  /** Gives the connection back; what still holds this session is refused. */
+  release(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.client.release(this.broken || this.transactionOpen);
+    this.onRelease();
+  }
+}
+
+/** Kysely on sessions: `take` is asked for each query, `give` gets it back. */
+export function kyselyOn(
+  take: () => Promise<PostgresSession>,
+  give: (session: PostgresSession) => void,
+): Kysely<Schema> {
+  return new Kysely<Schema>({
+    dialect: new PostgresDialect({
+      cursor: Cursor as never,
+      pool: { connect: async () => new ClientFace(await take(), give), end: async () => {} } as never,
+    }),
+  });
+}
+
+class ClientFace {
+  private readonly session: PostgresSession;
+  private readonly give: (session: PostgresSession) => void;
+
+  constructor(session: PostgresSession, give: (session: PostgresSession) => void) {
+    this.session = session;
+    this.give = give;
+  }
+
+  query(query: string | Cursor, values: readonly unknown[] = []): Promise<QueryResult<Row>> | Cursor {
+    return query instanceof Cursor ? query.on(this.session) : this.session.query(query, values);
+  }
+
+  release(): void {
+    this.give(this.session);
+  }
+}
+
+let cursors = 0;
+
+/** A cursor of SQL, so that a stream holds one chunk in memory; outside a transaction it opens one of its own. */
+class Cursor {
+  private readonly sql: string;
+  private readonly values: readonly unknown[];
+  private readonly name = `wattlog_${++cursors}`;
+  private session: PostgresSession | undefined;
+  private isDeclared = false;
+  private isOwnTransaction = false;
+
+  constructor(sql: string, values: readonly unknown[]) {
+    this.sql = sql;
+    this.values = values;
+  }
+
+  on(session: PostgresSession): this {
+    this.session = session;
+    return this;
+  }
+
+  async read(rows: number): Promise<Row[]> {
+    const session = this.session!;
+    if (!this.isDeclared) {
+      this.isOwnTransaction = !session.inTransaction;
+      if (this.isOwnTransaction) await session.begin("read only");
+      await session.query(`declare ${this.name} no scroll cursor for ${this.sql}`, this.values);
+      this.isDeclared = true;
+    }
+    return (await session.query(`fetch forward ${rows} from ${this.name}`)).rows;
+  }
+
+  async close(): Promise<void> {
+    if (this.isOwnTransaction) await this.session!.rollback();
+    else if (this.isDeclared) await this.session!.query(`close ${this.name}`).catch(() => undefined);
+  }
+}
+
+/** As SQLite takes them: booleans as 0 and 1, text without NUL. */
+function toPostgres(value: unknown): unknown {
+  if (typeof value === "string") return asStored(value);
+  return typeof value === "boolean" ? Number(value) : value;
+}

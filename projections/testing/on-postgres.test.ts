@@ -1,0 +1,8 @@
+// The tests of projection and api once more, with PostgreSQL for their Store: the same rows, pages, cursors and counts.
+import { testOnPostgres } from "../../test/harness/stores.ts";
+
+testOnPostgres();
+
+await import("../models/projector.test.ts");
+await import("../rest/api.test.ts");
+await import("../rest/security.test.ts");
