@@ -17,6 +17,9 @@ const breaks: readonly (readonly [Partial<Limits>, string])[] = [
   [{ appendBatchBytes: limits.frameMaxBytes * 2 }, "one frame fits into a batch"],
   [{ appendQueueBytesPerPartition: limits.appendBatchBytes }, "a batch fits into the queue"],
   [{ commandTickGraceMs: 600_000 }, "tick's grace"],
+  [{ storeStatementMs: 25_000 }, "the server's own answer"],
+  [{ busRenewMs: 2_600 }, "a lease is renewed twice"],
+  [{ busClaimMs: 900_000 }, "a claim is registered again"],
   [{ socketBackpressureBytes: limits.frameMaxBytes }, "backpressure bound"],
 ];
 
