@@ -1,7 +1,7 @@
-// Two projects: `unit` runs in parallel, `system` one file at a time, because those tests take whole machines' worth of
+// Projects: `unit` runs in parallel; `server-faults` is for `npm run full`; `system` one file at a time, because those tests take whole machines' worth of
 // processes and ports and measure time. A test file belongs to `unit` unless its folder is listed as system.
 import { defineConfig } from "vitest/config";
-import { SYSTEM_TEST_FOLDERS, UNTESTED_FOLDERS } from "./tools/test-folders.ts";
+import { SERVER_FAULT_TESTS, SYSTEM_TEST_FOLDERS, UNTESTED_FOLDERS } from "./tools/test-folders.ts";
 import { summaryReporters } from "./tools/test-reporter.ts";
 
 const system = SYSTEM_TEST_FOLDERS.map((folder) => `${folder}/**/*.test.ts`);
@@ -14,13 +14,24 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...untested, ...system], testTimeout: 20_000 },
+        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...untested, ...system, ...SERVER_FAULT_TESTS], testTimeout: 20_000 },
       },
       {
         extends: true,
         test: {
           name: "system",
           include: system,
+          exclude: [...untested, ...SERVER_FAULT_TESTS],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "server-faults",
+          include: [...SERVER_FAULT_TESTS],
           exclude: untested,
           fileParallelism: false,
           testTimeout: 180_000,

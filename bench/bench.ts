@@ -7,10 +7,11 @@ import { parseArgs } from "node:util";
 import { commands } from "./commands.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { replay } from "./replay.ts";
 import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
 
-const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = { ingest, idle, commands };
-const laterOnes = ["whole", "storm", "replay", "price", "ocpi", "peers", "all"];
+const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = { ingest, idle, commands, replay };
+const laterOnes = ["whole", "storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
 

@@ -1,5 +1,5 @@
 // Memory of an idle connection: what the gateway's process grows by, from the first thousand connections to the last, a
-// collection before each look. What the program itself takes is in the first look already.
+// collection before each look. What the program itself takes once it is warm is in the first look already.
 import { join } from "node:path";
 
 import { Child } from "./load/process.ts";
@@ -13,8 +13,11 @@ const goalFinal = 2;
 const steps = [1_000, 3_000, 3_000, 3_000] as const;
 /** An address has some 28 000 ephemeral ports, some of them resting after the run before. */
 const addresses = 8;
-/** The receipts of `claimed` and the timers of the connect are over by then. */
-const restMs = 2_000;
+/** Compiled code and V8's young generation grow with the first traffic, not with connections. */
+const warmUpStations = 500;
+const warmUpMs = 2_000;
+/** The receipts of `claimed` and the timers of the connect are over by then, and the gateway takes the silence for one. */
+const restMs = 7_000;
 
 interface Look extends MemoryUsage {
   readonly connections: number;
@@ -26,6 +29,7 @@ async function look(file: string, folder: string, boot: boolean): Promise<Look[]
   const generators: Child<Generator>[] = [];
   try {
     const { host, port } = await target.ask("start", { folder });
+    await warmUp(host, port, boot);
     const looks: Look[] = [{ connections: 0, ...(await target.ask("memory")) }];
     let connections = 0;
     for (const stations of steps) {
@@ -43,6 +47,18 @@ async function look(file: string, folder: string, boot: boolean): Promise<Look[]
   } finally {
     await Promise.all(generators.map((generator) => generator.stop()));
     await target.stop();
+  }
+}
+
+/** Its connections are gone before the first look: they are fewer than those of the first step. */
+async function warmUp(host: string, port: number, ocpp: boolean): Promise<void> {
+  const generator = new Child<Generator>("./generator.ts");
+  try {
+    await generator.ask("connect", { host, port, stations: warmUpStations, prefix: "warm-", ocpp, addresses });
+    if (ocpp) await generator.ask("boot", { transactions: true });
+    await generator.ask("exchange", { ms: warmUpMs });
+  } finally {
+    await generator.stop();
   }
 }
 
@@ -65,11 +81,25 @@ function firstAndLast(looks: readonly Look[]): readonly [Look, Look] {
   return [first, last];
 }
 
-function goalsOf(looks: readonly Look[]): Goal[] {
-  const measured = growth(...firstAndLast(looks), ({ rss }) => rss);
+/**
+ * The larger of two views. RSS alone flatters: a warm process has free pages that connections fill first. The parts alone
+ * (heap, buffers, the socket as the echo server has it) leave out what the allocators lose.
+ */
+function perConnection(looks: readonly Look[], echo: readonly Look[]): number {
+  const [first, last] = firstAndLast(looks);
+  const owned = growth(first, last, ({ heapUsed, external }) => heapUsed + external);
+  const socket = growth(...firstAndLast(echo), ({ rss }) => rss);
+  return Math.max(
+    growth(first, last, ({ rss }) => rss),
+    owned + socket,
+  );
+}
+
+function goalsOf(looks: readonly Look[], echo: readonly Look[]): Goal[] {
+  const measured = perConnection(looks, echo);
   return [
-    atMost("idle connection, plain (first goal)", goalNow, measured, "kB RSS", looks),
-    atMost("idle connection, plain (final goal)", goalFinal, measured, "kB RSS", looks),
+    atMost("idle connection, plain (first goal)", goalNow, measured, "kB", looks),
+    atMost("idle connection, plain (final goal)", goalFinal, measured, "kB", looks),
   ];
 }
 
@@ -101,7 +131,7 @@ export async function idle(folder: string): Promise<Outcome> {
   const gateway = await look("./gateway-server.ts", join(folder, "gateway"), true);
   const all = await look("./all-server.ts", join(folder, "all"), true);
   return {
-    goals: goalsOf(gateway),
+    goals: goalsOf(gateway, echo),
     figures: [
       ...figuresOf("gateway", gateway),
       ...figuresOf("every role in the process", all),

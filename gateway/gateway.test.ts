@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+
 import { afterEach, describe, expect, test } from "vitest";
 import { limits } from "../core/config/limits.ts";
 import { hashPassword } from "../core/registry/password.ts";
@@ -54,6 +57,18 @@ describe("the upgrade over a real socket", () => {
     const refused = await rig.connect("CP-1");
     expect(refused.closed).toMatchObject({ httpStatus: 503 });
     expect(refused.closed?.retryAfterSeconds).toBeGreaterThan(0);
+  });
+
+  test("subprotocols may be offered in several header lines (RFC 6455 §11.3.4)", async () => {
+    rig = await Rig.start();
+    const socket = connect(rig.gateway.port(), "127.0.0.1");
+    const lines = ["GET /CP-1 HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade"];
+    lines.push("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13");
+    lines.push("Sec-WebSocket-Protocol: ocpp1.5", "Sec-WebSocket-Protocol: ocpp1.6");
+    socket.write(`${lines.join("\r\n")}\r\n\r\n`);
+    const [head] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    expect(head.toString("latin1").toLowerCase()).toContain("sec-websocket-protocol: ocpp1.6\r\n");
   });
 
   test("no subprotocol of ours: the handshake completes without the header, then closes", async () => {

@@ -15,8 +15,9 @@ import { PacedCloser } from "./append/paced-closer.ts";
 import { Commands } from "./commands/commands.ts";
 import { Connection, type Admitted } from "./connection/connection.ts";
 import { Inbound } from "./connection/inbound.ts";
-import { closeNow, type Node } from "./connection/node.ts";
+import { closeNow, takeToken, type Node } from "./connection/node.ts";
 import { closeReasonOf, Ownership } from "./connection/ownership.ts";
+import { Standing } from "./connection/standing.ts";
 import type { Socket } from "./connection/socket.ts";
 import { ConnectionTable } from "./connection/table.ts";
 import { LookupCache } from "./decide/lookups.ts";
@@ -73,6 +74,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 }
 
 const housekeepingMs = 1_000;
+/** Most stations say something each half a minute or less often: between two of their frames they rest. */
+const restAfterMs = 5_000;
 const stopFlushMs = 1_000;
 
 class GatewayService implements Gateway {
@@ -84,6 +87,7 @@ class GatewayService implements Gateway {
   private readonly ownership: Ownership;
   private readonly commands: Commands;
   private readonly inbound: Inbound;
+  private readonly standing: Standing;
   private readonly server: Server;
   private listeningOn = 0;
   private unlisten: (() => Promise<void>) | undefined;
@@ -101,6 +105,7 @@ class GatewayService implements Gateway {
     this.ownership = new Ownership(this.node, frames.generation);
     this.commands = new Commands(this.node, frames.partitions);
     this.inbound = new Inbound(this.node, this.commands);
+    this.standing = new Standing(this.node);
     this.server = (deps.server ?? createUwsServer)(this.handlers());
   }
 
@@ -190,7 +195,11 @@ class GatewayService implements Gateway {
         this.inbound.message(connection, bytes);
       },
       heard: (connection) => {
-        connection.heardAt = this.node.clock.monotonic();
+        const now = this.node.clock.monotonic();
+        connection.heardAt = now;
+        if (!connection.usable) return;
+        // A ping costs as much as a frame: a flood of them must not take its neighbours' time.
+        if (!takeToken(connection, now)) return closeNow(connection, "tooManyFrames");
         this.ownership.heard(connection);
       },
       closed: (connection, code) => this.closed(connection, code),
@@ -251,6 +260,7 @@ class GatewayService implements Gateway {
         connection.pingedAt = now;
         connection.socket.ping();
       }
+      if (now - connection.heardAt > restAfterMs) connection.duplicates?.rest();
     }
     this.commands.forget();
     node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());
@@ -268,6 +278,7 @@ class GatewayService implements Gateway {
     node.appender.stop();
     node.lookups.stop();
     this.directory.stop();
+    this.standing.stop();
     await this.unlisten?.();
   }
 }

@@ -5,7 +5,13 @@ import { join } from "node:path";
 
 import { logKey } from "../core/ids/ids.ts";
 import { encodeRecord } from "../core/records/codec.ts";
-import { decodeEvent, type DomainEvent, type EventBody, type EventKind, type Reading } from "../core/records/domain-event.ts";
+import {
+  decodeEvent,
+  type DomainEvent,
+  type EventBody,
+  type EventKind,
+  type Reading,
+} from "../core/records/domain-event.ts";
 import type { FrameRecord } from "../core/records/frame-record.ts";
 import { encodeChange } from "../core/records/registry-change.ts";
 import type { EntityDocs, EntityKind } from "../core/registry/entities.ts";
@@ -47,7 +53,7 @@ export interface Folded {
   readonly events: readonly EventBody[];
   readonly effects: readonly Effect[];
   readonly readings: ReadonlyMap<string, readonly (readonly Reading[])[]>;
-  of<Kind extends EventKind>(kind: Kind): readonly Extract<EventBody, { kind: Kind }>[];
+  readonly of: <Kind extends EventKind>(kind: Kind) => readonly Extract<EventBody, { kind: Kind }>[];
 }
 
 /** One station, no engine: state through its packed form after every record, as a store would have it. */
@@ -60,7 +66,11 @@ export async function foldSteps(steps: readonly Step[], world: World = new World
   for (const [offset, { record, logTime }] of steps.entries()) {
     let emitted = 0;
     const context: FoldContext = {
-      generation: 1, partition: 0, offset, logTime, registry,
+      generation: 1,
+      partition: 0,
+      offset,
+      logTime,
+      registry,
       get emitted() {
         return emitted;
       },
@@ -74,8 +84,12 @@ export async function foldSteps(steps: readonly Step[], world: World = new World
     state = ocppFold.evolve(state, record, context);
   }
   return {
-    state, events, effects, readings,
-    of: <Kind extends EventKind>(kind: Kind) => events.filter((e): e is Extract<EventBody, { kind: Kind }> => e.kind === kind),
+    state,
+    events,
+    effects,
+    readings,
+    of: <Kind extends EventKind>(kind: Kind) =>
+      events.filter((e): e is Extract<EventBody, { kind: Kind }> => e.kind === kind),
   };
 }
 
@@ -88,7 +102,17 @@ export class World {
 
   async put<Kind extends EntityKind>(entity: Kind, id: string, doc: EntityDocs[Kind]): Promise<void> {
     const changeId = `change-${++this.changes}`;
-    const value = encodeChange({ party, keyId: null, changeId, entity, id, expectedVersion: null, doc, at: 0, actor: "test" });
+    const value = encodeChange({
+      party,
+      keyId: null,
+      changeId,
+      entity,
+      id,
+      expectedVersion: null,
+      doc,
+      at: 0,
+      actor: "test",
+    });
     await this.log.append(this.log.topics.registry, 0, [{ key: id, value }]);
   }
 
@@ -122,26 +146,52 @@ export class World {
 }
 
 /** Folds everything that is in the log, in batches of these sizes over and over, into a store of its own. */
-export async function foldInto(world: World, sizes: readonly number[], fold: StationFold<StationState> = ocppFold, store?: Store): Promise<Store> {
+export async function foldInto(
+  world: World,
+  sizes: readonly number[],
+  fold: StationFold<StationState> = ocppFold,
+  store?: Store,
+): Promise<Store> {
   const into = store ?? (await world.store());
   const registry = await world.view();
   const end = world.log.all(world.log.topics.frames).length;
   for (let next = 0, turn = 0; next < end; turn++) {
     next = Math.min(end, next + (sizes[turn % sizes.length] ?? 1));
-    await refold({ log: world.log, registry, into, partitions: [0], upTo: new Map([[0, next]]), holds: [], keepEvents: true, fold });
+    await refold({
+      log: world.log,
+      registry,
+      into,
+      partitions: [0],
+      upTo: new Map([[0, next]]),
+      holds: [],
+      keepEvents: true,
+      fold,
+    });
   }
   await registry.stop();
   return into;
 }
 
-export const foldedTables = ["position", "station_state", "reading", "frame_index", "outbox", "quarantine", "parked"] as const;
+export const foldedTables = [
+  "position",
+  "station_state",
+  "reading",
+  "frame_index",
+  "outbox",
+  "quarantine",
+  "parked",
+] as const;
 
 /** Every row that the fold wrote, in an order of its own. */
-export async function tablesOf(store: Store, tables: readonly (typeof foldedTables)[number][] = foldedTables): Promise<Record<string, string[]>> {
+export async function tablesOf(
+  store: Store,
+  tables: readonly (typeof foldedTables)[number][] = foldedTables,
+): Promise<Record<string, string[]>> {
   const all: Record<string, string[]> = {};
   for (const table of tables) {
     const rows = await store.reader.selectFrom(table).selectAll().execute();
-    const text = (_: string, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value);
+    const text = (_: string, value: unknown) =>
+      value instanceof Uint8Array ? Buffer.from(value).toString("base64") : value;
     all[table] = rows.map((row) => JSON.stringify(row, text)).sort();
   }
   return all;

@@ -1,6 +1,15 @@
 // An EventLog in memory for fold tests: thousands of seeds a minute, and failures on demand. What durability means is
 // the business of log.contract.ts.
-import { makeTopics, type Entry, type EventLog, type LogBatch, type LogRecord, type Receipt, type Subscription, type Topic } from "../core/log/log.ts";
+import {
+  makeTopics,
+  type Entry,
+  type EventLog,
+  type LogBatch,
+  type LogRecord,
+  type Receipt,
+  type Subscription,
+  type Topic,
+} from "../core/log/log.ts";
 import { WattlogError } from "../core/runtime/errors.ts";
 
 export class MemoryLog implements EventLog {
@@ -34,11 +43,17 @@ export class MemoryLog implements EventLog {
     return Promise.resolve({ baseOffset, logTime: this.logTime });
   }
 
-  consume(topic: Topic, partition: number, from: number, handler: (batch: LogBatch) => Promise<void>, options?: { readonly maxRecords?: number }): Subscription {
-    let isStopped = false;
+  consume(
+    topic: Topic,
+    partition: number,
+    from: number,
+    handler: (batch: LogBatch) => Promise<void>,
+    options?: { readonly maxRecords?: number },
+  ): Subscription {
+    const running = { isStopped: false };
     const run = async () => {
       let next = from;
-      while (!isStopped) {
+      while (!running.isStopped) {
         const records = this.all(topic, partition).slice(next, next + (options?.maxRecords ?? 1000));
         if (records.length === 0) {
           await new Promise<void>((resolve) => this.waiting.push(resolve));
@@ -53,7 +68,7 @@ export class MemoryLog implements EventLog {
     return {
       done,
       stop: async () => {
-        isStopped = true;
+        running.isStopped = true;
         for (const wake of this.waiting.splice(0)) wake();
         await done.catch(() => undefined);
       },

@@ -2,20 +2,44 @@
 import { parseFrame } from "../core/ocpp/framing.ts";
 import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts";
 import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
+import { noCommands, packCommands, unpackCommands, type CommandsState } from "./commands/command-state.ts";
 import {
-  bindQueued, commandBound, commandEnded, commandRequested, commandResult, commandSent, commandsDueAt, commandsTick,
-  connectionEnded, noCommands, packCommands, unpackCommands, type CommandsState,
+  bindQueued,
+  commandBound,
+  commandEnded,
+  commandRequested,
+  commandResult,
+  commandSent,
+  commandsDueAt,
+  commandsTick,
+  connectionEnded,
 } from "./commands/commands.ts";
 import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
 import { fieldsOf, type Fields } from "./payload.ts";
 import {
-  changeConnection, claimed, connected, connectionOf, currentOf, ended, nodeLost, packSelf, revived, tellCurrent,
-  unknownStation, unpackSelf, type StationSelf,
+  changeConnection,
+  claimed,
+  connected,
+  connectionOf,
+  currentOf,
+  ended,
+  nodeLost,
+  packSelf,
+  revived,
+  tellCurrent,
+  unknownStation,
+  unpackSelf,
+  type StationSelf,
 } from "./stations/connections.ts";
 import { bootNotification, mergeReports, statusNotification, type ConnectorStatus } from "./stations/reports.ts";
 import { newestOf } from "./transactions/incarnations.ts";
 import { addToSession, replaced, type Exchange } from "./transactions/sessions.ts";
-import { noTransactions, packTransactions, unpackTransactions, type TransactionsState } from "./transactions/transaction.ts";
+import {
+  noTransactions,
+  packTransactions,
+  unpackTransactions,
+  type TransactionsState,
+} from "./transactions/transaction.ts";
 import { meterValues, startTransaction, stopTransaction, transactionIdIn16 } from "./transactions/v16.ts";
 import { transactionEvent, transactionIdIn2 } from "./transactions/v2.ts";
 import { limits } from "../core/config/limits.ts";
@@ -42,11 +66,20 @@ export const ocppFold: StationFold<StationState> = {
     return Math.min(settlement, command);
   },
   nodeOf: (state) => currentOf(state.self)?.nodeId ?? "",
-  pack: (state) => [stateVersion, packSelf(state.self), packTransactions(state.transactions), packCommands(state.commands)],
+  pack: (state) => [
+    stateVersion,
+    packSelf(state.self),
+    packTransactions(state.transactions),
+    packCommands(state.commands),
+  ],
   unpack(packed) {
     const [version, self, transactions, commands] = packed as [number, unknown, unknown, unknown];
     if (version !== stateVersion) throw new Error(`A station's state has version ${version}; run \`wattlog rebuild\`.`);
-    return { self: unpackSelf(self), transactions: unpackTransactions(transactions), commands: unpackCommands(commands) };
+    return {
+      self: unpackSelf(self),
+      transactions: unpackTransactions(transactions),
+      commands: unpackCommands(commands),
+    };
   },
 };
 
@@ -164,7 +197,12 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   }
 }
 
-function transactionMessage(state: StationState, record: Exchange, request: Fields, context: FoldContext): TransactionsState {
+function transactionMessage(
+  state: StationState,
+  record: Exchange,
+  request: Fields,
+  context: FoldContext,
+): TransactionsState {
   const { transactions, self } = state;
   if (record.protocol !== "ocpp1.6") {
     return record.action === "TransactionEvent"
@@ -184,7 +222,11 @@ function transactionMessage(state: StationState, record: Exchange, request: Fiel
 }
 
 /** 1.6 has no charging state: the connector's status is the session's. */
-function withStates(state: TransactionsState, statuses: readonly ConnectorStatus[], context: FoldContext): TransactionsState {
+function withStates(
+  state: TransactionsState,
+  statuses: readonly ConnectorStatus[],
+  context: FoldContext,
+): TransactionsState {
   let after = state;
   for (const status of statuses) {
     const t = after.active.findLast((a) => a.endedAt === null && a.evseId === status.evseId && status.evseId !== 0);
@@ -236,5 +278,15 @@ function reread(record: FrameRecordOf<"quarantined">): FrameRecord | undefined {
   const { party, station, source, sequence, arrivedAt, registry, keyId, protocol, bytes: call, answer } = record;
   const envelope = { party, station, source, sequence, arrivedAt, registry, keyId };
   const { action, messageId } = frame;
-  return { ...envelope, kind: "exchange", protocol, action, messageId, call, answer, facts: {}, annotations: [record.reason] };
+  return {
+    ...envelope,
+    kind: "exchange",
+    protocol,
+    action,
+    messageId,
+    call,
+    answer,
+    facts: {},
+    annotations: [record.reason],
+  };
 }

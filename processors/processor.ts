@@ -22,10 +22,12 @@ export interface ProcessorOptions {
   /** Of this process: names the writer of ticks. */
   readonly nodeId: NodeId;
   /**
-   * Embedded: the one gateway that can hold stations, for the folder's lock proves that every other node is gone; nodes of
-   * earlier runs are written off after the start (rule T3). Absent in a cluster, where leases tell.
+   * Rule T3: whether a node that holds stations is gone. Embedded, the folder's lock proves it of every node but this
+   * process's own gateway; in a cluster the leases tell. Absent: nobody is ever presumed lost.
    */
-  readonly livingNode?: NodeId;
+  readonly isNodeLost?: (nodeId: NodeId) => boolean;
+  /** How often to ask again, ms; absent: once, after the start. */
+  readonly lostLookMs?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Default: all. */
@@ -53,8 +55,15 @@ const endLookMs = 1_000;
 
 export function createProcessor(options: ProcessorOptions): Processor {
   const { log, clock, logger } = options;
-  const numbers = options.partitions ?? Array.from({ length: log.topics.frames.partitions }, (_, partition) => partition);
-  const shared = { ...options, livingNode: options.livingNode, fold: options.fold ?? ocppFold, tableSet: options.tableSet ?? 1 };
+  const numbers =
+    options.partitions ?? Array.from({ length: log.topics.frames.partitions }, (_, partition) => partition);
+  const shared = {
+    ...options,
+    isNodeLost: options.isNodeLost,
+    lostLookMs: options.lostLookMs,
+    fold: options.fold ?? ocppFold,
+    tableSet: options.tableSet ?? 1,
+  };
   const partitions = numbers.map((partition) => new Partition({ ...shared, partition }));
   let timer: Timer | undefined;
   let isStopping = false;

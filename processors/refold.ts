@@ -46,7 +46,15 @@ async function refoldPartition(options: RefoldOptions, partition: number): Promi
   let position = await openPosition(store, topic, partition, options.tableSet ?? 1);
   await verifyPosition(log, topic, position);
   const fold = options.fold ?? ocppFold;
-  const folder = new Folder({ log, store, registry, fold, known, sends: options.keepEvents ?? false });
+  const folder = new Folder({
+    log,
+    store,
+    registry,
+    reached: (at) => registry.reached(at),
+    fold,
+    known,
+    sends: options.keepEvents ?? false,
+  });
   const step = options.maxRecords ?? limits.foldBatchRecords;
   while (position.next < end) {
     const before = position.next;

@@ -20,7 +20,15 @@ export function parseStationTime(value: unknown): number | null {
   if (!match) return null;
   const [, year, month, day, hour, minute, second, fraction, , sign, zoneHours, zoneMinutes] = match;
   const ms = fraction ? Math.floor(Number(`0.${fraction}`) * 1000) : 0;
-  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second ?? 0), ms);
+  const local = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second ?? 0),
+    ms,
+  );
   if (!Number.isFinite(local)) return null;
   const zoneMs = (Number(zoneHours ?? 0) * 60 + Number(zoneMinutes ?? 0)) * 60_000;
   return sign === "-" ? local + zoneMs : local - zoneMs;

@@ -32,7 +32,13 @@ export class Line {
   }
 
   connected(nodeId = nodeA): FrameRecord {
-    return this.record({ kind: "connected", nodeId, protocol: this.protocol, securityProfile: 0, remoteAddress: "127.0.0.1" });
+    return this.record({
+      kind: "connected",
+      nodeId,
+      protocol: this.protocol,
+      securityProfile: 0,
+      remoteAddress: "127.0.0.1",
+    });
   }
 
   claimed(): FrameRecord {
@@ -43,7 +49,13 @@ export class Line {
     return this.record({ kind: "disconnected", code: 1000, reason });
   }
 
-  call(action: string, payload: object, answer: object = {}, facts: Facts = {}, messageId = `m${++this.messages}`): FrameRecord {
+  call(
+    action: string,
+    payload: object,
+    answer: object = {},
+    facts: Facts = {},
+    messageId = `m${++this.messages}`,
+  ): FrameRecord {
     return this.record({
       kind: "exchange",
       protocol: this.protocol,
@@ -58,18 +70,37 @@ export class Line {
 
   // --- 1.6 ---
 
-  start(payload: { connectorId?: number; idTag?: string; timestamp?: string; meterStart?: number } = {}, status = "Accepted", messageId?: string): FrameRecord {
+  start(
+    payload: { connectorId?: number; idTag?: string; timestamp?: string; meterStart?: number } = {},
+    status = "Accepted",
+    messageId?: string,
+  ): FrameRecord {
     const request = { connectorId: 1, idTag: "TAG1", timestamp: at(0), meterStart: 1000, ...payload };
-    return this.call("StartTransaction", request, { transactionId: transactionIdOf(request), idTagInfo: { status } }, {}, messageId);
+    return this.call(
+      "StartTransaction",
+      request,
+      { transactionId: transactionIdOf(request), idTagInfo: { status } },
+      {},
+      messageId,
+    );
   }
 
   meter(transactionId: number | undefined, value: string, minute: number, connectorId = 1): FrameRecord {
     const meterValue = [{ timestamp: at(minute), sampledValue: [{ value }] }];
-    return this.call("MeterValues", transactionId === undefined ? { connectorId, meterValue } : { connectorId, transactionId, meterValue });
+    return this.call(
+      "MeterValues",
+      transactionId === undefined ? { connectorId, meterValue } : { connectorId, transactionId, meterValue },
+    );
   }
 
   stop(transactionId: number | undefined, payload: object = {}, messageId?: string): FrameRecord {
-    return this.call("StopTransaction", { transactionId, meterStop: 21_000, timestamp: at(60), idTag: "TAG1", ...payload }, {}, {}, messageId);
+    return this.call(
+      "StopTransaction",
+      { transactionId, meterStop: 21_000, timestamp: at(60), idTag: "TAG1", ...payload },
+      {},
+      {},
+      messageId,
+    );
   }
 
   // --- 2.x ---
@@ -77,8 +108,13 @@ export class Line {
   event(eventType: string, transactionId: string, seqNo: number, payload: object = {}): FrameRecord {
     const triggers: Readonly<Record<string, string>> = { Started: "CablePluggedIn", Ended: "EVDeparted" };
     const request = {
-      eventType, seqNo, timestamp: at(seqNo), triggerReason: triggers[eventType] ?? "MeterValuePeriodic",
-      transactionInfo: { transactionId }, evse: { id: 1, connectorId: 1 }, ...payload,
+      eventType,
+      seqNo,
+      timestamp: at(seqNo),
+      triggerReason: triggers[eventType] ?? "MeterValuePeriodic",
+      transactionInfo: { transactionId },
+      evse: { id: 1, connectorId: 1 },
+      ...payload,
     };
     return this.call("TransactionEvent", request, {});
   }
@@ -89,7 +125,9 @@ export function at(minute: number): string {
   return new Date(Date.UTC(2023, 10, 14, 20, 0) + minute * 60_000).toISOString();
 }
 
-export function idOf(payload: { connectorId?: number; idTag?: string; timestamp?: string; meterStart?: number } = {}): number {
+export function idOf(
+  payload: { connectorId?: number; idTag?: string; timestamp?: string; meterStart?: number } = {},
+): number {
   return transactionIdOf({ connectorId: 1, idTag: "TAG1", timestamp: at(0), meterStart: 1000, ...payload });
 }
 

@@ -10,7 +10,8 @@ export const readmeFile = fileURLToPath(new URL("../README.md", import.meta.url)
 
 export function settingsTable(): string {
   const rows = Object.values(settingRows).map(
-    (row) => `| \`${row.env}\` | ${row.fallback === "" ? "unset" : `\`${row.fallback}\``} | ${row.unit} | ${row.sentence} |`,
+    (row) =>
+      `| \`${row.env}\` | ${row.fallback === "" ? "unset" : `\`${row.fallback}\``} | ${row.unit} | ${row.sentence} |`,
   );
   return ["| setting | default | unit | what it does |", "|---|---|---|---|", ...rows].join("\n");
 }

@@ -1,5 +1,22 @@
 /** Folders whose tests run one file at a time, with long time limits. Every other test file is a unit test. */
-export const SYSTEM_TEST_FOLDERS = ["test/promises", "test/faults", "test/stations", "test/misuse"] as const;
+export const SYSTEM_TEST_FOLDERS = [
+  "test/promises",
+  "test/faults",
+  "test/stations",
+  "test/misuse",
+  "test/cluster",
+] as const;
+
+/**
+ * Servers killed, frozen and failed over: minutes each, so `npm run full` runs them and `npm test` does not. The contract
+ * suites and one kill of every process of a cluster are in `npm test`.
+ */
+export const SERVER_FAULT_TESTS = [
+  "core/bus/bus-redis-faults.test.ts",
+  "core/log/log-kafka-faults.test.ts",
+  "core/store/store-postgres-faults.test.ts",
+  "test/faults/kafka-brokers.test.ts",
+] as const;
 
 /** Folders anywhere in the tree that hold no tests of ours. */
 export const UNTESTED_FOLDERS = ["node_modules", "build", "data", "data-demo", ".cache", ".git"] as const;

@@ -2,7 +2,7 @@
 //
 // Arguments go to vitest (`npm test -- core/ocpp -t "a promise"`), and narrow the run to its suites. The exit code is 0
 // only if at least one test passed, none failed, and each skipped one says why; with CI=true no skip may be due to a
-// missing server or tool.
+// missing server or tool. `--full` adds what takes too long for every commit.
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -25,11 +25,19 @@ interface CommandSuite {
 /** Suites beside vitest's, in the order in which they run. */
 const COMMAND_SUITES: readonly CommandSuite[] = [];
 
+/** What takes too long for every commit; `npm run full` has them. */
+const FULL_SUITES: readonly CommandSuite[] = [
+  { name: "storm", command: process.execPath, args: ["test/faults/storm-run.ts"] },
+  { name: "mutants", command: process.execPath, args: ["tools/mutants.ts"] },
+  { name: "newcomer", command: "bash", args: ["test/newcomer.sh"] },
+];
+
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BROKEN: Summary = { passed: 0, failed: 1, skipped: [] };
 
 async function main(): Promise<number> {
-  const args = process.argv.slice(2);
+  const full = process.argv.includes("--full");
+  const args = process.argv.slice(2).filter((word) => word !== "--full");
   const filtered = args.length > 0;
   for (const line of await ensurePrepared()) console.log(`prepare: ${line}`);
 
@@ -42,6 +50,8 @@ async function main(): Promise<number> {
   };
   await stage("unit", () => runVitest("unit", args));
   if (hasSystemTests()) await stage("system", () => runVitest("system", args));
+  if (full) await stage("server-faults", () => runVitest("server-faults", args));
+  if (full && !filtered) for (const suite of FULL_SUITES) await stage(suite.name, () => runCommand(suite));
   if (!filtered) for (const suite of COMMAND_SUITES) await stage(suite.name, () => runCommand(suite));
   await sweepServers();
 

@@ -3,6 +3,8 @@
 
 /** Bytes of a CALL that the ingest benchmark sends, its WebSocket header not counted. */
 export const meterValuesBytes = 300;
+/** Of a client's frame between 126 bytes and 64 KiB. */
+export const webSocketHeaderBytes = 8;
 /** Digits of a message id. Also the reading in Wh: a meter that rises by one a frame. */
 export const idDigits = 8;
 export const firstId = 10 ** (idDigits - 1);

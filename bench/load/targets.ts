@@ -78,3 +78,25 @@ export interface Exchanged {
 export interface ApiGenerator {
   load(input: ApiLoad): Promise<ApiLoaded>;
 }
+
+/** Folding a log that is there: replay-server.ts. */
+export interface Replay {
+  replay(input: ReplayOptions): Promise<Replayed>;
+}
+
+export interface ReplayOptions {
+  readonly folder: string;
+  /** MeterValues of 300 bytes, in transactions. */
+  readonly frames: number;
+  readonly stations: number;
+}
+
+export interface Replayed {
+  readonly frames: number;
+  /** Of the thread that folds, from the first record to the last row. */
+  readonly cpuMicros: number;
+  readonly seconds: number;
+  /** Rows that came of it. */
+  readonly meterValues: number;
+  readonly inMemory: { readonly frames: number; readonly cpuMicros: number };
+}

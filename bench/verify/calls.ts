@@ -40,7 +40,10 @@ export class CallCheck {
       }
       case "quarantined":
         // The fleet sends nothing that cannot be understood.
-        return this.unexpected(record.source, () => `${place}: bytes of ${record.station} were quarantined (${record.reason}).`);
+        return this.unexpected(
+          record.source,
+          () => `${place}: bytes of ${record.station} were quarantined (${record.reason}).`,
+        );
       default:
         return;
     }
@@ -56,7 +59,10 @@ export class CallCheck {
     }
     if (!this.options.clocksApart && call.answeredAt! < logTime - clockSlackMs) {
       this.findings.count("answeredTooEarly");
-      this.findings.problem("answeredTooEarly", () => `${nameOf(call)} was answered ${logTime - call.answeredAt!} ms before it was in the log.`);
+      this.findings.problem(
+        "answeredTooEarly",
+        () => `${nameOf(call)} was answered ${logTime - call.answeredAt!} ms before it was in the log.`,
+      );
     }
   }
 
@@ -77,14 +83,16 @@ export class CallCheck {
       const fate = fateOf(call);
       tally[fate]++;
       if (fate === "lost") findings.problem("lost", () => `${nameOf(call)} was answered and is not in the log.`);
-      if (fate === "duplicated") findings.problem("duplicated", () => `${nameOf(call)} is in the log ${call.inLog} times.`);
+      if (fate === "duplicated")
+        findings.problem("duplicated", () => `${nameOf(call)} is in the log ${call.inLog} times.`);
     }
     const answered = tally.ok + tally.lost;
     if (checked === 0) findings.problem("empty", () => "The journal holds no CALL: nothing was proven.");
     else if (facts.declared.has("answers") && answered === 0) {
       findings.problem("empty", () => "The journal declares answers and holds none: nothing was proven.");
     }
-    if (scan.unreadable > 0) findings.problem("unreadable", () => `${scan.unreadable} records of these stations cannot be read.`);
+    if (scan.unreadable > 0)
+      findings.problem("unreadable", () => `${scan.unreadable} records of these stations cannot be read.`);
     const result = findings.check("L1", "CALLs and answers against the log", checked);
     const { ok, lost, duplicated, recovered, absent } = tally;
     const counts = { ok, lost, unexpected: 0, duplicated, recovered, absent, rawRepeats: scan.rawRepeats };

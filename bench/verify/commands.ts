@@ -2,7 +2,7 @@
 import type { Kysely } from "kysely";
 
 import type { CommandRow, Schema } from "../../core/store/tables.ts";
-import type { CommandFacts, JournalFacts } from "./journal-facts.ts";
+import { isCut, type CommandFacts, type JournalFacts } from "./journal-facts.ts";
 import { sha256, type LoggedFrame } from "./log-facts.ts";
 import { Findings, type Check } from "./report.ts";
 
@@ -25,13 +25,18 @@ export class CommandCheck {
     if (record.kind === "commandSent") this.sent.set(record.commandId, (this.sent.get(record.commandId) ?? 0) + 1);
     if (record.kind !== "commandResult") return;
     const { commandId, frame, station } = record;
-    const answers = this.facts.commands.get(commandId)?.answers ?? [];
-    if (answers.some((answer) => answer.sha === sha256(frame) && answer.sent) || !this.ofThisRun(commandId)) return;
-    this.findings.problem("result", () => `The log holds an answer of ${station} to command ${commandId} that it never gave.`);
+    const said = this.facts.commands.get(commandId);
+    if (!said || this.mayBeCut(said)) return;
+    if (said.answers.some((answer) => answer.sha === sha256(frame) && answer.sent)) return;
+    this.findings.problem(
+      "result",
+      () => `The log holds an answer of ${station} to command ${commandId} that it never gave.`,
+    );
   }
 
-  private ofThisRun(id: string): boolean {
-    return this.facts.commands.has(id);
+  /** It arrived, and the simulator was killed before it noted what it answered. */
+  private mayBeCut(said: CommandFacts): boolean {
+    return isCut(this.facts) && said.received.length > 0 && said.answers.length === 0;
   }
 
   async finish(db: Kysely<Schema>): Promise<Check> {
@@ -52,11 +57,15 @@ export class CommandCheck {
     const { findings } = this;
     const received = said?.received ?? [];
     if (received.length > 0) findings.count("reached");
-    if (received.length > 1) findings.problem("twice", () => `Command ${id} reached ${received[0]!.station} ${received.length} times.`);
-    if ((this.sent.get(id) ?? 0) > 1) findings.problem("sentTwice", () => `Command ${id} was sent ${this.sent.get(id)} times, says the log.`);
+    if (received.length > 1)
+      findings.problem("twice", () => `Command ${id} reached ${received[0]!.station} ${received.length} times.`);
+    if ((this.sent.get(id) ?? 0) > 1)
+      findings.problem("sentTwice", () => `Command ${id} was sent ${this.sent.get(id)} times, says the log.`);
     if (!row) {
-      const accepted = said?.requested !== undefined && said.requested.httpStatus >= 200 && said.requested.httpStatus < 300;
-      if (accepted || received.length > 0) findings.problem("unknown", () => `Command ${id} was asked for or received, and has no row.`);
+      const accepted =
+        said?.requested !== undefined && said.requested.httpStatus >= 200 && said.requested.httpStatus < 300;
+      if (accepted || received.length > 0)
+        findings.problem("unknown", () => `Command ${id} was asked for or received, and has no row.`);
       return;
     }
     if (row.status !== "done" || row.outcome === null) {
@@ -65,7 +74,10 @@ export class CommandCheck {
     findings.count(row.outcome);
     const told = said?.requested;
     if (told?.outcome && told.outcome !== row.outcome) {
-      findings.problem("told", () => `Command ${id}: the caller was told ${told.outcome}, the table says ${row.outcome}.`);
+      findings.problem(
+        "told",
+        () => `Command ${id}: the caller was told ${told.outcome}, the table says ${row.outcome}.`,
+      );
     }
     this.agrees(id, row, said);
   }
@@ -74,18 +86,25 @@ export class CommandCheck {
     const { findings } = this;
     const outcome = row.outcome!;
     const received = (said?.received.length ?? 0) > 0;
-    const disagree = (why: string) => findings.problem("disagrees", () => `Command ${id} to ${row.station}: the outcome is ${outcome}, but ${why}.`);
+    const disagree = (why: string) =>
+      findings.problem("disagrees", () => `Command ${id} to ${row.station}: the outcome is ${outcome}, but ${why}.`);
     if (unsentOutcomes.has(outcome) && received) return disagree("it reached the station");
     if (!answeredOutcomes.has(outcome)) {
-      if (row.late_response !== null && !this.gave(said, row.late_response)) disagree("its late answer was never given");
+      if (row.late_response !== null && !this.gave(said, row.late_response))
+        disagree("its late answer was never given");
       return;
     }
     if (!received) return disagree("it never reached the station");
-    if (row.response === null || !this.gave(said, row.response)) return disagree("the station gave another answer, or none");
+    if (this.mayBeCut(said!)) return findings.count("answerNotNoted");
+    if (row.response === null || !this.gave(said, row.response))
+      return disagree("the station gave another answer, or none");
     const answer = said!.answers.find((given) => given.sent)!;
-    if ((answer.type === 4) !== (outcome === "error")) return disagree(`the station answered with message type ${answer.type}`);
-    if (answer.type === 3 && answer.status === "Accepted" && outcome !== "accepted") disagree("the station accepted it");
-    if (answer.type === 3 && answer.status === "Rejected" && outcome !== "rejected") disagree("the station rejected it");
+    if ((answer.type === 4) !== (outcome === "error"))
+      return disagree(`the station answered with message type ${answer.type}`);
+    if (answer.type === 3 && answer.status === "Accepted" && outcome !== "accepted")
+      disagree("the station accepted it");
+    if (answer.type === 3 && answer.status === "Rejected" && outcome !== "rejected")
+      disagree("the station rejected it");
   }
 
   private gave(said: CommandFacts | undefined, response: string): boolean {

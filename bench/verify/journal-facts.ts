@@ -58,6 +58,14 @@ export interface JournalFacts {
   readonly startedAt: number;
 }
 
+/**
+ * A simulator was killed: what it writes behind the fact (the end of a transaction, its answer to a command) may be
+ * missing, so that what the log and the tables know beyond the journal is no fault.
+ */
+export function isCut(facts: JournalFacts): boolean {
+  return facts.ended < facts.files;
+}
+
 export function callKey(station: string, conn: string, id: string, sha: string): string {
   return `${station}|${conn}|${sha}|${id}`;
 }

@@ -52,7 +52,10 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
   ];
   const { rows, outbox, openCommands } = await store.snapshot(async (db) => ({
     rows: await db.selectFrom("position").selectAll().execute(),
-    outbox: await db.selectFrom("live_outbox").select((eb) => eb.fn.countAll<number>().as("n")).executeTakeFirstOrThrow(),
+    outbox: await db
+      .selectFrom("live_outbox")
+      .select((eb) => eb.fn.countAll<number>().as("n"))
+      .executeTakeFirstOrThrow(),
     openCommands: await db
       .selectFrom("live_command")
       .select((eb) => eb.fn.countAll<number>().as("n"))
@@ -66,7 +69,7 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
       stands.push({ role, topic: topic.name, partition, end: await log.endOffset(topic, partition), row });
     }
   }
-  return { stands, outbox: Number(outbox.n), openCommands: Number(openCommands.n) };
+  return { stands, outbox: outbox.n, openCommands: openCommands.n };
 }
 
 export function checkPositions({ stands, outbox }: Quiet): Check {
@@ -84,7 +87,11 @@ export function checkPositions({ stands, outbox }: Quiet): Check {
     }
     const sum = applied + skipped + quarantined + parked;
     if (sum !== next) {
-      findings.problem("fates", () => `${name}: ${applied} applied + ${skipped} skipped + ${quarantined} quarantined + ${parked} parked is ${sum}, not ${next}.`);
+      findings.problem(
+        "fates",
+        () =>
+          `${name}: ${applied} applied + ${skipped} skipped + ${quarantined} quarantined + ${parked} parked is ${sum}, not ${next}.`,
+      );
     }
   }
   if (outbox > 0) findings.problem("outbox", () => `${outbox} events wait in the outbox and are not in the log.`);

@@ -2,12 +2,14 @@
 import type { Kysely } from "kysely";
 
 import type { CdrRow, Schema, SessionRow } from "../../core/store/tables.ts";
-import type { JournalFacts, TxFacts } from "./journal-facts.ts";
+import { isCut, type JournalFacts, type TxFacts } from "./journal-facts.ts";
 import { Findings, type Check } from "./report.ts";
 
 const mwhPerWh = 1000;
 
 interface Tally {
+  /** See `isCut`. */
+  readonly cut: boolean;
   journalMwh: number;
   cdrMwh: number;
 }
@@ -17,7 +19,7 @@ export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts)
   const sessions = await sessionsOf(db, facts);
   const cdrs = await cdrsOf(db, facts);
   const matched = new Set<string>();
-  const tally: Tally = { journalMwh: 0, cdrMwh: 0 };
+  const tally: Tally = { cut: isCut(facts), journalMwh: 0, cdrMwh: 0 };
   let checked = 0;
   for (const tx of facts.transactions) {
     const found = [...tx.names].flatMap((name) => sessions.get(`${tx.station}|${name}`) ?? []);
@@ -27,7 +29,10 @@ export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts)
   }
   checkNothingElse(facts, sessions, matched, cdrs, findings);
   if (tally.journalMwh !== tally.cdrMwh) {
-    findings.problem("sums", () => `The CDRs bill ${tally.cdrMwh / mwhPerWh} Wh, the meters say ${tally.journalMwh / mwhPerWh} Wh.`);
+    findings.problem(
+      "sums",
+      () => `The CDRs bill ${tally.cdrMwh / mwhPerWh} Wh, the meters say ${tally.journalMwh / mwhPerWh} Wh.`,
+    );
   }
   findings.count("energyWh", tally.cdrMwh / mwhPerWh);
   if (checked === 0 && facts.declared.has("transactions")) {
@@ -36,22 +41,29 @@ export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts)
   return findings.check("L3", "transactions against sessions and CDRs", checked);
 }
 
-function checkOne(tx: TxFacts, found: readonly SessionRow[], cdrs: ReadonlyMap<string, CdrRow[]>, tally: Tally, findings: Findings): void {
+function checkOne(
+  tx: TxFacts,
+  found: readonly SessionRow[],
+  cdrs: ReadonlyMap<string, CdrRow[]>,
+  tally: Tally,
+  findings: Findings,
+): void {
   const { end } = tx;
   const name = `Transaction ${tx.tx} of ${tx.station}`;
-  if (tx.names.size > 1) findings.problem("renamed", () => `${name} was given several ids: ${[...tx.names].join(", ")}.`);
+  if (tx.names.size > 1)
+    findings.problem("renamed", () => `${name} was given several ids: ${[...tx.names].join(", ")}.`);
   if (found.length > 1) findings.problem("sessions", () => `${name} has ${found.length} sessions.`);
   const [session] = found;
   const issued = found.flatMap((row) => cdrs.get(row.id) ?? []);
   // A credit CDR takes one back.
   const standing = issued.reduce((sum, cdr) => sum + (cdr.credits === null ? 1 : -1), 0);
   if (standing > 1 || standing < 0) findings.problem("cdrs", () => `${name} has ${standing} CDRs.`);
-  for (const cdr of issued) tally.cdrMwh += cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh;
   if (!end) {
     findings.count("open");
-    if (standing > 0) findings.problem("early", () => `${name} has a CDR and has not ended.`);
+    if (standing > 0 && !tally.cut) findings.problem("early", () => `${name} has a CDR and has not ended.`);
     return;
   }
+  for (const cdr of issued) tally.cdrMwh += cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh;
   const trueMwh = (end.meterStopWh - end.meterStartWh) * mwhPerWh;
   if (standing > 0) tally.journalMwh += trueMwh;
   if (!end.answered) {
@@ -61,11 +73,21 @@ function checkOne(tx: TxFacts, found: readonly SessionRow[], cdrs: ReadonlyMap<s
   if (!session) return findings.problem("missing", () => `${name} ended and has no session.`);
   if (standing === 1) findings.count("billed");
   else if (session.cdr_reason !== null) findings.count(`reason_${session.cdr_reason}`);
-  else findings.problem("missing", () => `${name} ended and has neither a CDR nor a reason; its session is ${session.status}.`);
+  else
+    findings.problem(
+      "missing",
+      () => `${name} ended and has neither a CDR nor a reason; its session is ${session.status}.`,
+    );
   checkEnergy(name, session, issued, trueMwh, findings);
 }
 
-function checkEnergy(name: string, session: SessionRow, issued: readonly CdrRow[], trueMwh: number, findings: Findings): void {
+function checkEnergy(
+  name: string,
+  session: SessionRow,
+  issued: readonly CdrRow[],
+  trueMwh: number,
+  findings: Findings,
+): void {
   const wrong = (what: string, mwh: number) =>
     findings.problem("energy", () => `${name}: ${what} says ${mwh / mwhPerWh} Wh, the meter ${trueMwh / mwhPerWh} Wh.`);
   // One that is held has not been folded to its end; its reason says so.
@@ -86,28 +108,40 @@ function checkNothingElse(
 ): void {
   // 1.6: a start whose answer never came has a session under a name that the station never heard.
   const nameless = new Map<string, number>();
-  for (const tx of facts.transactions) if (tx.names.size === 0) nameless.set(tx.station, (nameless.get(tx.station) ?? 0) + 1);
+  for (const tx of facts.transactions)
+    if (tx.names.size === 0) nameless.set(tx.station, (nameless.get(tx.station) ?? 0) + 1);
   for (const session of [...sessions.values()].flat()) {
     if (matched.has(session.id) || session.last_updated < facts.startedAt) continue;
     const left = nameless.get(session.station) ?? 0;
     nameless.set(session.station, left - 1);
     if (left > 0) findings.count("nameless");
-    else findings.problem("unexpected", () => `Session ${session.id} of ${session.station} (transaction ${session.transaction_id}) was never begun.`);
+    else
+      findings.problem(
+        "unexpected",
+        () => `Session ${session.id} of ${session.station} (transaction ${session.transaction_id}) was never begun.`,
+      );
   }
   const known = new Set([...sessions.values()].flat().map((session) => session.id));
   for (const [sessionId, rows] of cdrs) {
-    if (!known.has(sessionId)) findings.problem("unexpected", () => `CDR ${rows[0]!.id} is of session ${sessionId}, which does not exist.`);
+    if (!known.has(sessionId))
+      findings.problem("unexpected", () => `CDR ${rows[0]!.id} is of session ${sessionId}, which does not exist.`);
   }
 }
 
 async function sessionsOf(db: Kysely<Schema>, facts: JournalFacts): Promise<ReadonlyMap<string, SessionRow[]>> {
   const rows = await db.selectFrom("live_session").selectAll().execute();
-  return grouped(rows.filter((row) => facts.stations.has(row.station)), (row) => `${row.station}|${row.transaction_id}`);
+  return grouped(
+    rows.filter((row) => facts.stations.has(row.station)),
+    (row) => `${row.station}|${row.transaction_id}`,
+  );
 }
 
 async function cdrsOf(db: Kysely<Schema>, facts: JournalFacts): Promise<ReadonlyMap<string, CdrRow[]>> {
   const rows = await db.selectFrom("live_cdr").selectAll().orderBy("last_updated").execute();
-  return grouped(rows.filter((row) => facts.stations.has(row.station)), (row) => row.session_id);
+  return grouped(
+    rows.filter((row) => facts.stations.has(row.station)),
+    (row) => row.session_id,
+  );
 }
 
 function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, Row[]> {

@@ -33,14 +33,19 @@ const changed = <Kind extends JournalLine["kind"]>(
   kind: Kind,
   change: (found: Extract<JournalLine, { kind: Kind }>) => readonly JournalLine[],
 ): readonly JournalLine[] =>
-  honest.lines.flatMap((found) => (found.kind === kind ? change(found as Extract<JournalLine, { kind: Kind }>) : [found]));
+  honest.lines.flatMap((found) =>
+    found.kind === kind ? change(found as Extract<JournalLine, { kind: Kind }>) : [found],
+  );
 
 test("an honest run is clean, and each line says how much it looked at", async () => {
   const report = await honest.judge(honest.lines);
-  expect(failing(report), JSON.stringify(report.checks, undefined, 1)).toEqual([]);
+  expect(failing(report), `checks: ${JSON.stringify(report.checks, undefined, 1)}`).toEqual([]);
   expect(report.ok).toBe(true);
   expect(report.checks.map((check) => check.id)).toEqual(["L1", "L2", "L3", "L4", "L5"]);
-  expect(line(report, "L1")).toMatchObject({ checked: 4, counts: { ok: 4, lost: 0, unexpected: 0, duplicated: 0, recovered: 0 } });
+  expect(line(report, "L1")).toMatchObject({
+    checked: 4,
+    counts: { ok: 4, lost: 0, unexpected: 0, duplicated: 0, recovered: 0 },
+  });
   expect(line(report, "L2").checked).toBe(4);
   expect(line(report, "L3")).toMatchObject({ checked: 1, counts: { billed: 1, energyWh: 1500 } });
   expect(line(report, "L4").checked).toBeGreaterThan(3);
@@ -54,7 +59,10 @@ test("L1: a frame that was answered and dropped is lost", async () => {
   const dropped = await runOf((steps) => steps.filter((step) => step.name !== "Heartbeat"));
   const report = await dropped.judge(dropped.lines);
   expect(failing(report)).toEqual(["L1"]);
-  expect(line(report, "L1")).toMatchObject({ counts: { lost: 1, ok: 3 }, problems: [expect.stringContaining("Heartbeat m4")] });
+  expect(line(report, "L1")).toMatchObject({
+    counts: { lost: 1, ok: 3 },
+    problems: [expect.stringContaining("Heartbeat m4")],
+  });
 });
 
 test("L1: an answer that came before its record was in the log is noticed by its time", async () => {
@@ -65,13 +73,18 @@ test("L1: an answer that came before its record was in the log is noticed by its
 });
 
 test("L1: another answer than the one in the log is noticed", async () => {
-  const report = await honest.judge(changed("answer", (answer) => [answer.id === "m1" ? { ...answer, sha: "00" } : answer]));
+  const report = await honest.judge(
+    changed("answer", (answer) => [answer.id === "m1" ? { ...answer, sha: "00" } : answer]),
+  );
   expect(failing(report)).toEqual(["L1"]);
   expect(line(report, "L1").problems).toEqual([expect.stringContaining("another answer")]);
 });
 
 test("L1: a CALL that is in the log under two frame ids is doubled", async () => {
-  const doubled = await runOf((steps) => [...steps, { ...steps.find((step) => step.name === "Heartbeat")!, sequence: 99 }]);
+  const doubled = await runOf((steps) => [
+    ...steps,
+    { ...steps.find((step) => step.name === "Heartbeat")!, sequence: 99 },
+  ]);
   const report = await doubled.judge(doubled.lines);
   expect(failing(report)).toEqual(["L1"]);
   expect(line(report, "L1").counts).toMatchObject({ duplicated: 1, lost: 0 });
@@ -107,7 +120,10 @@ test("what stood in the log before the journal began is another run's", async ()
     .filter((said) => said.kind === "header")
     .map((said) => ({ ...said, t: Date.now() + 60_000, declared: ["calls" as const] }));
   const t = Date.now() + 60_000;
-  const report = await honest.judge([...later, { kind: "connected", t, station: "SIM-000001", conn: "other", protocol: "1.6" }]);
+  const report = await honest.judge([
+    ...later,
+    { kind: "connected", t, station: "SIM-000001", conn: "other", protocol: "1.6" },
+  ]);
   expect(line(report, "L1").counts).toMatchObject({ unexpected: 0, ofEarlierRuns: 4 });
   expect(line(report, "L3").ok).toBe(true);
   expect(failing(report), "but nothing was proven").toEqual(["L1"]);
@@ -118,7 +134,14 @@ test("what stood in the log before the journal began is another run's", async ()
 test("L2: a record that has no fate, or two, is noticed", async () => {
   const made = await runOf();
   await made.tamper((store) =>
-    store.transaction((tx) => tx.db.updateTable("position").set((eb) => ({ applied: eb("applied", "+", 1) })).where("role", "=", "processor").where("next", ">", 0).execute()),
+    store.transaction((tx) =>
+      tx.db
+        .updateTable("position")
+        .set((eb) => ({ applied: eb("applied", "+", 1) }))
+        .where("role", "=", "processor")
+        .where("next", ">", 0)
+        .execute(),
+    ),
   );
   const report = await made.judge(made.lines);
   expect(failing(report)).toEqual(["L2"]);
@@ -128,7 +151,14 @@ test("L2: a record that has no fate, or two, is noticed", async () => {
 test("L2: a fold that has not come to the end is behind", async () => {
   const made = await runOf();
   await made.tamper((store) =>
-    store.transaction((tx) => tx.db.updateTable("position").set((eb) => ({ next: eb("next", "-", 1), applied: eb("applied", "-", 1) })).where("role", "=", "projector").where("next", ">", 0).execute()),
+    store.transaction((tx) =>
+      tx.db
+        .updateTable("position")
+        .set((eb) => ({ next: eb("next", "-", 1), applied: eb("applied", "-", 1) }))
+        .where("role", "=", "projector")
+        .where("next", ">", 0)
+        .execute(),
+    ),
   );
   const report = await made.judge(made.lines);
   // Its tables are those of one event more: the rebuild up to where it says to stand differs as well.
@@ -196,10 +226,14 @@ test("L3: a recorded reason stands for a CDR, its absence does not", async () =>
 
 test("L4: a row that does not follow from the log is noticed", async () => {
   const made = await runOf();
-  await made.tamper((store) => store.transaction((tx) => tx.db.updateTable("session").set({ stop_reason: "Other" }).execute()));
+  await made.tamper((store) =>
+    store.transaction((tx) => tx.db.updateTable("session").set({ stop_reason: "Other" }).execute()),
+  );
   const report = await made.judge(made.lines);
   expect(failing(report)).toEqual(["L4"]);
-  expect(line(report, "L4").problems).toEqual([expect.stringContaining("session differs from its rebuild: 1 rows are live, 1 come from the log")]);
+  expect(line(report, "L4").problems).toEqual([
+    expect.stringContaining("session differs from its rebuild: 1 rows are live, 1 come from the log"),
+  ]);
 });
 
 // --- L5 ---
@@ -208,6 +242,28 @@ test("L5: a command that reached a station twice is noticed", async () => {
   const report = await honest.judge(changed("command", (command) => [command, command]));
   expect(failing(report)).toEqual(["L5"]);
   expect(line(report, "L5").problems).toEqual([expect.stringContaining(`${commandId} reached SIM-000001 2 times`)]);
+});
+
+test("L5: a command that was sent twice, says the log, is noticed", async () => {
+  const made = await runOf((steps) => [
+    ...steps,
+    { ...steps.find((step) => step.name === "commandSent")!, sequence: 99 },
+  ]);
+  const report = await made.judge(made.lines);
+  expect(failing(report)).toEqual(["L5"]);
+  expect(line(report, "L5").problems).toEqual([expect.stringContaining("was sent 2 times, says the log")]);
+});
+
+test("a simulator that was killed may not have noted an end and an answer; what it noted still counts", async () => {
+  const cut = honest.lines.filter((said) => !["txEnd", "commandAnswer", "end", "requested"].includes(said.kind));
+  const report = await honest.judge(cut);
+  expect(line(report, "L5")).toMatchObject({ ok: true, counts: { reached: 1, answerNotNoted: 1 } });
+  expect(line(report, "L3").problems).toEqual([expect.stringContaining("nothing was proven")]);
+  expect(line(report, "L1").ok).toBe(true);
+  const ended = honest.lines.filter((said) => said.kind !== "txEnd");
+  expect(line(await honest.judge(ended), "L3").problems).toContainEqual(
+    expect.stringContaining("has a CDR and has not ended"),
+  );
 });
 
 test("L5: an outcome that is not what the station said is noticed", async () => {
@@ -227,17 +283,23 @@ test("L5: an answer that the station never gave is noticed, in the log and in th
 
 test("L5: an outcome that says it never left, for a command that arrived, is noticed", async () => {
   const made = await runOf();
-  await made.tamper((store) => store.transaction((tx) => tx.db.updateTable("command").set({ outcome: "not_connected" }).execute()));
+  await made.tamper((store) =>
+    store.transaction((tx) => tx.db.updateTable("command").set({ outcome: "not_connected" }).execute()),
+  );
   const report = await made.judge(made.lines);
   expect(line(report, "L5").problems).toContainEqual(expect.stringContaining("it reached the station"));
 });
 
 test("L5: a command without an end, and one that is not known, are noticed", async () => {
   const made = await runOf();
-  await made.tamper((store) => store.transaction((tx) => tx.db.updateTable("command").set({ status: "sent", outcome: null }).execute()));
+  await made.tamper((store) =>
+    store.transaction((tx) => tx.db.updateTable("command").set({ status: "sent", outcome: null }).execute()),
+  );
   const report = await made.judge(made.lines);
   expect(line(report, "L5").problems).toEqual([expect.stringContaining("has not ended")]);
-  const unknown = await honest.judge(changed("requested", (said) => [said, { ...said, commandId: "5a0c0d7e-0d4e-4a6e-9d0a-0c1f1b5f0001" }]));
+  const unknown = await honest.judge(
+    changed("requested", (said) => [said, { ...said, commandId: "5a0c0d7e-0d4e-4a6e-9d0a-0c1f1b5f0001" }]),
+  );
   expect(line(unknown, "L5").problems).toEqual([expect.stringContaining("has no row")]);
 });
 
@@ -255,7 +317,13 @@ test("an empty journal proves nothing: every line that the journal declares fail
 
 test("a kind that the journal does not declare may be missing", async () => {
   const callsOnly = honest.lines
-    .filter((said) => !said.kind.startsWith("tx") && said.kind !== "commandAnswer" && said.kind !== "command" && said.kind !== "requested")
+    .filter(
+      (said) =>
+        !said.kind.startsWith("tx") &&
+        said.kind !== "commandAnswer" &&
+        said.kind !== "command" &&
+        said.kind !== "requested",
+    )
     .map((said) => (said.kind === "header" ? { ...said, declared: ["calls" as const, "answers" as const] } : said));
   const report = await honest.judge(callsOnly.filter((said) => said.kind === "header" || "station" in said));
   expect(line(report, "L1").ok).toBe(true);

@@ -1,9 +1,8 @@
 // The ledger check (reliability.md): the fleet's journal against the log and the tables. Reads only, so it works beside
 // a live wattlog and on the folder of a stopped one.
-import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
-import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { compareWithRebuild, type Comparison } from "../../deploy/roles/compare.ts";
+import type { Source } from "../../deploy/roles/source.ts";
 import { CallCheck } from "./calls.ts";
 import { CommandCheck } from "./commands.ts";
 import { gatherJournal, type JournalFacts } from "./journal-facts.ts";
@@ -14,7 +13,7 @@ import { checkTransactions } from "./transactions.ts";
 
 export interface VerifyOptions {
   readonly journalDir: string;
-  readonly dataDir: string;
+  readonly source: Source;
   /** Wait so long for the folds to become quiet; 0 where no process runs. */
   readonly settleSeconds?: number;
   /** The fleet's clock is not the log's: do not compare their times. */
@@ -30,8 +29,8 @@ const defaultSettleSeconds = 30;
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
   const facts = await gatherJournal(options.journalDir);
-  const log = openLogReadOnly(options.dataDir);
-  const store = openStoreReadOnly(options.dataDir);
+  const log = await options.source.openLog();
+  const store = await options.source.openStore();
   try {
     const checks = await verifyAgainst(facts, log, store, options, () => compareWithRebuild(options));
     return reportOf(facts, checks);

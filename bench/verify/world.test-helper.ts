@@ -25,6 +25,7 @@ import { createProjector } from "../../projections/models/projector.ts";
 import type { JournalLine } from "../fleet/journal-format.ts";
 import { sha256 } from "./log-facts.ts";
 import { waitUntilQuiet } from "./positions.ts";
+import { folderSource } from "../../deploy/roles/source.ts";
 import { verify } from "./verify.ts";
 
 export const party = trusted.party("DEWLG");
@@ -55,11 +56,16 @@ export class Script {
 
   constructor(station: string) {
     this.station = station;
-    this.control({ kind: "connected", nodeId: this.node, protocol: "ocpp1.6", securityProfile: 0, remoteAddress: "127.0.0.1" }, (t) => [
-      { kind: "connected", t, station, conn: this.conn, protocol: "1.6" },
-    ]);
+    this.control(
+      { kind: "connected", nodeId: this.node, protocol: "ocpp1.6", securityProfile: 0, remoteAddress: "127.0.0.1" },
+      (t) => [{ kind: "connected", t, station, conn: this.conn, protocol: "1.6" }],
+    );
     this.control({ kind: "claimed", epoch: { generation: 1, offset: 0 } });
-    this.call("BootNotification", { chargePointVendor: "V", chargePointModel: "M" }, { status: "Accepted", currentTime: "2026-01-01T00:00:00Z", interval: 300 });
+    this.call(
+      "BootNotification",
+      { chargePointVendor: "V", chargePointModel: "M" },
+      { status: "Accepted", currentTime: "2026-01-01T00:00:00Z", interval: 300 },
+    );
     this.session();
     this.call("Heartbeat", {}, { currentTime: "2026-01-01T00:00:00Z" });
     this.command();
@@ -69,27 +75,64 @@ export class Script {
     const { station } = this;
     const start = { connectorId: 1, idTag: "TAG-1", timestamp: "2026-01-01T00:00:00Z", meterStart: 1000 };
     const csmsTx = transactionIdOf(start);
-    const common = { station, protocol: "1.6", tx: "T1", evseId: 1, connectorId: 1, idToken: "TAG-1", meterStartWh: 1000, startedAt: start.timestamp };
+    const common = {
+      station,
+      protocol: "1.6",
+      tx: "T1",
+      evseId: 1,
+      connectorId: 1,
+      idToken: "TAG-1",
+      meterStartWh: 1000,
+      startedAt: start.timestamp,
+    };
     this.call("StartTransaction", start, { transactionId: csmsTx, idTagInfo: { status: "Accepted" } }, (t) => [
       { kind: "txStart", t, csmsTx: null, ...common },
       { kind: "txId", t, station, tx: "T1", csmsTx },
     ]);
     const stop = { transactionId: csmsTx, meterStop: meterStopWh, timestamp: "2026-01-01T01:00:00Z", idTag: "TAG-1" };
-    this.call("StopTransaction", stop, {}, (t) => [{ kind: "txEnd", t, csmsTx, ...common, meterStopWh, endedAt: stop.timestamp, answered: true }]);
+    this.call("StopTransaction", stop, {}, (t) => [
+      { kind: "txEnd", t, csmsTx, ...common, meterStopWh, endedAt: stop.timestamp, answered: true },
+    ]);
   }
 
   private command(): void {
     const { station, conn } = this;
     const id = trusted.command(commandId);
-    const body = { payload: bytes("{}"), timeoutMs: 30_000, idempotencyKey: null, queueUntil: null, replyTo: null } as const;
+    const body = {
+      payload: bytes("{}"),
+      timeoutMs: 30_000,
+      idempotencyKey: null,
+      queueUntil: null,
+      replyTo: null,
+    } as const;
     const origin = { via: "rest", actor: "admin" } as const;
     const of = { station, conn, id: commandId, action: "ClearCache" } as const;
-    this.control({ kind: "commandRequested", commandId: id, connectionId: conn, protocol: "ocpp1.6", action: "ClearCache", origin, ...body });
-    this.control({ kind: "commandSent", commandId: id, connectionId: conn }, (t) => [{ kind: "command", dir: "in", t, sha: "", ...of }]);
+    this.control({
+      kind: "commandRequested",
+      commandId: id,
+      connectionId: conn,
+      protocol: "ocpp1.6",
+      action: "ClearCache",
+      origin,
+      ...body,
+    });
+    this.control({ kind: "commandSent", commandId: id, connectionId: conn }, (t) => [
+      { kind: "command", dir: "in", t, sha: "", ...of },
+    ]);
     const frame = bytes(`[3,"${commandId}",{"status":"Accepted"}]`);
     this.control({ kind: "commandResult", commandId: id, connectionId: conn, frame }, (t) => [
       { kind: "commandAnswer", dir: "out", t, type: 3, status: "Accepted", sha: sha256(frame), sent: true, ...of },
-      { kind: "requested", t, station, commandId, action: of.action, idempotencyKey: null, httpStatus: 202, status: "done", outcome: "accepted" },
+      {
+        kind: "requested",
+        t,
+        station,
+        commandId,
+        action: of.action,
+        idempotencyKey: null,
+        httpStatus: 202,
+        status: "done",
+        outcome: "accepted",
+      },
     ]);
   }
 
@@ -102,7 +145,16 @@ export class Script {
     const id = `m${++this.messages}`;
     const call = bytes(JSON.stringify([2, id, action, payload]));
     const reply = bytes(JSON.stringify([3, id, answer]));
-    const body: FrameBody = { kind: "exchange", protocol: "ocpp1.6", action, messageId: id, call, answer: reply, facts: {}, annotations: [] };
+    const body: FrameBody = {
+      kind: "exchange",
+      protocol: "ocpp1.6",
+      action,
+      messageId: id,
+      call,
+      answer: reply,
+      facts: {},
+      annotations: [],
+    };
     const journal: Step["journal"] = (t) => [
       { kind: "call", dir: "out", t, station, protocol: "1.6", conn, id, action, sha: sha256(call), message: id },
       { kind: "answer", dir: "in", t, station, conn, id, type: 3, sha: sha256(reply) },
@@ -129,15 +181,34 @@ export async function run(toLog: (steps: readonly Step[]) => readonly Step[] = (
   const dataDir = join(root, "data");
   const script = new Script("SIM-000001");
   const lines: JournalLine[] = [
-    { kind: "header", t: Date.now(), version: 1, declared: ["calls", "answers", "transactions", "commands"], args: {}, seed: 1, runId: "r" },
+    {
+      kind: "header",
+      t: Date.now(),
+      version: 1,
+      declared: ["calls", "answers", "transactions", "commands"],
+      args: {},
+      seed: 1,
+      runId: "r",
+    },
   ];
   await withFolds(dataDir, async (log) => {
     const key = logKey(party, trusted.station(script.station));
     const partition = partitionOf(key, partitions);
     const times = new Map<Step, number>();
     for (const step of toLog(script.steps)) {
-      const envelope = { party, station: trusted.station(script.station), source: script.conn, sequence: step.sequence };
-      const value = encodeRecord({ ...envelope, arrivedAt: Date.now(), registry: { generation: 1, offset: 1 }, keyId: null, ...step.body });
+      const envelope = {
+        party,
+        station: trusted.station(script.station),
+        source: script.conn,
+        sequence: step.sequence,
+      };
+      const value = encodeRecord({
+        ...envelope,
+        arrivedAt: Date.now(),
+        registry: { generation: 1, offset: 1 },
+        keyId: null,
+        ...step.body,
+      });
       const { logTime } = await log.append(log.topics.frames, partition, [{ key, value }]);
       times.set(step, logTime);
     }
@@ -151,11 +222,15 @@ export async function run(toLog: (steps: readonly Step[]) => readonly Step[] = (
     judge(said) {
       const journalDir = mkdtempSync(join(root, `journal-${judged++}-`));
       writeFileSync(join(journalDir, "fleet-r.jsonl"), said.map((line) => `${JSON.stringify(line)}\n`).join(""));
-      return verify({ journalDir, dataDir, settleSeconds: 0 });
+      return verify({ journalDir, source: folderSource(dataDir), settleSeconds: 0 });
     },
     async tamper(change) {
       const store = openSqliteStore(dataDir);
-      await change(store).finally(() => store.close());
+      try {
+        await change(store);
+      } finally {
+        await store.close();
+      }
     },
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
@@ -169,7 +244,17 @@ async function withFolds(folder: string, work: (log: EventLog) => Promise<void>)
   const store = openSqliteStore(folder);
   await store.migrate();
   const setting = { id: "settleAfterMs", value: 0 };
-  const change = { party, keyId: null, changeId: "c", entity: "setting", id: setting.id, expectedVersion: 0, doc: setting, at: 0, actor: "test" } as const;
+  const change = {
+    party,
+    keyId: null,
+    changeId: "c",
+    entity: "setting",
+    id: setting.id,
+    expectedVersion: 0,
+    doc: setting,
+    at: 0,
+    actor: "test",
+  } as const;
   await log.append(topics.registry, 0, [{ key: party, value: encodeChange(change) }]);
   const registry = new RegistryView(log);
   await registry.start();
@@ -195,7 +280,12 @@ async function foldedAndBilled(log: EventLog, store: Store): Promise<void> {
   const until = performance.now() + settleMs;
   for (;;) {
     await waitUntilQuiet(log, store, settleMs);
-    const settling = await store.reader.selectFrom("live_session").select("id").where("cdr_id", "is", null).where("status", "=", "completed").execute();
+    const settling = await store.reader
+      .selectFrom("live_session")
+      .select("id")
+      .where("cdr_id", "is", null)
+      .where("status", "=", "completed")
+      .execute();
     if (settling.length === 0) return;
     if (performance.now() > until) throw new Error("the sessions of the test's run got no CDR");
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -42,7 +42,22 @@ export const limits = {
   /** The shortest time after which a station gives up on an answer. */
   stationMessageTimeoutMs: 30_000,
 
+  /** Failed authentications of unknown identities from one address: a whole fleet may share one. */
+  authFailuresPerAddressBurst: 200,
+  authFailuresPerAddressPerMinute: 60,
+  /** Of a registered identity from one address: above it the key is not even looked at. */
+  authFailuresPerIdentityBurst: 10,
+  authFailuresPerIdentityPerMinute: 6,
+  /** Addresses, and pairs of address and identity, whose failures are remembered; the oldest is forgotten. */
+  authFailuresRemembered: 20_000,
+  /** Who showed its key within this time is never blocked by somebody else's failures. */
+  authenticatedLatelyMs: 24 * 3_600_000,
+  /** Unknown stations that wait for approval: anybody who reaches the port can make them. */
+  pendingStations: 10_000,
+
   // --- commands ---
+  /** As JSON, UTF-16 units: in UTF-8 at most three bytes each, which still fits into a socket that reads nothing. */
+  commandPayloadMaxChars: 65_536,
   commandTimeoutSecondsDefault: 30,
   commandTimeoutSecondsMax: 600,
   /** Ids made from callers' keys are remembered in the fold so long, in log time (rule C1). */
@@ -160,8 +175,8 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
       holds: l.busRegisterEveryMs * 3 < l.busClaimMs,
     },
     {
-      says: "one answer fits into the socket's backpressure bound",
-      holds: l.frameMaxBytes < l.socketBackpressureBytes,
+      says: "one answer fits into the socket's backpressure bound, and one command",
+      holds: Math.max(l.frameMaxBytes, l.commandPayloadMaxChars * 3) < l.socketBackpressureBytes,
     },
   ];
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
@@ -22,17 +22,23 @@ test("an empty environment gives every setting its default, by its kind", () => 
   expect(Object.keys(settings)).toEqual(rows.map(([name]) => name));
   for (const [name, row] of rows) {
     const value: string | number | boolean = settings[name];
-    expect(String(value), row.env).toBe(row.fallback);
+    expect(String(value)).toBe(row.fallback);
   }
-  expect(settings).toMatchObject({ ocppPort: 9000, httpPort: 8080, adminPort: 9464, bind: "127.0.0.1", dataDir: "./data" });
+  expect(settings).toMatchObject({
+    ocppPort: 9000,
+    httpPort: 8080,
+    adminPort: 9464,
+    bind: "127.0.0.1",
+    dataDir: "./data",
+  });
 });
 
 test("every row has a name of its own, a unit, and a sentence that ends", () => {
   expect(new Set(rows.map(([, row]) => row.env)).size).toBe(rows.length);
   for (const [, row] of rows) {
     expect(row.env).toMatch(/^[A-Z][A-Z0-9_]+$/);
-    expect(row.unit, row.env).not.toBe("");
-    expect(row.sentence, row.env).toMatch(/^[A-Z].*\.$/);
+    expect(row.unit, `setting ${row.env}`).not.toBe("");
+    expect(row.sentence, `setting ${row.env}`).toMatch(/^[A-Z].*\.$/);
   }
 });
 
@@ -70,7 +76,8 @@ test("bounds are part of the table: outside of them is refused", () => {
 
 test("a party and an address are checked before anything starts", () => {
   for (const value of ["deabc", "ABC", "DEABCD"]) expect(refusal({ WATTLOG_PARTY: value })).toContain("WATTLOG_PARTY");
-  for (const value of ["999.1.1.1", "a b", "::zz", "-x"]) expect(refusal({ WATTLOG_BIND: value })).toContain("WATTLOG_BIND");
+  for (const value of ["999.1.1.1", "a b", "::zz", "-x"])
+    expect(refusal({ WATTLOG_BIND: value })).toContain("WATTLOG_BIND");
   for (const value of ["0.0.0.0", "::", "::1", "localhost", "wattlog.example.com"]) {
     expect(readSettings({ WATTLOG_OCPP_BIND: value }).ocppBind).toBe(value);
   }

@@ -21,23 +21,245 @@ interface Row {
 }
 
 export const settingRows = {
-  bind: { env: "WATTLOG_BIND", kind: "text", fallback: "127.0.0.1", unit: "address", sentence: "Address that all three ports listen on." },
-  ocppBind: { env: "WATTLOG_OCPP_BIND", kind: "text", fallback: "", unit: "address", sentence: "Address of the OCPP port alone; unset: that of WATTLOG_BIND. 0.0.0.0 lets chargers on the LAN in." },
-  ocppPort: { env: "WATTLOG_OCPP_PORT", kind: "port", fallback: "9000", unit: "port", sentence: "Charging stations connect here: ws://host:port/<identity>." },
-  httpPort: { env: "WATTLOG_HTTP_PORT", kind: "port", fallback: "8080", unit: "port", sentence: "Console, REST, OCPI." },
-  adminPort: { env: "WATTLOG_ADMIN_PORT", kind: "port", fallback: "9464", unit: "port", sentence: "Metrics and health." },
-  dataDir: { env: "WATTLOG_DATA_DIR", kind: "folder", fallback: "./data", unit: "folder", sentence: "Log, state and keys of the embedded mode." },
-  party: { env: "WATTLOG_PARTY", kind: "text", fallback: "DEWLG", unit: "party", sentence: "Default CPO party: country code and party id." },
-  partitions: { env: "WATTLOG_PARTITIONS", kind: "integer", min: 1, max: 1024, fallback: "4", unit: "partitions", sentence: "Partitions of the frame topic; fixed when the log is made." },
-  adminToken: { env: "WATTLOG_ADMIN_TOKEN", kind: "text", fallback: "", unit: "token", sentence: "Bearer token of the first administrator; unset: made once and kept in the data folder.", secret: true },
-  unknownStations: { env: "WATTLOG_UNKNOWN_STATIONS", kind: "choice", choices: ["accept", "pending", "reject"], fallback: "", unit: "choice", sentence: "What happens to a station that is not registered; unset: accept on loopback, pending on another address, reject in a cluster." },
-  unknownTokens: { env: "WATTLOG_UNKNOWN_TOKENS", kind: "choice", choices: ["accept", "reject"], fallback: "", unit: "choice", sentence: "What happens to an idToken that is not registered; unset: accept when embedded, reject in a cluster." },
-  validation: { env: "WATTLOG_VALIDATION", kind: "choice", choices: ["lenient", "strict"], fallback: "lenient", unit: "choice", sentence: "Whether a frame that breaks its schema is answered where it can be, or refused." },
-  noSubprotocol: { env: "WATTLOG_NO_SUBPROTOCOL", kind: "choice", choices: ["reject", "ocpp1.6"], fallback: "reject", unit: "choice", sentence: "What a station that names no subprotocol speaks." },
-  settleAfterSeconds: { env: "WATTLOG_SETTLE_AFTER_SECONDS", kind: "integer", min: 0, max: 86_400, fallback: "900", unit: "s", sentence: "First value of the registry setting settleAfterMs: how long a CDR waits for queued frames." },
-  heartbeatSeconds: { env: "WATTLOG_HEARTBEAT_SECONDS", kind: "integer", min: 10, max: 86_400, fallback: "300", unit: "s", sentence: "First value of the registry setting heartbeatIntervalSeconds, told to stations at boot." },
-  appendHoldMs: { env: "WATTLOG_APPEND_HOLD_MS", kind: "integer", min: 100, max: 20_000, fallback: "10000", unit: "ms", sentence: "How long an answer waits for the log before the socket is closed." },
-  logLevel: { env: "WATTLOG_LOG_LEVEL", kind: "choice", choices: ["silent", "error", "warn", "info", "debug"], fallback: "info", unit: "choice", sentence: "How much is logged." },
+  bind: {
+    env: "WATTLOG_BIND",
+    kind: "text",
+    fallback: "127.0.0.1",
+    unit: "address",
+    sentence: "Address that all three ports listen on.",
+  },
+  ocppBind: {
+    env: "WATTLOG_OCPP_BIND",
+    kind: "text",
+    fallback: "",
+    unit: "address",
+    sentence: "Address of the OCPP port alone; unset: that of WATTLOG_BIND. 0.0.0.0 lets chargers on the LAN in.",
+  },
+  ocppPort: {
+    env: "WATTLOG_OCPP_PORT",
+    kind: "port",
+    fallback: "9000",
+    unit: "port",
+    sentence: "Charging stations connect here: ws://host:port/<identity>.",
+  },
+  httpPort: {
+    env: "WATTLOG_HTTP_PORT",
+    kind: "port",
+    fallback: "8080",
+    unit: "port",
+    sentence: "Console, REST, OCPI.",
+  },
+  adminPort: {
+    env: "WATTLOG_ADMIN_PORT",
+    kind: "port",
+    fallback: "9464",
+    unit: "port",
+    sentence: "Metrics and health.",
+  },
+  dataDir: {
+    env: "WATTLOG_DATA_DIR",
+    kind: "folder",
+    fallback: "./data",
+    unit: "folder",
+    sentence: "Log, state and keys of the embedded mode.",
+  },
+  party: {
+    env: "WATTLOG_PARTY",
+    kind: "text",
+    fallback: "DEWLG",
+    unit: "party",
+    sentence: "Default CPO party: country code and party id.",
+  },
+  partitions: {
+    env: "WATTLOG_PARTITIONS",
+    kind: "integer",
+    min: 1,
+    max: 1024,
+    fallback: "4",
+    unit: "partitions",
+    sentence: "Partitions of the frame topic; fixed when the log is made.",
+  },
+  adminToken: {
+    env: "WATTLOG_ADMIN_TOKEN",
+    kind: "text",
+    fallback: "",
+    unit: "token",
+    sentence: "Bearer token of the first administrator; unset: made once and kept in the data folder.",
+    secret: true,
+  },
+  unknownStations: {
+    env: "WATTLOG_UNKNOWN_STATIONS",
+    kind: "choice",
+    choices: ["accept", "pending", "reject"],
+    fallback: "",
+    unit: "choice",
+    sentence:
+      "What happens to a station that is not registered; unset: accept on loopback, pending on another address, reject in a cluster.",
+  },
+  unknownTokens: {
+    env: "WATTLOG_UNKNOWN_TOKENS",
+    kind: "choice",
+    choices: ["accept", "reject"],
+    fallback: "",
+    unit: "choice",
+    sentence: "What happens to an idToken that is not registered; unset: accept when embedded, reject in a cluster.",
+  },
+  validation: {
+    env: "WATTLOG_VALIDATION",
+    kind: "choice",
+    choices: ["lenient", "strict"],
+    fallback: "lenient",
+    unit: "choice",
+    sentence: "Whether a frame that breaks its schema is answered where it can be, or refused.",
+  },
+  noSubprotocol: {
+    env: "WATTLOG_NO_SUBPROTOCOL",
+    kind: "choice",
+    choices: ["reject", "ocpp1.6"],
+    fallback: "reject",
+    unit: "choice",
+    sentence: "What a station that names no subprotocol speaks.",
+  },
+  settleAfterSeconds: {
+    env: "WATTLOG_SETTLE_AFTER_SECONDS",
+    kind: "integer",
+    min: 0,
+    max: 86_400,
+    fallback: "900",
+    unit: "s",
+    sentence: "First value of the registry setting settleAfterMs: how long a CDR waits for queued frames.",
+  },
+  heartbeatSeconds: {
+    env: "WATTLOG_HEARTBEAT_SECONDS",
+    kind: "integer",
+    min: 10,
+    max: 86_400,
+    fallback: "300",
+    unit: "s",
+    sentence: "First value of the registry setting heartbeatIntervalSeconds, told to stations at boot.",
+  },
+  appendHoldMs: {
+    env: "WATTLOG_APPEND_HOLD_MS",
+    kind: "integer",
+    min: 100,
+    max: 20_000,
+    fallback: "10000",
+    unit: "ms",
+    sentence: "How long an answer waits for the log before the socket is closed.",
+  },
+  kafkaBrokers: {
+    env: "KAFKA_BROKERS",
+    kind: "text",
+    fallback: "",
+    unit: "host:port list",
+    sentence: "Cluster: the log's brokers, separated by commas. Set with DATABASE_URL and REDIS_URL, or not at all.",
+  },
+  kafkaDriver: {
+    env: "WATTLOG_KAFKA_DRIVER",
+    kind: "choice",
+    choices: ["platformatic", "kafkajs"],
+    fallback: "platformatic",
+    unit: "choice",
+    sentence: "Cluster: which client speaks to Kafka; docs/decisions says why the default is what it is.",
+  },
+  kafkaSsl: {
+    env: "KAFKA_SSL",
+    kind: "choice",
+    choices: ["true", "false"],
+    fallback: "",
+    unit: "true or false",
+    sentence: "Cluster: TLS towards the brokers; unset: where one of the files below is named.",
+  },
+  kafkaSslCaFile: {
+    env: "KAFKA_SSL_CA_FILE",
+    kind: "text",
+    fallback: "",
+    unit: "file",
+    sentence: "Cluster: certificates that the brokers' own must descend from, PEM.",
+  },
+  kafkaSslCertFile: {
+    env: "KAFKA_SSL_CERT_FILE",
+    kind: "text",
+    fallback: "",
+    unit: "file",
+    sentence: "Cluster: our certificate towards the brokers, PEM.",
+  },
+  kafkaSslKeyFile: {
+    env: "KAFKA_SSL_KEY_FILE",
+    kind: "text",
+    fallback: "",
+    unit: "file",
+    sentence: "Cluster: the key of our certificate, PEM.",
+  },
+  kafkaSaslMechanism: {
+    env: "KAFKA_SASL_MECHANISM",
+    kind: "choice",
+    choices: ["plain", "scram-sha-256", "scram-sha-512"],
+    fallback: "",
+    unit: "choice",
+    sentence: "Cluster: how to authenticate at the brokers; unset: not at all.",
+  },
+  kafkaSaslUsername: {
+    env: "KAFKA_SASL_USERNAME",
+    kind: "text",
+    fallback: "",
+    unit: "name",
+    sentence: "Cluster: user at the brokers.",
+  },
+  kafkaSaslPassword: {
+    env: "KAFKA_SASL_PASSWORD",
+    kind: "text",
+    fallback: "",
+    unit: "password",
+    sentence: "Cluster: password at the brokers.",
+    secret: true,
+  },
+  redisUrl: {
+    env: "REDIS_URL",
+    kind: "text",
+    fallback: "",
+    unit: "URL",
+    sentence: "Cluster: the command bus; redis, rediss, redis+sentinel or redis+cluster.",
+    secret: true,
+  },
+  databaseUrl: {
+    env: "DATABASE_URL",
+    kind: "text",
+    fallback: "",
+    unit: "URL",
+    sentence: "Cluster: the Postgres database of state and tables.",
+    secret: true,
+  },
+  clusterId: {
+    env: "WATTLOG_CLUSTER_ID",
+    kind: "text",
+    fallback: "wattlog",
+    unit: "name",
+    sentence: "Cluster: its name; two clusters on one Redis are told apart by it, and the second is refused.",
+  },
+  nodeName: {
+    env: "WATTLOG_NODE_NAME",
+    kind: "text",
+    fallback: "",
+    unit: "name",
+    sentence:
+      "Cluster: stable name of this process, its pod's; a restart under the same name keeps its partitions. Unset: host name and role.",
+  },
+  allowWeakLog: {
+    env: "WATTLOG_ALLOW_WEAK_LOG",
+    kind: "boolean",
+    fallback: "false",
+    unit: "true or false",
+    sentence: "Cluster: accept topics that may lose acknowledged records (one replica). For development only.",
+  },
+  logLevel: {
+    env: "WATTLOG_LOG_LEVEL",
+    kind: "choice",
+    choices: ["silent", "error", "warn", "info", "debug"],
+    fallback: "info",
+    unit: "choice",
+    sentence: "How much is logged.",
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type SettingName = keyof typeof settingRows;
@@ -53,7 +275,8 @@ export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof setting
 
 // Kubernetes injects these for Services named wattlog, wattlog-http and the like. Its plain `…_PORT` is told from a typo
 // of ours, and from our own setting of that name, by its value: always a URL.
-const kubernetesName = /^WATTLOG_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/;
+const kubernetesName =
+  /^WATTLOG_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/;
 const kubernetesPort = /^WATTLOG_(?:[A-Z0-9_]+_)?PORT$/;
 const kubernetesUrl = /^(?:tcp|udp|sctp):\/\//;
 
@@ -88,7 +311,8 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
       const min = row.min ?? (row.kind === "port" ? 0 : Number.MIN_SAFE_INTEGER);
       const max = row.max ?? (row.kind === "port" ? 65_535 : Number.MAX_SAFE_INTEGER);
       const value = Number(text);
-      if (!/^-?\d+$/.test(text) || value < min || value > max) throw refuse(`must be a whole number from ${min} to ${max}`);
+      if (!/^-?\d+$/.test(text) || value < min || value > max)
+        throw refuse(`must be a whole number from ${min} to ${max}`);
       return value;
     }
     case "boolean":
@@ -100,13 +324,16 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
     case "text":
     case "folder":
       if (text.includes("\0")) throw refuse("must not contain a NUL character");
-      if (text !== "" && row.unit === "party" && !parsePartyId(text)) throw refuse("must be a country code and a party id, such as DEABC");
-      if (text !== "" && row.unit === "address" && !isAddress(text)) throw refuse("must be an IP address or a host name");
+      if (text !== "" && row.unit === "party" && !parsePartyId(text))
+        throw refuse("must be a country code and a party id, such as DEABC");
+      if (text !== "" && row.unit === "address" && !isAddress(text))
+        throw refuse("must be an IP address or a host name");
       return text;
   }
 }
 
-const hostName = /^(?=.{1,253}$)(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+const hostName =
+  /^(?=.{1,253}$)(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
 
 function isAddress(text: string): boolean {
   return isIP(text) !== 0 || hostName.test(text);
@@ -118,7 +345,10 @@ function requirePortsApart(settings: Settings): void {
     const twin = ports.find((other) => other !== name && settings[other] === settings[name]);
     if (twin) {
       const [a, b] = [settingRows[name].env, settingRows[twin].env];
-      throw new WattlogError("config/invalid", `${a} and ${b} are both ${settings[name]}; give each a port of its own.`);
+      throw new WattlogError(
+        "config/invalid",
+        `${a} and ${b} are both ${settings[name]}; give each a port of its own.`,
+      );
     }
   }
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import {
@@ -20,9 +20,10 @@ const party = trusted.party("DEWLG");
 const station = trusted.station("CS-1");
 
 test("a station's identity is on the allow-list, 1 to 48 characters, and no path", () => {
-  for (const good of ["CS-1", "a", "A*B+C-D_E.F@G|H=I", "x".repeat(48)]) expect(parseStationId(good), good).toBe(good);
+  for (const good of ["CS-1", "a", "A*B+C-D_E.F@G|H=I", "x".repeat(48)])
+    expect(parseStationId(good), `identity ${good}`).toBe(good);
   const bad = ["", "x".repeat(49), "a:b", "a/b", "a b", "..", ".", "ä", "a\n", "a\0", "%41", "__proto__\u2028"];
-  for (const text of bad) expect(parseStationId(text), JSON.stringify(text)).toBeUndefined();
+  for (const text of bad) expect(parseStationId(text), `identity ${JSON.stringify(text)}`).toBeUndefined();
 });
 
 test("no text passes for a station that could leave its place in a key, a path or a header", () => {

@@ -1,5 +1,5 @@
 // The client side of `append`: runs on the gateway's hot path, so an append costs two copies of bytes and one
-// promise. What a turn of the event loop appends leaves in one message for each topic.
+// promise. What is appended in one go, until the microtasks are through, leaves in one message.
 import type { MessagePort } from "node:worker_threads";
 
 import { WattlogError } from "../runtime/errors.ts";
@@ -69,7 +69,7 @@ export class Appender {
     if (builder.size >= longestPartBytes) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
-      setImmediate(() => this.flush());
+      queueMicrotask(() => this.flush());
     }
     return receipt;
   }

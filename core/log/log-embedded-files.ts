@@ -54,8 +54,20 @@ export function openForWriting(folder: string, topics: Topics): DatabaseSync {
     return db;
   } catch (error) {
     db.close();
-    throw error;
+    throw damageOf(logPath(folder), error) ?? error;
   }
+}
+
+const damageCodes: ReadonlySet<unknown> = new Set([11, 26]);
+
+/** The log is the truth: there is nothing to make it from again, so it is left as it is. */
+export function damageOf(file: string, error: unknown): WattlogError | undefined {
+  const code = (error as { errcode?: number } | null)?.errcode;
+  if (code === undefined || !damageCodes.has(code & 0xff)) return undefined;
+  const sentence =
+    `${file} is damaged (${messageOf(error)}): put back a copy of the whole data folder, or save what can be ` +
+    "read with SQLite's `.recover`. Nothing was changed.";
+  return new WattlogError("log/unavailable", sentence, { cause: error });
 }
 
 function prepareTopic(db: DatabaseSync, kind: keyof Topics, topic: Topic): void {
@@ -81,6 +93,8 @@ export function openForReading(folder: string): DatabaseSync {
     db.prepare("select count(*) from topic").get();
     return db;
   } catch (cause) {
+    const damage = damageOf(logPath(folder), cause);
+    if (damage) throw damage;
     const sentence = `${logPath(folder)} cannot be read: ${messageOf(cause)}. Check the data folder and who may read it.`;
     throw new WattlogError("log/unavailable", sentence, { cause });
   }

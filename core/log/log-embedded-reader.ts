@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import { WattlogError } from "../runtime/errors.ts";
-import { decodeEnds, headFrom, rowsPerCheckpoint, tableOf } from "./log-embedded-files.ts";
+import { damageOf, decodeEnds, headFrom, rowsPerCheckpoint, tableOf } from "./log-embedded-files.ts";
 import { baseOffsetAt, decodeSection, headWords, type Section } from "./log-embedded-format.ts";
 import type { LogRecord, Topic } from "./log.ts";
 
@@ -64,9 +64,13 @@ export class LogReader {
 
   /**
    * Finds where `offset`, which must lie before the end, is stored.
-   * @throws WattlogError `log/out-of-range` when the log no longer holds it.
+   * @throws WattlogError `log/out-of-range` when the log no longer holds it, `log/unavailable` when it is damaged.
    */
   locate(topicIndex: number, partition: number, offset: number, lastRow: number): Cursor {
+    return this.whole(() => this.find(topicIndex, partition, offset, lastRow));
+  }
+
+  private find(topicIndex: number, partition: number, offset: number, lastRow: number): Cursor {
     const from = this.checkpointBefore(topicIndex, partition, offset, lastRow);
     const rows = this.headsFrom[topicIndex]!.iterate(from) as unknown as Iterable<[number, Uint8Array]>;
     for (const [row, bytes] of rows) {
@@ -111,6 +115,15 @@ export class LogReader {
     this.db.close();
   }
 
+  /** A page that cannot be read is not the end of the log: nothing may go on as if it were. */
+  private whole<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw damageOf(this.db.location() ?? "log.db", error) ?? error;
+    }
+  }
+
   private prepare(sql: string): StatementSync {
     const statement = this.db.prepare(sql);
     statement.setReturnArrays(true);
@@ -133,7 +146,7 @@ export class LogReader {
 
   private spanAt(topicIndex: number, row: number): Span | undefined {
     const index = this.spans.findIndex((s) => s.topicIndex === topicIndex && s.first <= row && row <= s.last);
-    if (index < 0) return this.loadSpan(topicIndex, row);
+    if (index < 0) return this.whole(() => this.loadSpan(topicIndex, row));
     const span = this.spans[index]!;
     if (index < this.spans.length - 1) this.spans.push(...this.spans.splice(index, 1));
     return span;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -37,6 +37,32 @@ beforeEach(() => {
 afterEach(async () => {
   await shut();
   rmSync(folder, { recursive: true });
+});
+
+test("a log that is damaged is left as it is, and a sentence says what to do (promise 5)", async () => {
+  await open();
+  // Past a checkpoint, so that opening looks at the end only.
+  for (let i = 0; i < 1_500; i++) await log.append(frames, 0, [entry("k", "x".repeat(1_000))]);
+  await shut();
+  const file = join(folder, "log.db");
+  const damaged = readFileSync(file);
+  const page = (damaged.length >> 15) * 8192;
+  damaged.fill(0xa5, page, page + 8192);
+  writeFileSync(file, damaged);
+  await open();
+  const outcomes = await Promise.allSettled([readAll(log, 0)]);
+  expect(refusals(outcomes)).toMatchObject([
+    { code: "log/unavailable", message: expect.stringContaining("is damaged") as string },
+  ]);
+  await shut();
+  writeFileSync(
+    file,
+    "this is no database at all, and longer than a header of SQLite, which has a hundred bytes ".repeat(9),
+  );
+  await expect(EmbeddedLogServer.start({ folder, topics })).rejects.toMatchObject({
+    code: "log/unavailable",
+    message: expect.stringContaining("put back a copy") as string,
+  });
 });
 
 test("any offset is found by the sparse index, in thousands of batches, also after a restart", async () => {

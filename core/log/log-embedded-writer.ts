@@ -8,7 +8,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import { messageOf } from "../runtime/errors.ts";
 import {
+  damageOf,
   encodeEnds,
+  logPath,
   openForWriting,
   readEnds,
   rowsPerCheckpoint,
@@ -136,7 +138,7 @@ export class LogWriter {
       this.publish(this.log);
     } catch (error) {
       db.close();
-      throw error;
+      throw damageOf(logPath(folder), error) ?? error;
     }
   }
 

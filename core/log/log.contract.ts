@@ -31,27 +31,35 @@ function values(records: readonly LogRecord[]): string[] {
   return records.map((record) => text.decode(record.value));
 }
 
-export function eventLogContract(name: string, make: () => Promise<LogHarness>): void {
+/** @param needs what is missing on this machine for the adapter, as a reason to skip; undefined: nothing */
+export function eventLogContract(
+  name: string,
+  make: () => Promise<LogHarness>,
+  needs: () => Promise<string | undefined> = async () => undefined,
+): void {
   describe(`EventLog contract: ${name}`, () => {
-    let harness: LogHarness;
+    let harness: LogHarness | undefined;
     let log: EventLog;
 
-    beforeEach(async () => {
+    beforeEach(async (context) => {
+      const missing = await needs();
+      if (missing !== undefined) context.skip(missing);
       harness = await make();
       log = harness.log;
     });
 
     afterEach(async () => {
-      await harness.end();
+      await harness?.end();
     });
 
     const append = (partition: number, ...entries: Entry[]): Promise<Receipt> =>
       log.append(log.topics.frames, partition, entries);
 
-    appendContract(() => ({ harness, log, append }));
-    readContract(() => ({ harness, log, append }));
-    consumeContract(() => ({ harness, log, append }));
-    closeContract(() => ({ harness, log, append }));
+    const parts = (): Parts => ({ harness: harness!, log, append });
+    appendContract(parts);
+    readContract(parts);
+    consumeContract(parts);
+    closeContract(parts);
   });
 }
 

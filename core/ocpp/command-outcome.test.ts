@@ -52,11 +52,13 @@ function statusFields(root: JsonSchema): StatusField[] {
   const found: StatusField[] = [];
   for (const [name, child] of properties(root)) {
     const node = resolve(child);
-    if (/status$/i.test(name) && node["enum"]) found.push({ list: null, field: name, values: node["enum"] as string[] });
+    if (/status$/i.test(name) && node["enum"])
+      found.push({ list: null, field: name, values: node["enum"] as string[] });
     if (node["items"] === undefined) continue;
     for (const [inner, grandchild] of properties(resolve(node["items"]))) {
       const leaf = resolve(grandchild);
-      if (/status$/i.test(inner) && leaf["enum"]) found.push({ list: name, field: inner, values: leaf["enum"] as string[] });
+      if (/status$/i.test(inner) && leaf["enum"])
+        found.push({ list: name, field: inner, values: leaf["enum"] as string[] });
     }
   }
   return found;
@@ -95,17 +97,23 @@ describe.each(protocols)("command outcomes of %s", (protocol) => {
 
 describe("command outcomes without one status", () => {
   it("accepts a write only when every item was accepted", () => {
-    const result = (...statuses: string[]) => ({ setVariableResult: statuses.map((attributeStatus) => ({ attributeStatus })) });
+    const result = (...statuses: string[]) => ({
+      setVariableResult: statuses.map((attributeStatus) => ({ attributeStatus })),
+    });
     expect(outcomeOf("ocpp2.0.1", "SetVariables", result("Accepted", "RebootRequired"))).toBe("accepted");
     expect(outcomeOf("ocpp2.0.1", "SetVariables", result("Accepted", "Rejected"))).toBe("rejected");
     expect(outcomeOf("ocpp2.0.1", "SetVariables", result())).toBe("rejected");
   });
 
   it("accepts a read when anything could be read", () => {
-    const result = (...statuses: string[]) => ({ getVariableResult: statuses.map((attributeStatus) => ({ attributeStatus })) });
+    const result = (...statuses: string[]) => ({
+      getVariableResult: statuses.map((attributeStatus) => ({ attributeStatus })),
+    });
     expect(outcomeOf("ocpp2.1", "GetVariables", result("UnknownVariable", "Accepted"))).toBe("accepted");
     expect(outcomeOf("ocpp2.1", "GetVariables", result("UnknownVariable"))).toBe("rejected");
-    expect(outcomeOf("ocpp1.6", "GetConfiguration", { configurationKey: [{ key: "a", readonly: true }], unknownKey: ["b"] })).toBe("accepted");
+    expect(
+      outcomeOf("ocpp1.6", "GetConfiguration", { configurationKey: [{ key: "a", readonly: true }], unknownKey: ["b"] }),
+    ).toBe("accepted");
     expect(outcomeOf("ocpp1.6", "GetConfiguration", { unknownKey: ["b"] })).toBe("rejected");
     expect(outcomeOf("ocpp1.6", "GetConfiguration", {})).toBe("accepted");
   });

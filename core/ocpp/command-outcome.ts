@@ -73,7 +73,11 @@ const rules201 = {
   ...common,
   ClearDisplayMessage: accepted,
   ClearVariableMonitoring: {
-    by: "items", list: "clearMonitoringResult", status: "status", good: ["Accepted"], need: "every",
+    by: "items",
+    list: "clearMonitoringResult",
+    status: "status",
+    good: ["Accepted"],
+    need: "every",
   },
   CostUpdated: answered,
   CustomerInformation: accepted,
@@ -94,10 +98,18 @@ const rules201 = {
   SetMonitoringLevel: accepted,
   SetNetworkProfile: accepted,
   SetVariableMonitoring: {
-    by: "items", list: "setMonitoringResult", status: "status", good: ["Accepted"], need: "every",
+    by: "items",
+    list: "setMonitoringResult",
+    status: "status",
+    good: ["Accepted"],
+    need: "every",
   },
   SetVariables: {
-    by: "items", list: "setVariableResult", status: "attributeStatus", good: ["Accepted", "RebootRequired"], need: "every",
+    by: "items",
+    list: "setVariableResult",
+    status: "attributeStatus",
+    good: ["Accepted", "RebootRequired"],
+    need: "every",
   },
   // DownloadOngoing and NoFirmware: nothing was unpublished.
   UnpublishFirmware: { by: "status", good: ["Unpublished"] },
@@ -155,7 +167,9 @@ function holds(rule: Rule, payload: Fields): boolean {
     case "answer":
       return true;
     case "items": {
-      const verdicts = itemsOf(payload, rule.list).map((item) => isFields(item) && isGood(item[rule.status], rule.good));
+      const verdicts = itemsOf(payload, rule.list).map(
+        (item) => isFields(item) && isGood(item[rule.status], rule.good),
+      );
       if (verdicts.length === 0) return false;
       return rule.need === "every" ? verdicts.every(Boolean) : verdicts.some(Boolean);
     }

@@ -9,11 +9,14 @@ export type Frame =
       readonly payload: unknown;
       /** The id's JSON text as sent; differs from `messageId` where a station sends a number. */
       readonly rawMessageId: string;
+      /** The whole message; two messages have the same text just where they have the same bytes. */
+      readonly text: string;
     }
   | { readonly type: "result"; readonly messageId: string; readonly payload: unknown }
   | {
       readonly type: "error" | "resultError";
       readonly messageId: string;
+      readonly rawMessageId: string;
       readonly code: string;
       readonly description: string;
       readonly details: unknown;

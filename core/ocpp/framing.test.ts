@@ -14,6 +14,7 @@ describe("messages", () => {
       rawMessageId: '"a"',
       action: "Heartbeat",
       payload: {},
+      text: '[2,"a","Heartbeat",{}]',
     });
     expect(parse('[2,"a","Heartbeat",null]')).toMatchObject({ type: "call", payload: {} });
   });

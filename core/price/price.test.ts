@@ -1,5 +1,5 @@
 import { Decimal } from "decimal.js";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import type { PriceComponentDoc, TariffDoc } from "../registry/entities.ts";
@@ -19,7 +19,12 @@ function usage(energyMwh: number, chargingMinutes = 0, parkingMinutes = 0): Usag
 const flat: PriceComponentDoc = { type: "FLAT", price: 0.5, vat: 20, step_size: 1 };
 const energy: PriceComponentDoc = { type: "ENERGY", price: 0.25, vat: 10, step_size: 1 };
 const parking: PriceComponentDoc = { type: "PARKING_TIME", price: 2, vat: 20, step_size: 900 };
-const perHour = (amount: number, vat: number, step_size: number): PriceComponentDoc => ({ type: "TIME", price: amount, vat, step_size });
+const perHour = (amount: number, vat: number, step_size: number): PriceComponentDoc => ({
+  type: "TIME",
+  price: amount,
+  vat,
+  step_size,
+});
 const limit = { max_price: { excl_vat: 10, incl_vat: 11 } };
 const least = { min_price: { excl_vat: 0.5, incl_vat: 0.55 } };
 
@@ -33,10 +38,22 @@ test.each([
   ["tariff_6, 50 kWh, above the maximum", tariff([flat, energy], limit), usage(50 * kWh), "10.00", "11.00"],
   ["tariff_6, 30 kWh", tariff([flat, energy], limit), usage(30 * kWh), "8.00", "8.85"],
   ["tariff_1, 2.5 h", tariff([perHour(2, 10, 60)]), usage(0, 150), "5.00", "5.50"],
-  ["tariff_13, 150 min and 42 min parking", tariff([perHour(3, 10, 60), { type: "PARKING_TIME", price: 5, vat: 20, step_size: 300 }]), usage(0, 150, 42), "11.25", "12.75"],
+  [
+    "tariff_13, 150 min and 42 min parking",
+    tariff([perHour(3, 10, 60), { type: "PARKING_TIME", price: 5, vat: 20, step_size: 300 }]),
+    usage(0, 150, 42),
+    "11.25",
+    "12.75",
+  ],
   // The specification's text says 5.00: it rounds 4.997 to cents.
   ["tariff_2, 2.5 h", tariff([perHour(1.9, 5.2, 300)]), usage(0, 150), "4.75", "4.997"],
-  ["tariff_3, 20.45 kWh by steps of 100 Wh at 0.22", tariff([{ ...energy, price: 0.22, step_size: 100 }]), usage(20.45 * kWh), "4.51", "4.961"],
+  [
+    "tariff_3, 20.45 kWh by steps of 100 Wh at 0.22",
+    tariff([{ ...energy, price: 0.22, step_size: 100 }]),
+    usage(20.45 * kWh),
+    "4.51",
+    "4.961",
+  ],
   ["tariff_5, free of charge", tariff([{ type: "FLAT", price: 0, step_size: 0 }]), usage(20 * kWh, 60), "0.00", "0.00"],
   ["cdr_example, 1.973 h", tariff([perHour(2, 10, 300)]), usage(15.342 * kWh, 1.973 * 60), "4.00", "4.40"],
   ["115.2 Wh by steps of 1", tariff([{ ...energy, vat: 0 }]), usage(115_200), "0.029", "0.029"],
@@ -84,12 +101,19 @@ test("lines name what was sold; a dimension without volume has none", () => {
 test("more energy never costs less, and VAT never makes it cheaper", () => {
   const amount = fc.integer({ min: 0, max: 100_000 }).map((n) => new Decimal(n).div(1000).toFixed());
   fc.assert(
-    fc.property(amount, fc.integer({ min: 0, max: 30 }), fc.integer({ min: 0, max: 5000 }), fc.nat(10 ** 9), fc.nat(10 ** 9), (p, vat, step_size, a, b) => {
-      const doc = tariff([{ type: "ENERGY", price: p, vat, step_size }]);
-      const [low, high] = [price(doc, usage(Math.min(a, b))), price(doc, usage(Math.max(a, b)))];
-      if (low.result !== "priced" || high.result !== "priced") throw new Error("no price");
-      expect(Number(low.total.exclVat)).toBeLessThanOrEqual(Number(high.total.exclVat));
-      expect(Number(high.total.exclVat)).toBeLessThanOrEqual(Number(high.total.inclVat));
-    }),
+    fc.property(
+      amount,
+      fc.integer({ min: 0, max: 30 }),
+      fc.integer({ min: 0, max: 5000 }),
+      fc.nat(10 ** 9),
+      fc.nat(10 ** 9),
+      (p, vat, step_size, a, b) => {
+        const doc = tariff([{ type: "ENERGY", price: p, vat, step_size }]);
+        const [low, high] = [price(doc, usage(Math.min(a, b))), price(doc, usage(Math.max(a, b)))];
+        if (low.result !== "priced" || high.result !== "priced") throw new Error("no price");
+        expect(Number(low.total.exclVat)).toBeLessThanOrEqual(Number(high.total.exclVat));
+        expect(Number(high.total.exclVat)).toBeLessThanOrEqual(Number(high.total.inclVat));
+      },
+    ),
   );
 });

@@ -133,7 +133,9 @@ function volumeOf({ dimension, step }: Chosen, usage: Usage, hasParking: boolean
       return stepped(usage.energyMwh, step.times(mwhPerWh)).div(mwhPerKwh);
     case "TIME":
       // Of TIME and PARKING_TIME only one is rounded: parking, where there was any.
-      return (hasParking ? new Exact(usage.chargingMs) : stepped(usage.chargingMs, step.times(msPerSecond))).div(msPerHour);
+      return (hasParking ? new Exact(usage.chargingMs) : stepped(usage.chargingMs, step.times(msPerSecond))).div(
+        msPerHour,
+      );
     case "PARKING_TIME":
       return stepped(usage.parkingMs, step.times(msPerSecond)).div(msPerHour);
   }

@@ -1,8 +1,15 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { trusted } from "../ids/ids.ts";
-import { CorruptRecordError, decodeRecord, encodeRecord, recordVersion, UnknownRecordError, type Upcasters } from "./codec.ts";
+import {
+  CorruptRecordError,
+  decodeRecord,
+  encodeRecord,
+  recordVersion,
+  UnknownRecordError,
+  type Upcasters,
+} from "./codec.ts";
 import { decodeEvent, encodeEvent, eventVersion } from "./domain-event.ts";
 import type { FrameBody, FrameRecord, Protocol } from "./frame-record.ts";
 import { pack, unpack } from "./msgpack.ts";
@@ -52,10 +59,17 @@ test.each(decoders)("random bytes never make another error than corrupt or unkno
 });
 
 test.each(decoders)("a right version and kind with anything behind them never make another error: %s", (_, decode) => {
-  const fields = fc.tuple(fc.integer({ min: 0, max: 2 }), fc.integer({ min: 0, max: 15 }), fc.array(junk, { maxLength: 20 }));
-  fc.assert(fc.property(fields, ([version, kind, rest]) => expectKnownError(decode, pack([version, kind, ...rest]))), {
-    numRuns: 500,
-  });
+  const fields = fc.tuple(
+    fc.integer({ min: 0, max: 2 }),
+    fc.integer({ min: 0, max: 15 }),
+    fc.array(junk, { maxLength: 20 }),
+  );
+  fc.assert(
+    fc.property(fields, ([version, kind, rest]) => expectKnownError(decode, pack([version, kind, ...rest]))),
+    {
+      numRuns: 500,
+    },
+  );
 });
 
 test("a record with any one field replaced is read or refused, never half read", () => {
@@ -83,7 +97,7 @@ test("a record with any one field replaced is read or refused, never half read",
 
 test.each(decoders)("what is no array, or has no version, is corrupt: %s", (_, decode) => {
   for (const value of [null, 1, "text", {}, [], ["1", 1], [-1, 1], [1.5, 1], [1, "exchange"]]) {
-    expect(() => decode(pack(value)), JSON.stringify(value)).toThrow(CorruptRecordError);
+    expect(() => decode(pack(value)), `decoding ${JSON.stringify(value)}`).toThrow(CorruptRecordError);
   }
   expect(() => decode(new Uint8Array([0xc1]))).toThrow(CorruptRecordError);
 });
@@ -92,14 +106,26 @@ test.each([
   ["frame record", decodeRecord, recordVersion],
   ["domain event", decodeEvent, eventVersion],
   ["registry change", decodeChange, registryVersion],
-] as const)("a version or kind that is not known here pauses, it is never taken for junk (F8): %s", (_, decode, version) => {
-  expect(() => decode(pack([version + 1, 1, "whatever"]))).toThrow(UnknownRecordError);
-  expect(() => decode(pack([version, 99, "whatever"]))).toThrow(UnknownRecordError);
-  expect(() => decode(pack([0, 1]))).toThrow(UnknownRecordError);
-});
+] as const)(
+  "a version or kind that is not known here pauses, it is never taken for junk (F8): %s",
+  (_, decode, version) => {
+    expect(() => decode(pack([version + 1, 1, "whatever"]))).toThrow(UnknownRecordError);
+    expect(() => decode(pack([version, 99, "whatever"]))).toThrow(UnknownRecordError);
+    expect(() => decode(pack([0, 1]))).toThrow(UnknownRecordError);
+  },
+);
 
 test("a protocol that is not known here is a newer writer's (F8)", () => {
-  const fields = unpack(encodeRecord({ ...base, kind: "quarantined", protocol: "ocpp1.6", reason: "notJson", bytes: new Uint8Array(), answer: null })) as unknown[];
+  const fields = unpack(
+    encodeRecord({
+      ...base,
+      kind: "quarantined",
+      protocol: "ocpp1.6",
+      reason: "notJson",
+      bytes: new Uint8Array(),
+      answer: null,
+    }),
+  ) as unknown[];
   expect(() => decodeRecord(pack(fields.with(9, 30)))).toThrow(UnknownRecordError);
 });
 
@@ -147,7 +173,15 @@ test("an encoded record is the caller's: the next one does not overwrite it", ()
 });
 
 test("the body of an event cannot pass itself off as another kind", () => {
-  const event = { party: base.party, station: base.station, keyId: null, sequence: 1, hash: "h", logTime: 1, cause: "1:0:0/0" };
+  const event = {
+    party: base.party,
+    station: base.station,
+    keyId: null,
+    sequence: 1,
+    hash: "h",
+    logTime: 1,
+    cause: "1:0:0/0",
+  };
   const fields = unpack(encodeEvent({ ...event, body: { kind: "stationSeen" } })) as unknown[];
   expect(decodeEvent(pack(fields.with(9, { kind: "cdrIssued" }))).body.kind).toBe("stationSeen");
 });
@@ -155,10 +189,26 @@ test("the body of an event cannot pass itself off as another kind", () => {
 test("whatever document a registry change holds comes back as it was", () => {
   const json = fc.jsonValue({ maxDepth: 3 }).filter((v) => !JSON.stringify(v).includes("__proto__"));
   fc.assert(
-    fc.property(fc.dictionary(fc.string().filter((k) => k !== "__proto__"), json), (doc) => {
-      const plain = JSON.parse(JSON.stringify(doc)) as object;
-      const change: RegistryChange = { party: base.party, keyId: null, changeId: "c", entity: "location", id: "L", expectedVersion: null, doc: plain, at: 1, actor: "cli" };
-      expect(decodeChange(encodeChange(change)).doc).toEqual(plain);
-    }),
+    fc.property(
+      fc.dictionary(
+        fc.string().filter((k) => k !== "__proto__"),
+        json,
+      ),
+      (doc) => {
+        const plain = JSON.parse(JSON.stringify(doc)) as object;
+        const change: RegistryChange = {
+          party: base.party,
+          keyId: null,
+          changeId: "c",
+          entity: "location",
+          id: "L",
+          expectedVersion: null,
+          doc: plain,
+          at: 1,
+          actor: "cli",
+        };
+        expect(decodeChange(encodeChange(change)).doc).toEqual(plain);
+      },
+    ),
   );
 });

@@ -159,7 +159,15 @@ export function decodeRecord(bytes: Uint8Array, known: Upcasters = upcasters): F
   const wrong = misfit(fields, 2, shapes[kind]);
   if (wrong !== undefined) throw new CorruptRecordError(`a record of kind ${kind} ${wrong}`);
   const [, , party, station, source, sequence, arrivedAt, registry, keyId] = fields as [
-    number, number, string, string, string, number, number, [number, number], string | null,
+    number,
+    number,
+    string,
+    string,
+    string,
+    number,
+    number,
+    [number, number],
+    string | null,
   ];
   return {
     party: trusted.party(party),

@@ -3,10 +3,18 @@
 // Wire shape: [version, kind, party, station, keyId, sequence, hash, logTime, cause, body]; the body is a map.
 import { hash as digest } from "node:crypto";
 
-import { trusted, type CommandId, type ConnectionId, type NodeId, type PartyId, type SessionId, type StationId } from "../ids/ids.ts";
+import {
+  trusted,
+  type CommandId,
+  type ConnectionId,
+  type NodeId,
+  type PartyId,
+  type SessionId,
+  type StationId,
+} from "../ids/ids.ts";
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
-import { pack, unpack } from "./msgpack.ts";
+import { packBriefly, unpack } from "./msgpack.ts";
 import { isTag, misfit } from "./shape.ts";
 
 export const eventVersion = 1;
@@ -29,14 +37,7 @@ export interface Reading {
   readonly energyMwh: number | null;
 }
 
-export type CommandOutcome =
-  | "accepted"
-  | "rejected"
-  | "error"
-  | "timeout"
-  | "expired"
-  | "not_connected"
-  | "unknown";
+export type CommandOutcome = "accepted" | "rejected" | "error" | "timeout" | "expired" | "not_connected" | "unknown";
 
 /** Money as decimal text, e.g. "12.34". */
 export interface Price {
@@ -220,7 +221,7 @@ export function chainHash(previous: string, party: PartyId, station: StationId, 
 
 export function encodeEvent(event: DomainEvent): Uint8Array {
   const { kind, ...body } = event.body;
-  return pack([
+  return packBriefly([
     eventVersion,
     kindNumbers[kind],
     event.party,
@@ -254,7 +255,16 @@ export function decodeEvent(bytes: Uint8Array): DomainEvent {
   const wrong = misfit(fields, 2, eventShape);
   if (wrong !== undefined) throw new CorruptRecordError(`an event of kind ${kind} ${wrong}`);
   const [, , party, station, keyId, sequence, hash, logTime, cause, body] = fields as [
-    number, number, string, string, string | null, number, string, number, string, object,
+    number,
+    number,
+    string,
+    string,
+    string | null,
+    number,
+    string,
+    number,
+    string,
+    object,
   ];
   return {
     party: trusted.party(party),

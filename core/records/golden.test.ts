@@ -119,7 +119,10 @@ const events: { readonly [Kind in EventKind]: readonly [Extract<EventBody, { kin
     },
     "fe83a8989dda8db5f2a17e68ad8ced62",
   ],
-  stationOffline: [{ kind: "stationOffline", connectionId: connection, reason: "byStation" }, "7b1b7aee90f2bbe1f693646ae84a2448"],
+  stationOffline: [
+    { kind: "stationOffline", connectionId: connection, reason: "byStation" },
+    "7b1b7aee90f2bbe1f693646ae84a2448",
+  ],
   stationSeen: [{ kind: "stationSeen" }, "538b939beb44dcbef63fcb5479467aae"],
   stationBooted: [
     { kind: "stationBooted", vendor: "V", model: "M", serial: "S", firmware: null, reason: "PowerUp" },
@@ -220,8 +223,14 @@ const events: { readonly [Kind in EventKind]: readonly [Extract<EventBody, { kin
     "83f4211bc510a37ff00d2038af8b91a5",
   ],
   commandSent: [{ kind: "commandSent", commandId }, "b624e9e347affc68ffd68cfa2effea5d"],
-  commandEnded: [{ kind: "commandEnded", commandId, outcome: "accepted", response: '[3,"c",{}]' }, "340c3fce226b0216da107e5d69840071"],
-  commandLateAnswer: [{ kind: "commandLateAnswer", commandId, response: '[3,"c",{}]' }, "a24db28df084b731701e6c0e6461a6ed"],
+  commandEnded: [
+    { kind: "commandEnded", commandId, outcome: "accepted", response: '[3,"c",{}]' },
+    "340c3fce226b0216da107e5d69840071",
+  ],
+  commandLateAnswer: [
+    { kind: "commandLateAnswer", commandId, response: '[3,"c",{}]' },
+    "a24db28df084b731701e6c0e6461a6ed",
+  ],
 };
 
 const chain = {

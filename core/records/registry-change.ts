@@ -9,7 +9,17 @@ import { isTag, misfit } from "./shape.ts";
 export const registryVersion = 1;
 const changeKind = 1;
 /** After version and kind. */
-const changeShape = ["text", "textOrNull", "text", "text", "text", "numberOrNull", "mapOrNull", "number", "text"] as const;
+const changeShape = [
+  "text",
+  "textOrNull",
+  "text",
+  "text",
+  "text",
+  "numberOrNull",
+  "mapOrNull",
+  "number",
+  "text",
+] as const;
 
 export interface RegistryChange {
   readonly party: PartyId;
@@ -66,7 +76,17 @@ export function decodeChange(bytes: Uint8Array): RegistryChange {
   const wrong = misfit(fields, 2, changeShape);
   if (wrong !== undefined) throw new CorruptRecordError(`a registry record ${wrong}`);
   const [, , party, keyId, changeId, entity, id, expectedVersion, doc, at, actor] = fields as [
-    number, number, string, string | null, string, EntityKind, string, number | null, object | null, number, string,
+    number,
+    number,
+    string,
+    string | null,
+    string,
+    EntityKind,
+    string,
+    number | null,
+    object | null,
+    number,
+    string,
   ];
   return { party: trusted.party(party), keyId, changeId, entity, id, expectedVersion, doc, at, actor };
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { trusted } from "../ids/ids.ts";
@@ -51,9 +51,21 @@ test("expected version 0 means: it must not exist; a removed one does not", () =
 test("a repeated change id changes nothing, whatever it says (R1)", () => {
   const first = token("a", true);
   const { fold, verdicts } = folded(first, token("a", false), first);
-  expect(verdicts[2]).toEqual({ result: "repeated" });
+  expect(verdicts[2]).toEqual({ result: "repeated", first: { result: "applied", version: 1, created: true } });
   expect(fold.lookup(party, "token", "a")).toMatchObject({ version: 2, doc: { valid: false } });
   expect(fold.next).toBe(3);
+});
+
+test("a change that lost and is repeated has lost: a retry is not told that it took effect (R1)", () => {
+  const lost = token("a", false, { expectedVersion: 0 });
+  const { fold, verdicts } = folded(token("a", true), lost, token("a", null), lost, token("b", true), lost);
+  const first = { result: "conflict", version: 1 };
+  expect([verdicts[1], verdicts[3], verdicts[5]]).toEqual([
+    first,
+    { result: "repeated", first },
+    { result: "repeated", first },
+  ]);
+  expect(fold.lookup(party, "token", "a")).toBeUndefined();
 });
 
 test("a lookup is answered as of the position that it names, also of what was removed since (R2)", () => {

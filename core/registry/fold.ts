@@ -4,10 +4,12 @@ import type { PartyId } from "../ids/ids.ts";
 import type { RegistryChange } from "../records/registry-change.ts";
 import type { EntityDocs, EntityKind } from "./entities.ts";
 
-export type Verdict =
+export type Decided =
   | { readonly result: "applied"; readonly version: number; readonly created: boolean }
-  | { readonly result: "repeated" }
   | { readonly result: "conflict"; readonly version: number };
+
+/** A repeated change id changes nothing, and whoever repeats it learns what became of it (rule R1). */
+export type Verdict = Decided | { readonly result: "repeated"; readonly first: Decided };
 
 export interface Version {
   /** Offset of the change + 1, so that "0" can mean: does not exist. */
@@ -30,7 +32,7 @@ const recentChangeIds = 100_000;
 export class RegistryFold {
   private readonly versions = new Map<string, Version[]>();
   private readonly byKind = new Map<string, Set<string>>();
-  private readonly seen = new Set<string>();
+  private readonly seen = new Map<string, number>();
   /** Next offset to apply. */
   private nextOffset = 0;
 
@@ -41,19 +43,21 @@ export class RegistryFold {
   apply(offset: number, logTime: number, change: RegistryChange): Verdict {
     if (offset !== this.nextOffset) throw new Error(`registry fold expected offset ${this.nextOffset}, got ${offset}`);
     this.nextOffset = offset + 1;
-    if (this.seen.has(change.changeId)) return { result: "repeated" };
-    this.remember(change.changeId);
+    const known = this.seen.get(change.changeId);
+    if (known !== undefined) return { result: "repeated", first: unpacked(known) };
     const key = `${change.party}|${change.entity}|${change.id}`;
-    const history = this.versions.get(key) ?? [];
-    const last = history.at(-1);
+    const history = this.versions.get(key);
+    const last = history?.at(-1);
     const current = last?.doc ? last.version : 0;
     if (change.expectedVersion !== null && change.expectedVersion !== current) {
-      return { result: "conflict", version: current };
+      return this.remembered(change.changeId, { result: "conflict", version: current });
     }
-    history.push({ version: offset + 1, doc: change.doc, logTime });
-    this.versions.set(key, history);
+    const version = { version: offset + 1, doc: change.doc, logTime };
+    // Most entities never change: a literal holds one, a push to an empty array makes room for seventeen.
+    if (history) history.push(version);
+    else this.versions.set(key, [version]);
     this.index(change);
-    return { result: "applied", version: offset + 1, created: current === 0 };
+    return this.remembered(change.changeId, { result: "applied", version: offset + 1, created: current === 0 });
   }
 
   /** @param at registry position (exclusive offset); undefined: the newest. */
@@ -90,8 +94,24 @@ export class RegistryFold {
   }
 
   // Bounded: a change is repeated within seconds (a retry), never after a hundred thousand others.
-  private remember(changeId: string): void {
-    this.seen.add(changeId);
-    if (this.seen.size > recentChangeIds) this.seen.delete(this.seen.values().next().value!);
+  private remembered(changeId: string, decided: Decided): Decided {
+    this.seen.set(changeId, packed(decided));
+    if (this.seen.size > recentChangeIds) this.seen.delete(this.seen.keys().next().value!);
+    return decided;
   }
+}
+
+// One number a change: three threads keep a hundred thousand of them.
+const [conflict, applied, created] = [0, 1, 2];
+
+function packed(decided: Decided): number {
+  const word = decided.result === "conflict" ? conflict : decided.created ? created : applied;
+  return decided.version * 3 + word;
+}
+
+function unpacked(number: number): Decided {
+  const [version, word] = [Math.floor(number / 3), number % 3];
+  return word === conflict
+    ? { result: "conflict", version }
+    : { result: "applied", version, created: word === created };
 }

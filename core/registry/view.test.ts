@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 
 import { trusted } from "../ids/ids.ts";
-import { makeTopics, type Entry, type EventLog, type LogBatch, type LogRecord, type Receipt, type Topic } from "../log/log.ts";
+import {
+  makeTopics,
+  type Entry,
+  type EventLog,
+  type LogBatch,
+  type LogRecord,
+  type Receipt,
+  type Topic,
+} from "../log/log.ts";
 import { CorruptRecordError } from "../records/codec.ts";
 import { encodeChange, type RegistryChange } from "../records/registry-change.ts";
 import { FakeClock } from "../runtime/clock.ts";
@@ -55,7 +63,15 @@ class RegistryInMemory implements EventLog {
   }
 
   change(changeId: string, change: Partial<RegistryChange>): Promise<Receipt> {
-    const base = { party, keyId: null, entity: "station", id: "CS-1", expectedVersion: null, at: 0, actor: "t" } as const;
+    const base = {
+      party,
+      keyId: null,
+      entity: "station",
+      id: "CS-1",
+      expectedVersion: null,
+      at: 0,
+      actor: "t",
+    } as const;
     const doc = { id: "CS-1", acceptance: "accepted" };
     return this.raw(encodeChange({ ...base, doc, changeId, ...change }));
   }

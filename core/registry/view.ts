@@ -6,7 +6,7 @@ import type { EventLog, Subscription } from "../log/log.ts";
 import { decodeChange, type RegistryChange } from "../records/registry-change.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { settingDefaults, type EntityDocs, type EntityKind, type SettingId } from "./entities.ts";
-import { RegistryFold, type Changed, type Verdict } from "./fold.ts";
+import { RegistryFold, type Changed, type Decided } from "./fold.ts";
 
 /** What deciders and folds may ask. Synchronous: a decision never waits in the middle. */
 export interface RegistryLookup {
@@ -19,7 +19,11 @@ export interface RegistryLookup {
     at?: Position,
   ): { readonly doc: EntityDocs[Kind]; readonly version: number } | undefined;
   /** The setting as of `at`, else its default. */
-  setting<Id extends SettingId>(party: PartyId, id: Id, at?: Position): (typeof settingDefaults)[Id] | string | number | boolean;
+  setting<Id extends SettingId>(
+    party: PartyId,
+    id: Id,
+    at?: Position,
+  ): (typeof settingDefaults)[Id] | string | number | boolean;
   ids(party: PartyId, entity: EntityKind): Iterable<string>;
 }
 
@@ -30,7 +34,7 @@ export class RegistryView implements RegistryLookup {
   private readonly fold = new RegistryFold();
   private subscription: Subscription | undefined;
   private readonly waiters: { offset: number; resolve: () => void; reject: (error: Error) => void }[] = [];
-  private readonly verdicts = new Map<string, (verdict: Verdict) => void>();
+  private readonly verdicts = new Map<string, (verdict: Decided) => void>();
   private readonly listeners = new Set<(changed: Changed) => void>();
   private readonly log: EventLog;
   private following: RegistryState = "starting";
@@ -107,7 +111,7 @@ export class RegistryView implements RegistryLookup {
    * The verdict on a change, once its record has passed by here. Call before the append, so that it is not missed.
    * @returns `timeout` where it has not passed within `ms`; it may still take effect.
    */
-  verdict(changeId: string, clock: Clock, ms: number): Promise<Verdict | "timeout"> {
+  verdict(changeId: string, clock: Clock, ms: number): Promise<Decided | "timeout"> {
     return new Promise((resolve) => {
       const timer = clock.after(ms, () => {
         this.verdicts.delete(changeId);
@@ -125,9 +129,10 @@ export class RegistryView implements RegistryLookup {
     const verdict = this.fold.apply(offset, logTime, change);
     if (verdict.result === "applied") {
       const version = { version: verdict.version, doc: change.doc, logTime };
-      for (const listener of this.listeners) listener({ party: change.party, entity: change.entity, id: change.id, version });
+      for (const listener of this.listeners)
+        listener({ party: change.party, entity: change.entity, id: change.id, version });
     }
-    this.verdicts.get(change.changeId)?.(verdict);
+    this.verdicts.get(change.changeId)?.(verdict.result === "repeated" ? verdict.first : verdict);
     for (let i = this.waiters.length - 1; i >= 0; i--) {
       const waiter = this.waiters[i]!;
       if (waiter.offset > this.fold.next) continue;

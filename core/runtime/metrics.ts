@@ -46,9 +46,19 @@ export function createMetrics(): Metrics {
     registry,
     connections: gauge("ocpp_gateway_connections", "Open OCPP connections", ["version", "profile"]),
     upgrades: counter("ocpp_gateway_upgrades_total", "WebSocket upgrades by result", ["result"]),
-    closes: counter("ocpp_gateway_closes_total", "Closed OCPP connections by close code and reason", ["code", "reason"]),
-    takeovers: counter("ocpp_gateway_takeovers_total", "Connections closed because a newer one of the station was claimed"),
-    framesReceived: counter("ocpp_frames_received_total", "Frames received by action (known ones, else other) and version", ["action", "version"]),
+    closes: counter("ocpp_gateway_closes_total", "Closed OCPP connections by close code and reason", [
+      "code",
+      "reason",
+    ]),
+    takeovers: counter(
+      "ocpp_gateway_takeovers_total",
+      "Connections closed because a newer one of the station was claimed",
+    ),
+    framesReceived: counter(
+      "ocpp_frames_received_total",
+      "Frames received by action (known ones, else other) and version",
+      ["action", "version"],
+    ),
     answerSeconds: new Histogram({
       name: "ocpp_frame_answer_duration_seconds",
       help: "From a CALL's last byte to its answer, the log's receipt included",
@@ -68,7 +78,10 @@ export function createMetrics(): Metrics {
       buckets: answerBuckets,
       registers,
     }),
-    consumerLag: gauge("wattlog_consumer_lag_records", "Records between a role's position and the log's end", ["role", "partition"]),
+    consumerLag: gauge("wattlog_consumer_lag_records", "Records between a role's position and the log's end", [
+      "role",
+      "partition",
+    ]),
     projectionLag: gauge("wattlog_projection_lag_seconds", "Age of the oldest event not yet projected", ["partition"]),
     registryLag: gauge("wattlog_registry_lag_records", "Registry records not yet applied in this process"),
     quarantine: counter("wattlog_quarantine_total", "Records put into quarantine by stage", ["stage"]),

@@ -169,6 +169,8 @@ export const tablesOfVersion1 = {
     actor: "text",
     log_time: "bigint",
   },
+  member: { role: "text", name: "text", beat: "bigint" },
+  assignment: { role: "text", partition: "integer", owner: "text" },
 } as const satisfies { readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind } };
 
 /** What the readers and the processor's timers ask for, beyond the primary keys. */

@@ -13,7 +13,7 @@ const keptStatements = 500;
 const openRetryMs = 10;
 const openRetries = 500;
 
-export const sqliteCodes = { busy: 5, locked: 6, full: 13 } as const;
+export const sqliteCodes = { busy: 5, locked: 6, corrupt: 11, full: 13, notADatabase: 26 } as const;
 /** Lost dependencies, not bugs: busy, locked, nomem, readonly, ioerr, corrupt, cantopen, notadb. */
 const unavailableCodes = new Set<number>([5, 6, 7, 8, 10, 11, 14, 26]);
 
@@ -33,6 +33,10 @@ export function translateError(error: unknown): unknown {
   if (code === sqliteCodes.full) {
     const sentence = "The disk of the data folder is full: nothing was stored, nothing is lost. Make room.";
     return new WattlogError("store/full", sentence, { cause: error });
+  }
+  if (code === sqliteCodes.corrupt || code === sqliteCodes.notADatabase) {
+    const damaged = `state.db is damaged (${messageOf(error)}): stop wattlog and delete state.db, state.db-wal and state.db-shm; the next start makes them again from the log, and nothing is lost.`;
+    return new WattlogError("store/unavailable", damaged, { cause: error });
   }
   if (code === undefined || !unavailableCodes.has(code)) return error;
   const sentence = `state.db cannot be used now: ${messageOf(error)}. Check the data folder's disk and rights.`;

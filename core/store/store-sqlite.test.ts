@@ -58,6 +58,31 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+test("a damaged state.db says that the log makes it again, and so it does (promise 3)", async () => {
+  const path = mkdtempSync(join(tmpdir(), "wattlog-store-"));
+  writeFileSync(join(path, "state.db"), "no database, however long it may be. ".repeat(200));
+  expect(() => openSqliteStore(path)).toThrow(/is damaged .* delete state\.db/);
+  rmSync(path, { recursive: true });
+});
+
+test("what is asked for at one moment is one commit, and what comes within turnMs waits for the next", async () => {
+  const paced = openSqliteStore(folder, { turnMs: 150 });
+  const next = () => store.reader.selectFrom("position").select("next").executeTakeFirst();
+  const seen: unknown[] = [];
+  const write = (to: number) =>
+    paced.transaction(async (tx) => {
+      seen.push((await next())?.next, (await tx.db.selectFrom("position").select("next").executeTakeFirst())?.next);
+      await tx.upsert("position", [positionRow({ next: to })]);
+    });
+  await Promise.all([write(1), write(2)]);
+  const from = performance.now();
+  await Promise.all([write(3), write(4)]);
+  expect(performance.now() - from).toBeGreaterThan(100);
+  await paced.close();
+  // Outside, inside: nobody sees the first of two before both are there.
+  expect(seen).toEqual([undefined, undefined, undefined, 1, 2, 2, 2, 3]);
+});
+
 test.each([
   ["by id", "select * from live_session where id = 'x'"],
   ["by station", "select * from live_session where party = 'DEABC' and station = 's' order by started_at desc limit 9"],

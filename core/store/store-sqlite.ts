@@ -2,20 +2,17 @@
 // and is never torn; the folds then read the log again. Several threads of the process open a Store each on the same
 // file; SQLite lets one of them write at a time. Off the gateway's thread: every query blocks its own.
 import { resolve as resolvePath } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import type { Kysely } from "kysely";
 
 import { WattlogError } from "../runtime/errors.ts";
 import { migrateSchema } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
-import { BulkWriter } from "./sqlite-bulk.ts";
-import { SqliteConnection, statePath, translateError, whileBusy } from "./sqlite-connection.ts";
-import { WriteTurn } from "./sqlite-turn.ts";
+import { SqliteConnection, statePath, whileBusy } from "./sqlite-connection.ts";
+import { SqliteWriter, type Asked } from "./sqlite-writer.ts";
 import type { Store, StoreTransaction } from "./store.ts";
 import type { Schema } from "./tables.ts";
 
-/** How long `begin` may block the thread for another thread's transaction before it lets the thread's own work run. */
-const busyMs = 20;
 const readerBusyMs = 10_000;
 /** Open snapshots; a further one waits. Lists and exports hold one each while they page. */
 const mostSnapshots = 8;
@@ -29,13 +26,6 @@ function mutexOf(path: string): Mutex {
   const mutex = mutexes.get(path) ?? new Mutex();
   mutexes.set(path, mutex);
   return mutex;
-}
-
-interface Writer {
-  readonly connection: SqliteConnection;
-  readonly bulk: BulkWriter;
-  readonly turn: WriteTurn;
-  readonly commit: StatementSync;
 }
 
 /** Read-only connections, opened as needed: one for single queries, some for snapshots. */
@@ -88,15 +78,20 @@ class SqliteStore implements Store {
   readonly dialect = "sqlite";
   readonly reader: Kysely<Schema>;
   private readonly path: string;
+  private readonly turnMs: number;
   private readonly mutex: Mutex;
   private readonly reads: ReadSide;
-  private writer: Writer | undefined;
+  private writer: SqliteWriter | undefined;
+  private asked: Asked[] = [];
+  private turns: Promise<void> | undefined;
+  private lastTurnAt = Number.NEGATIVE_INFINITY;
   private closed = false;
 
-  constructor(path: string) {
+  constructor(path: string, turnMs: number) {
     this.path = path;
+    this.turnMs = turnMs;
     this.mutex = mutexOf(path);
-    this.writer = this.openWriter();
+    this.writer = new SqliteWriter(path);
     this.reads = new ReadSide(path);
     this.reader = this.reads.reader.kysely;
   }
@@ -105,15 +100,11 @@ class SqliteStore implements Store {
     return this.reads.snapshot(work);
   }
 
-  async transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
-    const release = await this.mutex.acquire();
-    try {
-      if (this.closed) throw new WattlogError("store/unavailable", "The store is closed.");
-      this.writer ??= this.openWriter();
-      return await this.inTransaction(this.writer, work);
-    } finally {
-      release();
-    }
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.asked.push({ work, resolve: resolve as (result: unknown) => void, reject });
+      this.turns ??= this.takeTurns();
+    });
   }
 
   async migrate(): Promise<void> {
@@ -121,78 +112,54 @@ class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.turns;
     const release = await this.mutex.acquire();
     this.closed = true;
     this.reads.close();
-    this.writer?.turn.close();
-    this.writer?.connection.close();
+    this.writer?.close();
     this.writer = undefined;
     release();
   }
 
-  private async inTransaction<T>(writer: Writer, work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
-    await writer.turn.begin();
-    const { bulk, connection } = writer;
-    const tx: StoreTransaction = {
-      db: connection.kysely,
-      upsert: async (table, rows) => bulk.upsert(table, rows),
-      insertNew: async (table, rows) => bulk.insertNew(table, rows),
-    };
-    try {
-      const result = await work(tx);
-      writer.commit.run();
-      return result;
-    } catch (error) {
-      this.rollBack(writer);
-      throw translateError(error);
+  private async takeTurns(): Promise<void> {
+    while (this.asked.length > 0) {
+      await this.untilTurn();
+      const release = await this.mutex.acquire();
+      this.lastTurnAt = performance.now();
+      await this.write(this.asked.splice(0));
+      release();
     }
+    this.turns = undefined;
   }
 
-  /** A connection that cannot even roll back is given up; the next transaction opens another. */
-  private rollBack({ connection, turn }: Writer): void {
-    try {
-      // SQLite has already rolled back by itself after some errors (disk full, failed write).
-      if (connection.raw.isTransaction) connection.raw.exec("rollback");
-    } catch {
-      turn.close();
-      connection.close();
-      this.writer = undefined;
-    }
-  }
-
-  private openWriter(): Writer {
-    const raw = whileBusy(() => openForWriting(this.path));
-    const connection = new SqliteConnection(raw, () => {
-      if (raw.isTransaction) return;
-      throw new Error("A query on a transaction that has ended: await everything inside `transaction`.");
+  /** At once where the last write is long ago; what else is asked for in this turn of the event loop comes along. */
+  private untilTurn(): Promise<void> {
+    const ms = this.lastTurnAt + this.turnMs - performance.now();
+    return new Promise((resolve) => {
+      if (ms > 0) setTimeout(resolve, ms);
+      else setImmediate(resolve);
     });
-    return {
-      connection,
-      bulk: new BulkWriter(raw),
-      turn: new WriteTurn(this.path, raw),
-      commit: raw.prepare("commit"),
-    };
   }
-}
 
-function openForWriting(path: string): DatabaseSync {
-  const raw = new DatabaseSync(path, { timeout: busyMs });
-  try {
-    raw.exec(`pragma journal_mode=wal; pragma synchronous=normal; pragma wal_autocheckpoint=2000;
-      pragma journal_size_limit=67108864; pragma cache_size=-32000; pragma temp_store=memory`);
-    return raw;
-  } catch (error) {
-    raw.close();
-    throw error;
+  private async write(group: readonly Asked[]): Promise<void> {
+    try {
+      if (this.closed) throw new WattlogError("store/unavailable", "The store is closed.");
+      if (this.writer?.broken) this.writer = undefined;
+      this.writer ??= new SqliteWriter(this.path);
+      await this.writer.write(group);
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
   }
 }
 
 /**
  * The folder must exist. Call `migrate` before anything else.
+ * @param options turnMs: least time from one write to the next, so that under load more goes into each; default 0.
  * @throws WattlogError `store/unavailable` when state.db cannot be opened.
  */
-export function openSqliteStore(folder: string): Store {
-  return new SqliteStore(resolvePath(statePath(folder)));
+export function openSqliteStore(folder: string, options: { readonly turnMs?: number } = {}): Store {
+  return new SqliteStore(resolvePath(statePath(folder)), options.turnMs ?? 0);
 }
 
 /**

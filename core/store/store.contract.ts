@@ -107,6 +107,22 @@ function transactionContract(parts: () => Parts): void {
     expect(await nextOf(store)).toBe(6);
   });
 
+  test("F3: of transactions asked for at once, one that fails takes back its own rows and nobody else's", async () => {
+    const { store } = parts();
+    const move = (partition: number, next: number, fails = false): Promise<void> =>
+      store.transaction(async (tx) => {
+        await tx.upsert("position", [positionRow({ partition, next })]);
+        await tx.upsert("station_state", [stateRow({ partition, station: `of-${partition}` })]);
+        if (fails) throw new Error("another process folds this partition");
+      });
+    const ends = await Promise.allSettled([move(0, 5), move(1, 6, true), move(2, 7), move(3, 8, true), move(4, 9)]);
+    expect(ends.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+    const nexts = await Promise.all([0, 1, 2, 3, 4].map((partition) => nextOf(store, partition)));
+    expect(nexts).toEqual([5, undefined, 7, undefined, 9]);
+    const states = await store.reader.selectFrom("station_state").select("station").orderBy("station").execute();
+    expect(states.map(({ station }) => station)).toEqual(["of-0", "of-2", "of-4"]);
+  });
+
   test("a transaction reads its own writes, and an update says how many rows it met", async () => {
     const { store } = parts();
     await store.transaction(async (tx) => {

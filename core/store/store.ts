@@ -25,8 +25,10 @@ export interface Store {
   /** One consistent view for several reads. */
   snapshot<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T>;
   /**
-   * Runs `work` again from its beginning where the database says that a conflict with another writer was nobody's fault:
-   * it must not keep what an earlier run concluded. Postgres runs writers of other rows at the same time.
+   * SQLite: serialised with other writers, and perhaps committed together with them; one that fails takes back what is
+   * its own. Postgres: writers of other rows run at the same time, and `work` runs again from its beginning where a
+   * conflict with another writer was nobody's fault: it must not keep what an earlier run concluded.
+   * Resolved once committed.
    * @throws WattlogError `store/unavailable` | `store/full`
    */
   transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T>;

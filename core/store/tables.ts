@@ -28,6 +28,23 @@ export interface PositionRow {
   log_time: number;
 }
 
+// --- who works on what (cluster) ---
+
+/** A process of a role that beats; its name is stable over restarts. */
+export interface MemberRow {
+  role: string;
+  name: string;
+  /** Rises; others see whether it moves, so that no two clocks are compared. */
+  beat: number;
+}
+
+export interface AssignmentRow {
+  role: string;
+  partition: number;
+  /** A member's name; "": nobody's. */
+  owner: string;
+}
+
 // --- processor ---
 
 export interface StationStateRow extends Derived {
@@ -240,13 +257,16 @@ export interface Tables {
   cdr: CdrRow;
   command: CommandRow;
   registry_version: RegistryVersionRow;
+  member: MemberRow;
+  assignment: AssignmentRow;
 }
 
 export type TableName = keyof Tables;
 
 export const primaryKeys = {
   position: ["role", "topic", "partition"],
-  station_state: ["table_set", "party", "station"],
+  // With the partition: `nodeLost` concerns a whole one, and is remembered in each under the empty station.
+  station_state: ["table_set", "partition", "party", "station"],
   reading: ["table_set", "session_id", "record_offset"],
   frame_index: ["table_set", "party", "station", "hour"],
   outbox: ["table_set", "partition", "sequence"],
@@ -260,6 +280,8 @@ export const primaryKeys = {
   cdr: ["table_set", "id"],
   command: ["table_set", "id"],
   registry_version: ["party", "entity", "id", "version"],
+  member: ["role", "name"],
+  assignment: ["role", "partition"],
 } as const satisfies { readonly [Name in TableName]: readonly (keyof Tables[Name])[] };
 
 /** Which role's position row says which set of a table is live. */

@@ -1,4 +1,5 @@
 // Every command, once: name, arguments, one line of help, and where its code is.
+import type { ClusterRoleName } from "../roles/cluster/connect.ts";
 import type { Command } from "./command.ts";
 
 const later = (name: string, what: string): Command => ({
@@ -9,14 +10,24 @@ const later = (name: string, what: string): Command => ({
   load: async () => (await import("./later.ts")).comesLater(name),
 });
 
+const role = (name: ClusterRoleName, help: string): Command => ({
+  name,
+  arguments: "",
+  help,
+  prepared: true,
+  load: async () => (await import("./cluster.ts")).roleCommand(name),
+});
+
 const registryOptions = { file: { type: "string" }, field: { type: "string", multiple: true } } as const;
+
+const stationOptions = { ...registryOptions, password: { type: "string" } } as const;
 
 const registry = (name: string, what: string, details: string): Command => ({
   name,
   arguments: "add|list|show|import|remove …",
   help: what,
   details,
-  options: registryOptions,
+  options: name === "station" ? stationOptions : registryOptions,
   load: async () => (await import("./registry.ts")).registryCommand(name),
 });
 
@@ -53,7 +64,8 @@ export const commands: readonly Command[] = [
     name: "verify",
     arguments: "--journal DIR [--settle S] [--clocks-apart]",
     help: "The ledger check: what the fleet wrote down against what wattlog kept; exit code 0 only if clean.",
-    details: "  --journal DIR   what `simulate --journal DIR` wrote\n  --settle S      wait so long for the folds to become quiet (30)\n  --clocks-apart the fleet's clock is not the log's: times are not compared",
+    details:
+      "  --journal DIR   what `simulate --journal DIR` wrote\n  --settle S      wait so long for the folds to become quiet (30)\n  --clocks-apart the fleet's clock is not the log's: times are not compared",
     prepared: true,
     options: { journal: { type: "string" }, settle: { type: "string" }, "clocks-apart": { type: "boolean" } },
     load: async () => (await import("./verify.ts")).runVerify,
@@ -70,12 +82,21 @@ export const commands: readonly Command[] = [
     name: "log",
     arguments: "--station ID [--from T] [--follow]",
     help: "The frames of a station as a person reads them.",
-    details: "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
+    details:
+      "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
     options: { station: { type: "string" }, from: { type: "string" }, follow: { type: "boolean" } },
     load: async () => (await import("./log.ts")).runLog,
   },
-  registry("station", "Charging stations in the registry.", "  wattlog station add ID --field acceptance=accepted --field password=…"),
-  registry("token", "RFID cards and other tokens in the registry.", "  wattlog token add UID --field contractId=DE-ABC-1"),
+  registry(
+    "station",
+    "Charging stations in the registry.",
+    "  wattlog station add ID --password … --field acceptance=accepted",
+  ),
+  registry(
+    "token",
+    "RFID cards and other tokens in the registry.",
+    "  wattlog token add UID --field contractId=DE-ABC-1",
+  ),
   registry("tariff", "OCPI tariffs in the registry.", "  wattlog tariff add --file tariff.json"),
   registry("location", "OCPI locations in the registry.", "  wattlog location add --file location.json"),
   {
@@ -87,10 +108,20 @@ export const commands: readonly Command[] = [
   later("explain", "A session from its frames to its CDR, line by line."),
   later("price", "An OCPI tariff applied to a session."),
   later("partner", "Roaming partners."),
-  later("gateway", "The gateway role alone, for a cluster."),
-  later("processor", "The processor role alone, for a cluster."),
-  later("projector", "The projector role alone, for a cluster."),
-  later("api", "The api role alone, for a cluster."),
-  later("topics", "Provision the topics of a cluster."),
-  later("migrate", "Bring the schema of a cluster's database up to date."),
+  role("gateway", "The gateway role alone, for a cluster."),
+  role("processor", "The processor role alone, for a cluster."),
+  role("projector", "The projector role alone, for a cluster."),
+  role("api", "The api role alone, for a cluster."),
+  {
+    name: "topics",
+    arguments: "",
+    help: "Make and set the cluster's topics; idempotent.",
+    load: async () => (await import("./cluster.ts")).runTopics,
+  },
+  {
+    name: "migrate",
+    arguments: "",
+    help: "Bring the schema of the cluster's database up to date; idempotent.",
+    load: async () => (await import("./cluster.ts")).runMigrate,
+  },
 ];

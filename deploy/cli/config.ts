@@ -4,13 +4,15 @@ import { exitCodes, flag, type Run } from "./command.ts";
 import { printJson, printTable } from "./output.ts";
 
 export const runConfig: Run = async (invocation) => {
-  const rows = (Object.entries(settingRows) as [SettingName, (typeof settingRows)[SettingName]][]).map(([name, row]) => ({
-    setting: row.env,
-    value: "secret" in row ? masked(String(invocation.settings[name])) : String(invocation.settings[name]),
-    default: row.fallback,
-    unit: row.unit,
-    sentence: row.sentence,
-  }));
+  const rows = (Object.entries(settingRows) as [SettingName, (typeof settingRows)[SettingName]][]).map(
+    ([name, row]) => ({
+      setting: row.env,
+      value: "secret" in row ? masked(String(invocation.settings[name])) : String(invocation.settings[name]),
+      default: row.fallback,
+      unit: row.unit,
+      sentence: row.sentence,
+    }),
+  );
   if (flag(invocation, "json")) printJson(rows);
   else {
     printTable(rows, {

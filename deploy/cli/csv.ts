@@ -17,10 +17,12 @@ export function parseCsv(text: string): readonly CsvLine[] {
   const delimiter = [";", "\t"].find((candidate) => heading.includes(candidate)) ?? ",";
   try {
     const found = parse(text, { bom: true, columns: true, delimiter, info: true, skip_empty_lines: true, trim: true });
-    return (found as unknown as { info: { lines: number }; record: Record<string, string> }[]).map(({ info, record }) => ({
-      line: info.lines,
-      row: record,
-    }));
+    return (found as unknown as { info: { lines: number }; record: Record<string, string> }[]).map(
+      ({ info, record }) => ({
+        line: info.lines,
+        row: record,
+      }),
+    );
   } catch (error) {
     throw new WrongUse(`The CSV cannot be read: ${messageOf(error)}.`);
   }

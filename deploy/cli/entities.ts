@@ -24,7 +24,10 @@ export interface Entity {
 }
 
 const same = (id: string): string => id;
-const field = (name: string) => (doc: Doc): Cell => cell(doc[name]);
+const field =
+  (name: string) =>
+  (doc: Doc): Cell =>
+    cell(doc[name]);
 
 function cell(value: unknown): Cell {
   if (typeof value === "string" || typeof value === "number" || value === undefined || value === null) return value;
@@ -59,7 +62,8 @@ export const entities: Readonly<Record<string, Entity>> = {
     idField: "uid",
     keyOf: tokenKey,
     defaults: (uid) => ({ ...tokenDefaults, uid, contractId: uid }),
-    fromCsv: (rows) => rows.map((row) => typed({ ...tokenDefaults, contractId: row["uid"] ?? "", ...filled(row) }, tokenTypes)),
+    fromCsv: (rows) =>
+      rows.map((row) => typed({ ...tokenDefaults, contractId: row["uid"] ?? "", ...filled(row) }, tokenTypes)),
     types: tokenTypes,
     columns: {
       uid: field("uid"),
@@ -150,15 +154,33 @@ const connectorNumbers = { evseId: "number", connectorId: "number" } as const;
 /** A line a connector; lines with the same id are one location, with the same evseUid one EVSE. */
 function locationsOf(rows: readonly CsvRow[]): readonly Doc[] {
   return [...Map.groupBy(rows, (row) => row["id"] ?? "").values()].map((lines) => {
-    const { evseUid: _uid, connector: _connector, stationId: _station, evseId: _evse, connectorId: _id, tariffIds: _tariffs, ...head } = filled(lines[0]!);
+    const {
+      evseUid: _uid,
+      connector: _connector,
+      stationId: _station,
+      evseId: _evse,
+      connectorId: _id,
+      tariffIds: _tariffs,
+      ...head
+    } = filled(lines[0]!);
     const withEvse = lines.filter((line) => (line["evseUid"] ?? "") !== "");
-    const evses = [...Map.groupBy(withEvse, (line) => line["evseUid"]!)].map(([uid, of]) => ({ uid, connectors: of.map(connectorOf) }));
+    const evses = [...Map.groupBy(withEvse, (line) => line["evseUid"]!)].map(([uid, of]) => ({
+      uid,
+      connectors: of.map(connectorOf),
+    }));
     return { ...head, ...(evses.length === 0 ? {} : { evses }) };
   });
 }
 
 function connectorOf(row: CsvRow): Doc {
   const { connector, stationId, evseId, connectorId, tariffIds } = filled(row);
-  const ours = typed(filled({ stationId: stationId ?? "", evseId: evseId ?? "", connectorId: connectorId ?? "" }), connectorNumbers);
-  return { id: connector ?? "1", ...ours, ...(tariffIds === undefined ? {} : { tariff_ids: tariffIds.split(/[ ;]+/) }) };
+  const ours = typed(
+    filled({ stationId: stationId ?? "", evseId: evseId ?? "", connectorId: connectorId ?? "" }),
+    connectorNumbers,
+  );
+  return {
+    id: connector ?? "1",
+    ...ours,
+    ...(tariffIds === undefined ? {} : { tariff_ids: tariffIds.split(/[ ;]+/) }),
+  };
 }

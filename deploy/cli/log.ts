@@ -5,7 +5,7 @@ import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { isWattlogError } from "../../core/runtime/errors.ts";
 import { readFrames, showFrame } from "../../projections/rest/frames.ts";
-import { withLog, withStore } from "../roles/read-folder.ts";
+import { sourceOf, withLog, withStore, type Source } from "../roles/source.ts";
 import { exitCodes, flag, requiredOption, textOption, WrongUse, type Run } from "./command.ts";
 import { frameLine, shortenTo, type ShownFrame } from "./frame-line.ts";
 import { say } from "./output.ts";
@@ -20,19 +20,25 @@ interface Wanted {
 }
 
 export const runLog: Run = async (invocation) => {
-  const { dataDir, party } = invocation.settings;
+  const { party } = invocation.settings;
+  const source = sourceOf(invocation.settings);
   const station = parseStationId(requiredOption(invocation, "station"));
-  if (!station) throw new WrongUse("--station wants an identity of 1 to 48 characters out of A-Z a-z 0-9 * + - _ . @ | =.");
-  const wanted: Wanted = { party: trusted.party(party), station, from: parseFrom(textOption(invocation, "from"), Date.now()) };
+  if (!station)
+    throw new WrongUse("--station wants an identity of 1 to 48 characters out of A-Z a-z 0-9 * + - _ . @ | =.");
+  const wanted: Wanted = {
+    party: trusted.party(party),
+    station,
+    from: parseFrom(textOption(invocation, "from"), Date.now()),
+  };
   const print = printer(flag(invocation, "json"));
   const follows = flag(invocation, "follow");
-  await withLog(dataDir, async (log) => {
+  await withLog(source, async (log) => {
     const key = logKey(wanted.party, station);
     const partition = partitionOf(key, log.topics.frames.partitions);
     // Fixed before the past is read, so that following begins exactly where that ends.
     const end = await log.endOffset(log.topics.frames, partition);
     let printed = 0;
-    for await (const frame of past(dataDir, log, wanted, partition, end)) {
+    for await (const frame of past(source, log, wanted, partition, end)) {
       print(frame);
       printed++;
     }
@@ -48,24 +54,34 @@ export function parseFrom(text: string | undefined, now: number): number {
   const span = /^(\d+)(s|m|h|d)$/.exec(text);
   if (span) return now - Number(span[1]) * { s: 1, m: 60, h: 3600, d: 86_400 }[span[2] as "s" | "m" | "h" | "d"] * 1000;
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(time)) throw new WrongUse(`--from wants a time such as 2026-01-31T08:00:00Z or a span such as 15m, 2h, 3d, not ${text}.`);
+  if (Number.isNaN(time))
+    throw new WrongUse(`--from wants a time such as 2026-01-31T08:00:00Z or a span such as 15m, 2h, 3d, not ${text}.`);
   return time;
 }
 
 /** By the index that the processor keeps; without it, for there may be no tables yet, the whole partition is read. */
-async function* past(dataDir: string, log: EventLog, wanted: Wanted, partition: number, end: number): AsyncGenerator<ShownFrame> {
+async function* past(
+  source: Source,
+  log: EventLog,
+  wanted: Wanted,
+  partition: number,
+  end: number,
+): AsyncGenerator<ShownFrame> {
   let resume: number | undefined = 0;
   while (resume !== undefined) {
-    const page: Awaited<ReturnType<typeof readPage>> = await readPage(dataDir, log, wanted, resume);
-    if (page === "noTables") return yield* scan(log, wanted, partition, end);
+    const page: Awaited<ReturnType<typeof readPage>> = await readPage(source, log, wanted, resume);
+    if (page === "noTables") {
+      yield* scan(log, wanted, partition, end);
+      return;
+    }
     for (const frame of page.items) if (frame.offset < end) yield frame;
     resume = page.resume;
   }
 }
 
-async function readPage(dataDir: string, log: EventLog, wanted: Wanted, resume: number) {
+async function readPage(source: Source, log: EventLog, wanted: Wanted, resume: number) {
   try {
-    return await withStore(dataDir, (store) =>
+    return await withStore(source, (store) =>
       readFrames({ log, store }, { ...wanted, to: Number.MAX_SAFE_INTEGER, order: "asc", limit: pageFrames, resume }),
     );
   } catch (error) {
@@ -74,14 +90,24 @@ async function readPage(dataDir: string, log: EventLog, wanted: Wanted, resume: 
   }
 }
 
-async function* scan(log: EventLog, { party, station, from }: Wanted, partition: number, end: number): AsyncGenerator<ShownFrame> {
+async function* scan(
+  log: EventLog,
+  { party, station, from }: Wanted,
+  partition: number,
+  end: number,
+): AsyncGenerator<ShownFrame> {
   const key = logKey(party, station);
   for await (const { records } of log.read(log.topics.frames, partition, 0, end)) {
     for (const record of records) if (record.key === key && record.logTime >= from) yield showFrame(record);
   }
 }
 
-async function follow(log: EventLog, partition: number, from: number, each: (record: LogRecord) => unknown): Promise<void> {
+async function follow(
+  log: EventLog,
+  partition: number,
+  from: number,
+  each: (record: LogRecord) => unknown,
+): Promise<void> {
   const subscription = log.consume(log.topics.frames, partition, from, async ({ records }) => {
     for (const record of records) each(record);
   });

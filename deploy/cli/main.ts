@@ -20,7 +20,14 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.failed);
   });
-  process.exit(await runCommandLine(argv));
+  const code = await runCommandLine(argv);
+  // A pipe takes 64 KiB at once; what is behind that would be lost with the process.
+  await Promise.all([process.stdout, process.stderr].map(written));
+  process.exit(code);
+}
+
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
 /** @returns the exit code; says on standard error what went wrong. */
@@ -58,7 +65,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
 function parse(command: Command, args: readonly string[]) {
   try {
     const options = { ...commonOptions, ...command.options };
-    const { values, positionals } = parseArgs({ args: [...args], options, strict: !command.anyArguments, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      strict: !command.anyArguments,
+      allowPositionals: true,
+    });
     return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
   } catch (error) {
     throw new WrongUse(`${messageOf(error)} \`wattlog ${command.name} --help\` says what it takes.`);

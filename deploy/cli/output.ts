@@ -24,8 +24,18 @@ function plain(cell: Cell): string {
 }
 
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are the very characters that must not pass
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return Array.from(text, (character) => (isControl(character.codePointAt(0)!) ? escaped(character) : character)).join(
+    "",
+  );
+}
+
+/** C0, DEL and C1, and the two line separators that are no control characters by name. */
+function isControl(code: number): boolean {
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code === 0x2028 || code === 0x2029;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 export function printTable<Row>(rows: readonly Row[], columns: Readonly<Record<string, (row: Row) => Cell>>): void {

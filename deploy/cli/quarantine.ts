@@ -1,6 +1,6 @@
 // `wattlog quarantine list|show|redrive|release`: what could not be folded.
 import type { QuarantineRow } from "../../core/store/tables.ts";
-import { withStore } from "../roles/read-folder.ts";
+import { sourceOf, withStore } from "../roles/source.ts";
 import { exitCodes, flag, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
 import { problemOf, withRest } from "./rest-client.ts";
@@ -21,12 +21,13 @@ export const runQuarantine: Run = (invocation) => {
 
 function idOf({ positionals }: Invocation): string {
   const id = positionals[1];
-  if (id === undefined) throw new WrongUse(`Which one? \`wattlog quarantine ${positionals[0]} ID\`; \`wattlog quarantine list\` has them.`);
+  if (id === undefined)
+    throw new WrongUse(`Which one? \`wattlog quarantine ${positionals[0]} ID\`; \`wattlog quarantine list\` has them.`);
   return id;
 }
 
 function rowsOf({ settings }: Invocation, id?: string): Promise<readonly QuarantineRow[]> {
-  return withStore(settings.dataDir, (store) => {
+  return withStore(sourceOf(settings), (store) => {
     const all = store.reader.selectFrom("live_quarantine").selectAll().where("party", "=", settings.party);
     return (id === undefined ? all : all.where("id", "=", id)).orderBy("log_time").orderBy("id").execute();
   });
@@ -77,7 +78,9 @@ async function show(invocation: Invocation): Promise<number> {
 
 async function end(invocation: Invocation, how: "redrive" | "release"): Promise<number> {
   const id = idOf(invocation);
-  const answer = await withRest(invocation.settings, (rest) => rest.request("POST", `/api/v1/quarantine/${encodeURIComponent(id)}/${how}`));
+  const answer = await withRest(invocation.settings, (rest) =>
+    rest.request("POST", `/api/v1/quarantine/${encodeURIComponent(id)}/${how}`),
+  );
   if (answer.status >= 300) {
     say(problemOf(answer));
     return exitCodes.failed;

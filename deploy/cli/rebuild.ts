@@ -1,5 +1,6 @@
 // `wattlog rebuild --compare-only`: the proof that the tables follow from the log.
 import { compareWithRebuild, type Comparison } from "../roles/compare.ts";
+import { sourceOf } from "../roles/source.ts";
 import { exitCodes, flag, WrongUse, type Run } from "./command.ts";
 import { printJson, printTable, Progress, say } from "./output.ts";
 
@@ -7,11 +8,13 @@ const shownDigits = 12;
 
 export const runRebuild: Run = async (invocation) => {
   if (!flag(invocation, "compare-only")) {
-    throw new WrongUse("The swap to rebuilt tables comes with a later version; `wattlog rebuild --compare-only` compares.");
+    throw new WrongUse(
+      "The swap to rebuilt tables comes with a later version; `wattlog rebuild --compare-only` compares.",
+    );
   }
   const progress = new Progress();
   const comparison = await compareWithRebuild({
-    dataDir: invocation.settings.dataDir,
+    source: sourceOf(invocation.settings),
     onProgress: (line) => progress.show(line),
   }).finally(() => progress.clear());
   if (flag(invocation, "json")) printJson(comparison);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 import { trusted } from "../../core/ids/ids.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
-import { withRegistry } from "../roles/read-folder.ts";
+import { sourceOf, withRegistry } from "../roles/source.ts";
 import { exitCodes, flag, textOption, WrongUse, type Invocation, type Run } from "./command.ts";
 import { parseCsv } from "./csv.ts";
 import { entities, typed, type Doc, type Entity } from "./entities.ts";
@@ -20,7 +20,8 @@ export function registryCommand(name: string): Run {
     const entity = entities[name]!;
     const [word] = invocation.positionals;
     const action = word === undefined ? undefined : actions[word];
-    if (!action) throw new WrongUse(`wattlog ${name} ${Object.keys(actions).join("|")}; \`wattlog ${name} --help\` says more.`);
+    if (!action)
+      throw new WrongUse(`wattlog ${name} ${Object.keys(actions).join("|")}; \`wattlog ${name} --help\` says more.`);
     return action(invocation, entity, name);
   };
 }
@@ -48,7 +49,9 @@ function fromFields(invocation: Invocation, entity: Entity, id: string): Doc {
     if (at < 1) throw new WrongUse(`--field wants NAME=VALUE, not ${text}.`);
     return [text.slice(0, at), text.slice(at + 1)] as const;
   });
-  return typed({ ...entity.defaults(id), ...Object.fromEntries(fields) }, entity.types);
+  const password = textOption(invocation, "password");
+  const named = password === undefined ? {} : { password };
+  return typed({ ...entity.defaults(id), ...Object.fromEntries(fields), ...named }, entity.types);
 }
 
 async function list(invocation: Invocation, entity: Entity): Promise<number> {
@@ -60,7 +63,7 @@ async function list(invocation: Invocation, entity: Entity): Promise<number> {
 
 function docsOf({ settings }: Invocation, entity: Entity): Promise<readonly Doc[]> {
   const party = trusted.party(settings.party);
-  return withRegistry(settings.dataDir, (registry) =>
+  return withRegistry(sourceOf(settings), (registry) =>
     [...registry.ids(party, entity.kind)].sort().flatMap((id) => {
       const found = registry.find(party, entity.kind, id);
       return found ? [shown(found.doc)] : [];
@@ -77,7 +80,9 @@ function shown(doc: object): Doc {
 async function show(invocation: Invocation, entity: Entity, name: string): Promise<number> {
   const id = idOf(invocation, name);
   const party = trusted.party(invocation.settings.party);
-  const found = await withRegistry(invocation.settings.dataDir, (registry) => registry.find(party, entity.kind, entity.keyOf(id)));
+  const found = await withRegistry(sourceOf(invocation.settings), (registry) =>
+    registry.find(party, entity.kind, entity.keyOf(id)),
+  );
   if (!found) return failed(`There is no ${name} ${id} in the registry.`);
   const doc = shown(found.doc);
   if (flag(invocation, "json")) printJson(doc);
@@ -87,9 +92,12 @@ async function show(invocation: Invocation, entity: Entity, name: string): Promi
 
 async function remove(invocation: Invocation, entity: Entity, name: string): Promise<number> {
   const id = idOf(invocation, name);
-  const answer = await withRest(invocation.settings, (rest) => rest.request("DELETE", `${entity.path}/${encodeURIComponent(id)}`));
+  const answer = await withRest(invocation.settings, (rest) =>
+    rest.request("DELETE", `${entity.path}/${encodeURIComponent(id)}`),
+  );
   if (answer.status >= 300) return failed(problemOf(answer));
-  say(`${name} ${id} removed.`);
+  if (flag(invocation, "json")) printJson({ [entity.idField]: id, removed: true });
+  else say(`${name} ${id} removed.`);
   return exitCodes.done;
 }
 
@@ -107,12 +115,16 @@ async function importFile(invocation: Invocation, entity: Entity, name: string):
   const docs = readDocs(file, entity);
   if (docs.length === 0) return failed(`${file} holds no ${name}.`);
   const progress = new Progress();
-  const report = await withRest(invocation.settings, (rest) => importAll(rest, entity, docs, progress)).finally(() => progress.clear());
+  const report = await withRest(invocation.settings, (rest) => importAll(rest, entity, docs, progress)).finally(() =>
+    progress.clear(),
+  );
   const count = (result: Import["result"]) => report.filter((row) => row.result === result).length;
-  if (flag(invocation, "json")) printJson({ added: count("added"), changed: count("changed"), failed: count("failed"), rows: report });
+  if (flag(invocation, "json"))
+    printJson({ added: count("added"), changed: count("changed"), failed: count("failed"), rows: report });
   else {
     const problems = report.filter((row) => row.result === "failed");
-    if (problems.length > 0) printTable(problems, { line: (row) => row.line, [entity.idField]: (row) => row.id, reason: (row) => row.reason });
+    if (problems.length > 0)
+      printTable(problems, { line: (row) => row.line, [entity.idField]: (row) => row.id, reason: (row) => row.reason });
     say(`${count("added")} added, ${count("changed")} changed, ${count("failed")} failed, of ${report.length}.`);
   }
   return count("failed") === 0 ? exitCodes.done : exitCodes.failed;
@@ -127,7 +139,12 @@ interface Placed {
 /** Several at once, so that their records share a sync of the log. */
 const atOnce = 32;
 
-async function importAll(rest: RestClient, entity: Entity, docs: readonly Placed[], progress: Progress): Promise<readonly Import[]> {
+async function importAll(
+  rest: RestClient,
+  entity: Entity,
+  docs: readonly Placed[],
+  progress: Progress,
+): Promise<readonly Import[]> {
   const report: Import[] = [];
   for (let at = 0; at < docs.length; at += atOnce) {
     report.push(...(await Promise.all(docs.slice(at, at + atOnce).map((placed) => importOne(rest, entity, placed)))));
@@ -138,7 +155,8 @@ async function importAll(rest: RestClient, entity: Entity, docs: readonly Placed
 
 async function importOne(rest: RestClient, entity: Entity, { line, doc }: Placed): Promise<Import> {
   if (typeof doc === "string") return { line, id: "", result: "failed", reason: doc };
-  const id = String(doc[entity.idField] ?? "");
+  const given = doc[entity.idField];
+  const id = typeof given === "string" ? given : "";
   try {
     const answer = await rest.request("POST", entity.path, doc);
     if (answer.status >= 300) return { line, id, result: "failed", reason: problemOf(answer) };
@@ -152,7 +170,10 @@ function readDocs(file: string, entity: Entity): readonly Placed[] {
   const text = readText(file);
   if (/^\uFEFF?\s*[[{]/.test(text)) {
     const value = parseJson(text, file);
-    return (Array.isArray(value) ? value : [value]).map((doc: unknown, at) => ({ line: at + 1, doc: isDoc(doc) ? doc : "It is not an object." }));
+    return (Array.isArray(value) ? value : [value]).map((doc: unknown, at) => ({
+      line: at + 1,
+      doc: isDoc(doc) ? doc : "It is not an object.",
+    }));
   }
   const lines = parseCsv(text);
   if (!lines.some(({ row }) => entity.idField in row)) {
@@ -162,7 +183,13 @@ function readDocs(file: string, entity: Entity): readonly Placed[] {
   const groups = [...Map.groupBy(lines, ({ row }) => row[entity.idField] ?? "").values()];
   // Lines of one id are one document only where an entity can have several; elsewhere each is its own.
   const several = entity.kind === "location" ? groups : lines.map((one) => [one]);
-  return several.map((group) => ({ line: group[0]!.line, doc: docOf(entity, group.map(({ row }) => row)) }));
+  return several.map((group) => ({
+    line: group[0]!.line,
+    doc: docOf(
+      entity,
+      group.map(({ row }) => row),
+    ),
+  }));
 }
 
 function docOf(entity: Entity, rows: readonly Readonly<Record<string, string>>[]): Doc | string {

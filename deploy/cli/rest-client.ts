@@ -1,7 +1,6 @@
 // Where the command line writes: the REST API of the wattlog that runs on the folder, or the same API without a port
 // where none does.
 import type { Settings } from "../../core/config/settings.ts";
-import { openOfflineApi } from "../roles/offline-api.ts";
 import { runningOn } from "./running.ts";
 
 export interface Answer {
@@ -31,7 +30,10 @@ function overHttp(base: string, token: string): RestClient {
     async request(method, path, body) {
       const response = await fetch(`${base}${path}`, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
         signal: AbortSignal.timeout(requestTimeoutMs),
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
@@ -42,6 +44,8 @@ function overHttp(base: string, token: string): RestClient {
 }
 
 async function inProcess(settings: Settings): Promise<RestClient> {
+  // The whole read side: loaded only where nothing runs that could be asked.
+  const { openOfflineApi } = await import("../roles/offline-api.ts");
   const api = await openOfflineApi(settings);
   return {
     async request(method, path, body) {
@@ -63,7 +67,8 @@ function parsed(text: string): Answer["body"] {
 
 /** A problem document as one sentence. */
 export function problemOf({ status, body }: Answer): string {
-  const detail = typeof body["detail"] === "string" ? body["detail"] : typeof body["title"] === "string" ? body["title"] : "";
+  const detail =
+    typeof body["detail"] === "string" ? body["detail"] : typeof body["title"] === "string" ? body["title"] : "";
   const path = typeof body["path"] === "string" ? ` (at ${body["path"]})` : "";
   return detail === "" ? `The API answered ${status}.` : `${detail}${path}`;
 }

@@ -1,5 +1,8 @@
 // Composition root of `wattlog all`: every role in one process on the embedded adapters. The gateway has the main
-// thread to itself; log writer, fold and read side are worker threads, so that a sync never delays an answer.
+// thread to itself; log writer, folds (processor and projector) and read side (api) are worker threads, so that a sync
+// never delays an answer.
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { Settings } from "../../core/config/settings.ts";
 import { newNodeId, parsePartyId } from "../../core/ids/ids.ts";
@@ -20,6 +23,7 @@ import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
 import { RoleThread } from "./thread.ts";
+import { Undo } from "./undo.ts";
 
 const generation = 1;
 
@@ -34,26 +38,6 @@ export interface RunningWattlog {
   stop(): Promise<void>;
   /** Rejects when a part that nothing works without has died. */
   readonly failed: Promise<never>;
-}
-
-/** Things to undo, last first; each whatever became of the others. */
-class Undo {
-  private readonly steps: { readonly what: string; readonly run: () => unknown }[] = [];
-
-  add(what: string, run: () => unknown): void {
-    this.steps.push({ what, run });
-  }
-
-  async all(report: (what: string, error: unknown) => void): Promise<void> {
-    for (const step of this.steps.reverse()) {
-      try {
-        await step.run();
-      } catch (error) {
-        report(step.what, error);
-      }
-    }
-    this.steps.length = 0;
-  }
 }
 
 /**
@@ -74,7 +58,11 @@ export async function startAll(settings: Settings): Promise<RunningWattlog> {
 
 async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void>): Promise<RunningWattlog> {
   const party = parsePartyId(settings.party);
-  if (!party) throw new WattlogError("config/invalid", `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`);
+  if (!party)
+    throw new WattlogError(
+      "config/invalid",
+      `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`,
+    );
   const folder = settings.dataDir;
   const lock = lockFolder(folder);
   undo.add("data folder", () => lock.release());
@@ -89,7 +77,11 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   };
 
   const topics = makeTopics(generation, settings.partitions);
-  const logServer = await EmbeddedLogServer.start({ folder, topics, hooks: { onDeath: (cause) => fatal(messageOf(cause)) } });
+  const logServer = await EmbeddedLogServer.start({
+    folder,
+    topics,
+    hooks: { onDeath: (cause) => fatal(messageOf(cause)) },
+  });
   undo.add("log writer", () => logServer.close());
   const log = EmbeddedLog.attach({ port: logServer.connect(), folder, topics });
   undo.add("log", () => log.close());
@@ -101,7 +93,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   await seedSettings(settings, party, { log, registry, clock: systemClock });
 
   const gatewayNodeId = newNodeId();
-  const thread = (name: string, file: string) => {
+  const thread = (name: string, file: string, changesPort: MessagePort) => {
     const started = new RoleThread(
       name,
       new URL(file, import.meta.url),
@@ -114,14 +106,16 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
         adminToken: token,
         logPort: logServer.connect(),
         busPort: hub.connect(),
+        changesPort,
       },
       fatal,
     );
     undo.add(name, () => started.stop());
     return started;
   };
-  const reader = thread("read side", "./read-thread.ts");
-  const processor = thread("processor", "./fold-thread.ts");
+  const changes = new MessageChannel();
+  const reader = thread("read side", "./read-thread.ts", changes.port1);
+  const processor = thread("processor", "./fold-thread.ts", changes.port2);
   const [{ httpPort, signInCode }] = await Promise.all([reader.ask("start"), processor.ask("start")]);
 
   const metrics = createMetrics();

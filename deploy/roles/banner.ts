@@ -2,7 +2,7 @@
 // the administrator's token, how to connect a charger, how to see a fleet.
 import { networkInterfaces } from "node:os";
 
-import { isLoopback } from "../../core/config/settings.ts";
+import { isLoopback, type Settings } from "../../core/config/settings.ts";
 
 export interface BannerFacts {
   readonly ocppHost: string;
@@ -28,6 +28,13 @@ export function banner(facts: BannerFacts): string {
     "See a fleet:      npm run demo",
     "",
   ].join("\n");
+}
+
+/** Where chargers of this machine's network connect to, for the console. */
+export function ocppUrlOf(settings: Settings): string {
+  const bound = settings.ocppBind || settings.bind;
+  const host = bound === "0.0.0.0" || bound === "::" ? (lanAddress() ?? "127.0.0.1") : bound;
+  return `ws://${host}:${settings.ocppPort}`;
 }
 
 function lanAddress(): string | undefined {

@@ -49,7 +49,8 @@ export async function compareEvents({ log, scratch, upTo, outbox }: EventSides):
     let left = 0;
     while (!(await rebuilt.next()).done) left++;
     const waiting = outbox.get(partition) ?? 0;
-    if (left > waiting) problems.push(`${name}: a rebuild concludes ${left} events more than the log holds; ${waiting} wait to be sent.`);
+    if (left > waiting)
+      problems.push(`${name}: a rebuild concludes ${left} events more than the log holds; ${waiting} wait to be sent.`);
   }
   return { checked: chains.size, events, problems };
 }

@@ -3,17 +3,17 @@
 import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
 
-import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { tableChecksums, checksumTables, type ChecksumTable, type TableChecksum } from "../../core/store/checksum.ts";
-import { openSqliteStore, openStoreReadOnly } from "../../core/store/store-sqlite.ts";
+import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import { derivedTables, type PositionRow, type QuarantineRow, type Schema } from "../../core/store/tables.ts";
 import { refold } from "../../processors/refold.ts";
 import { reproject } from "../../projections/models/reproject.ts";
 import { compareEvents, type ChainComparison } from "./compare-events.ts";
 import { withScratchFolder } from "./scratch-folder.ts";
+import type { Source } from "./source.ts";
 
 export interface TableComparison {
   readonly table: ChecksumTable | "registry_version";
@@ -34,7 +34,7 @@ export interface Comparison {
 }
 
 export interface CompareOptions {
-  readonly dataDir: string;
+  readonly source: Source;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -51,13 +51,13 @@ const scratchSet = 1;
 type Role = "processor" | "projector";
 
 /** @throws WattlogError `log/unavailable` | `store/unavailable` when the folder holds nothing to compare. */
-export async function compareWithRebuild({ dataDir, onProgress }: CompareOptions): Promise<Comparison> {
-  const log = openLogReadOnly(dataDir);
-  const store = openStoreReadOnly(dataDir);
+export async function compareWithRebuild({ source, onProgress }: CompareOptions): Promise<Comparison> {
+  const log = await source.openLog();
+  const store = await source.openStore();
   try {
     onProgress?.("checksums of the live tables");
     const live = await store.snapshot((db) => readLive(db, log));
-    return await withScratchFolder(dataDir, async (folder) => {
+    return await withScratchFolder(source.scratchIn, async (folder) => {
       const scratch = openSqliteStore(folder);
       try {
         await scratch.migrate();
@@ -89,21 +89,43 @@ async function readLive(db: Kysely<Schema>, log: EventLog): Promise<Live> {
     .groupBy("partition")
     .execute();
   const holds = await db.selectFrom("live_quarantine").selectAll().execute();
-  return { positions, holds, sums, outbox: new Map(waiting.map((row) => [row.partition, Number(row.events)])) };
+  return { positions, holds, sums, outbox: new Map(waiting.map((row) => [row.partition, row.events])) };
 }
 
-async function rebuild(log: EventLog, into: Store, live: Live, onProgress: CompareOptions["onProgress"]): Promise<void> {
+async function rebuild(
+  log: EventLog,
+  into: Store,
+  live: Live,
+  onProgress: CompareOptions["onProgress"],
+): Promise<void> {
   const registry = new RegistryView(log);
   await registry.start();
-  const progress = (what: string) => (at: { readonly partition: number; readonly next: number; readonly end: number }) =>
-    onProgress?.(`${what}: partition ${at.partition}, ${at.next} of ${at.end}`);
+  const progress =
+    (what: string) => (at: { readonly partition: number; readonly next: number; readonly end: number }) =>
+      onProgress?.(`${what}: partition ${at.partition}, ${at.next} of ${at.end}`);
   try {
     const frames = ends(live, "processor", log);
     const holds = live.holds;
-    await refold({ log, registry, into, partitions: [...frames.keys()], upTo: frames, holds, keepEvents: true, onProgress: progress("frames") });
+    await refold({
+      log,
+      registry,
+      into,
+      partitions: [...frames.keys()],
+      upTo: frames,
+      holds,
+      keepEvents: true,
+      onProgress: progress("frames"),
+    });
     const events = ends(live, "projector", log);
     const registryUpTo = live.positions.find((row) => row.role === "registry")?.next ?? 0;
-    await reproject({ log, into, partitions: [...events.keys()], upTo: events, registryUpTo, onProgress: progress("events") });
+    await reproject({
+      log,
+      into,
+      partitions: [...events.keys()],
+      upTo: events,
+      registryUpTo,
+      onProgress: progress("events"),
+    });
   } finally {
     await registry.stop();
   }
@@ -115,8 +137,15 @@ async function compare(log: EventLog, scratch: Store, live: Live): Promise<Compa
     const sums = await tableChecksums(scratch.reader, scratchSet, partition);
     for (const table of checksumTables) rebuilt.set(`${table}/${partition}`, sums[table]);
   }
-  const tables = [...checksumTables, "registry_version" as const].map((table) => compareTable(table, live.sums, rebuilt));
-  const chains = await compareEvents({ log, scratch: scratch.reader, upTo: ends(live, "processor", log), outbox: live.outbox });
+  const tables = [...checksumTables, "registry_version" as const].map((table) =>
+    compareTable(table, live.sums, rebuilt),
+  );
+  const chains = await compareEvents({
+    log,
+    scratch: scratch.reader,
+    upTo: ends(live, "processor", log),
+    outbox: live.outbox,
+  });
   const rows = tables.reduce((sum, { live: { rows: count } }) => sum + count, 0);
   const problems = [
     ...tables.filter((table) => !table.equal).map(differs),
@@ -168,7 +197,9 @@ async function registryChecksum(db: Kysely<Schema>): Promise<TableChecksum> {
   const hash = createHash("sha256");
   const found = await db.selectFrom("registry_version").selectAll().orderBy("version").execute();
   for (const row of found) {
-    hash.update(`${JSON.stringify([row.version, row.party, row.entity, row.id, row.document, row.actor, row.log_time])}\n`);
+    hash.update(
+      `${JSON.stringify([row.version, row.party, row.entity, row.id, row.document, row.actor, row.log_time])}\n`,
+    );
   }
   return { rows: found.length, sha256: hash.digest("hex") };
 }

@@ -37,7 +37,8 @@ export function adminToken(settings: Settings): string {
   } catch {
     // first start: made below
   }
-  const token = randomBytes(32).toString("base64url");
+  // Hex: a token of base64url may begin with a dash, which a command line takes for an option.
+  const token = randomBytes(32).toString("hex");
   writePrivate(file, `${token}\n`);
   return token;
 }

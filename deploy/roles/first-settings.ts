@@ -43,9 +43,10 @@ export async function seedSettings(
 
 function environmentValues(settings: Settings): Partial<Record<SettingId, string | number>> {
   const ocppBind = settings.ocppBind || settings.bind;
+  const inCluster = settings.kafkaBrokers !== "";
   return {
-    unknownStations: settings.unknownStations || (isLoopback(ocppBind) ? "accept" : "pending"),
-    unknownTokens: settings.unknownTokens || "accept",
+    unknownStations: settings.unknownStations || (inCluster ? "reject" : isLoopback(ocppBind) ? "accept" : "pending"),
+    unknownTokens: settings.unknownTokens || (inCluster ? "reject" : "accept"),
     validation: settings.validation,
     settleAfterMs: settings.settleAfterSeconds * 1000,
     heartbeatIntervalSeconds: settings.heartbeatSeconds,

@@ -1,4 +1,5 @@
-// Worker thread: the processor. A store's sync or a long fold never delays an answer to a charger.
+// Worker thread: processor and projector. A store's sync or a long fold never delays an answer to a charger, and what
+// both of them write at one moment is one commit: they are the only writers of the state database, and share a store.
 import { attachBus } from "../../core/bus/bus-embedded.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { RegistryView } from "../../core/registry/view.ts";
@@ -8,13 +9,18 @@ import { createLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProcessor } from "../../processors/processor.ts";
+import { serveChanges } from "../../projections/models/changes.ts";
+import { createProjector } from "../../projections/models/projector.ts";
 import { serveThread } from "./thread.ts";
+
+/** A commit costs some 0.2 ms whatever stands in it; nobody waits for these rows but who reads them. */
+const writeEveryMs = 4;
 
 serveThread((input, fatal) => {
   const metrics = createMetrics();
   const log = EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics });
   const bus = attachBus(input.busPort);
-  const store = openSqliteStore(input.folder);
+  const store = openSqliteStore(input.folder, { turnMs: writeEveryMs });
   const registry = new RegistryView(log);
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   const processor = createProcessor({
@@ -24,24 +30,37 @@ serveThread((input, fatal) => {
     registry,
     clock: systemClock,
     nodeId: input.nodeId,
-    livingNode: input.gatewayNodeId,
+    isNodeLost: (nodeId) => nodeId !== input.gatewayNodeId,
     metrics,
     logger: createLogger("processor", input.settings.logLevel),
   });
+  const projector = createProjector({
+    log,
+    store,
+    registry,
+    clock: systemClock,
+    metrics,
+    logger: createLogger("projector", input.settings.logLevel),
+  });
+  const endChanges = serveChanges(projector, input.changesPort, systemClock);
   return {
     async start() {
       await registry.start();
       await processor.start();
+      await projector.start();
       return {};
     },
     metrics: () => snapshotMetrics(metrics),
-    readiness: async () => processor.readiness(),
+    readiness: async () => [...processor.readiness(), projector.readiness()],
     async drain() {
       await processor.drain();
+      await projector.drain();
       return null;
     },
     async stop() {
       await processor.stop();
+      await projector.stop();
+      endChanges();
       await registry.stop();
       await bus.close();
       await log.close();

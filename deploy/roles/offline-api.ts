@@ -19,7 +19,11 @@ import { createApi } from "../../projections/rest/api.ts";
 const generation = 1;
 
 export interface OfflineApi {
-  request(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object): Promise<{ status: number; body: string }>;
+  request(
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: string }>;
   close(): Promise<void>;
 }
 
@@ -50,8 +54,15 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
     const adminToken = randomBytes(32).toString("base64url");
     const api = createApi({
       options: { host: "127.0.0.1", port: 0, party: trusted.party(settings.party) },
-      ...{ log, store, bus, registry, clock: systemClock, nodeId: newNodeId() },
-      ...{ metrics: createMetrics(), logger: silentLogger(), adminToken },
+      log,
+      store,
+      bus,
+      registry,
+      clock: systemClock,
+      nodeId: newNodeId(),
+      metrics: createMetrics(),
+      logger: silentLogger(),
+      adminToken,
     });
     closing.push(() => api.stop());
     await api.app.ready();

@@ -1,4 +1,4 @@
-// Worker thread: the read side, projector and api.
+// Worker thread: the read side. It only reads the state database, so that no write of anybody delays a request.
 import { attachBus } from "../../core/bus/bus-embedded.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { trusted } from "../../core/ids/ids.ts";
@@ -7,10 +7,12 @@ import { systemClock } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
-import { createProjector } from "../../projections/models/projector.ts";
+import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
+import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
+import { ocppUrlOf } from "./banner.ts";
 import { serveThread } from "./thread.ts";
+import { version } from "./version.ts";
 
 serveThread((input, fatal) => {
   const { settings } = input;
@@ -18,17 +20,22 @@ serveThread((input, fatal) => {
   const logger = createLogger("api", settings.logLevel);
   const log = EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics });
   const bus = attachBus(input.busPort);
-  const store = openSqliteStore(input.folder);
+  const store = openStoreReadOnly(input.folder);
   const registry = new RegistryView(log);
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
-  const projector = createProjector({ log, store, registry, clock: systemClock, metrics, logger });
   const api = createApi({
-    options: { host: settings.bind, port: settings.httpPort, party: trusted.party(settings.party) },
+    options: {
+      host: settings.bind,
+      port: settings.httpPort,
+      party: trusted.party(settings.party),
+      version,
+      ...(settings.ocppPort === 0 ? {} : { wsUrl: ocppUrlOf(settings) }),
+    },
     log,
     store,
     bus,
     registry,
-    projector,
+    projector: attachChanges(input.changesPort),
     clock: systemClock,
     nodeId: input.nodeId,
     metrics,
@@ -38,20 +45,18 @@ serveThread((input, fatal) => {
   return {
     async start() {
       await registry.start();
-      await projector.start();
       await api.start();
       return { httpPort: api.port(), signInCode: api.signInCode() };
     },
     metrics: () => snapshotMetrics(metrics),
-    readiness: async () => [projector.readiness(), api.readiness()],
+    readiness: async () => [api.readiness()],
     async drain() {
       await api.drain();
-      await projector.drain();
       return null;
     },
     async stop() {
       await api.stop();
-      await projector.stop();
+      input.changesPort.close();
       await registry.stop();
       await bus.close();
       await log.close();

@@ -18,6 +18,8 @@ export interface ThreadInput {
   readonly adminToken: string;
   readonly logPort: MessagePort;
   readonly busPort: MessagePort;
+  /** Between fold and read side: what the projector has committed anew, for whoever watches live. */
+  readonly changesPort: MessagePort;
 }
 
 export interface ThreadAnswers {

@@ -15,7 +15,8 @@ export class RoleThread {
   /** @param onFatal called once when the thread ends unasked or says that it cannot go on. */
   constructor(name: string, file: URL, input: ThreadInput, onFatal: (why: string) => void) {
     this.name = name;
-    this.worker = new Worker(file, { name, workerData: input, transferList: [input.logPort, input.busPort] });
+    const transferList = [input.logPort, input.busPort, input.changesPort];
+    this.worker = new Worker(file, { name, workerData: input, transferList });
     this.worker.on("message", (message: FromThread) => {
       if ("fatal" in message) onFatal(`${name}: ${message.fatal}`);
       else this.settle(message);
@@ -57,7 +58,10 @@ export class RoleThread {
 
 /** The worker's end: answers each question with the handler of its name, one at a time. */
 export function serveThread(
-  make: (input: ThreadInput, fatal: (why: string) => void) => {
+  make: (
+    input: ThreadInput,
+    fatal: (why: string) => void,
+  ) => {
     readonly [Question in ThreadQuestion]: () => Promise<ThreadAnswers[Question]>;
   },
 ): void {

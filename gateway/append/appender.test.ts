@@ -58,10 +58,13 @@ describe("batches", () => {
   });
 
   test("a batch is bounded in records and bytes", async () => {
-    const { log, add } = rig();
+    const { clock, log, add } = rig();
     for (let i = 0; i < 25; i++) add(0, "x");
     for (let i = 0; i < 3; i++) add(1, "y", false, 6_000);
-    await settle();
+    for (let round = 0; round < 3; round++) {
+      await settle();
+      clock.advance(1);
+    }
     const counts = (partition: number) => log.appends.filter((a) => a.partition === partition).map((a) => a.count);
     expect(counts(0)).toEqual([10, 10, 5]);
     expect(counts(1)).toEqual([1, 1, 1]);

@@ -1,12 +1,14 @@
 // The way into `ocpp.frames`: one queue a partition, one batch outstanding a partition, so that a station's records
 // keep their order whatever the log does (protocol.md I2). Batches form by themselves: what arrives while one is on its
-// way is the next one; the first goes at the end of the event-loop turn.
+// way is the next one, and the batches of all partitions leave together (gather.ts).
 //
 // Bounds are per partition, so that a sick one harms only its stations (reliability.md, outage of the log):
 //  - bytes and age over the bound: `stalled`, its queued frames are given up, its stations are to be closed;
 //  - a rejected append says nothing about what is in the log: its frames count as unacknowledged and are never answered.
 import type { Entry, EventLog, Receipt, Topic } from "../../core/log/log.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
+import { Gather } from "./gather.ts";
+import { ageOf, newQueue, none, overheadBytes, takeBatch, type PartitionQueue } from "./partition-queue.ts";
 
 /** A record on its way into the log, and who waits for it. Reused as the log's entry: the hot path makes one object. */
 export interface Pending extends Entry {
@@ -40,26 +42,17 @@ export interface AppenderEvents {
   rejected(partition: number, error: unknown): void;
 }
 
-interface PartitionQueue {
-  readonly partition: number;
-  queued: Pending[];
-  outstanding: readonly Pending[];
-  /** Queued and outstanding. */
-  bytes: number;
-  /** Why upgrades are refused; undefined: well. */
-  sick: "stalled" | "rejected" | undefined;
-  dirty: boolean;
-  failures: number;
-  retry: Timer | undefined;
-  /** Log time - monotonic time at the last receipt. */
-  logTimeAhead: number | undefined;
+interface Acknowledged {
+  readonly queue: PartitionQueue;
+  readonly batch: readonly Pending[];
+  readonly receipt: Receipt;
+  readonly wasSick: boolean;
 }
 
-const none: readonly Pending[] = [];
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
-/** What a record costs beyond its bytes, roughly: key, envelope of the log, object. */
-const overheadBytes = 128;
+/** So many bytes count as one record when it is judged whether a batch is small. */
+const weightBytes = 1024;
 
 export class Appender {
   private readonly log: EventLog;
@@ -67,9 +60,10 @@ export class Appender {
   private readonly clock: Clock;
   private readonly options: AppenderOptions;
   private readonly events: AppenderEvents;
-  private readonly defer: (run: () => void) => void;
+  private readonly gather: Gather;
   private readonly queues: readonly PartitionQueue[];
-  private dirty: PartitionQueue[] = [];
+  private ready: PartitionQueue[] = [];
+  private acknowledged: Acknowledged[] = [];
   private watch: Timer | undefined;
   private stopped = false;
   private idleWaiters: (() => void)[] = [];
@@ -87,8 +81,8 @@ export class Appender {
     this.clock = clock;
     this.options = options;
     this.events = events;
-    this.defer = defer;
     this.queues = Array.from({ length: this.topic.partitions }, (_, partition) => newQueue(partition));
+    this.gather = new Gather(clock, defer, { ready: () => this.readyWeight(), leave: () => this.leave() });
   }
 
   /** @returns false when the partition takes nothing now: the caller closes the socket. Essential records always fit. */
@@ -104,10 +98,8 @@ export class Appender {
     pending.enqueuedAt = this.clock.monotonic();
     queue.bytes += pending.value.length + overheadBytes;
     queue.queued.push(pending);
-    if (!queue.dirty && queue.outstanding === none) {
-      queue.dirty = true;
-      if (this.dirty.push(queue) === 1) this.defer(() => this.flushDirty());
-    }
+    this.markReady(queue);
+    this.gather.arrived();
     this.watch ??= this.clock.after(this.checkMs(), () => this.check());
     return true;
   }
@@ -146,6 +138,7 @@ export class Appender {
   stop(): void {
     this.stopped = true;
     this.watch?.cancel();
+    this.gather.stop();
     for (const queue of this.queues) {
       queue.retry?.cancel();
       const given = queue.queued;
@@ -156,48 +149,48 @@ export class Appender {
   }
 
   private isIdle(): boolean {
-    return this.queues.every((queue) => queue.outstanding === none && queue.queued.length === 0);
+    return (
+      this.acknowledged.length === 0 &&
+      this.queues.every((queue) => queue.outstanding === none && queue.queued.length === 0)
+    );
   }
 
-  private flushDirty(): void {
-    const dirty = this.dirty;
-    this.dirty = [];
-    for (const queue of dirty) {
-      queue.dirty = false;
-      this.flush(queue);
+  private markReady(queue: PartitionQueue): void {
+    if (queue.ready || queue.outstanding !== none || queue.retry !== undefined || queue.queued.length === 0) return;
+    queue.ready = true;
+    this.ready.push(queue);
+  }
+
+  private readyWeight(): number {
+    let weight = 0;
+    // Nothing of theirs is outstanding: all of `bytes` is queued.
+    for (const { queued, bytes } of this.ready) weight += Math.max(queued.length, bytes / weightBytes);
+    return weight;
+  }
+
+  private leave(): number {
+    const ready = this.ready;
+    this.ready = [];
+    let left = 0;
+    for (const queue of ready) {
+      queue.ready = false;
+      if (this.flush(queue)) left++;
     }
+    if (left === 0) this.settleIdle();
+    return left;
   }
 
-  private flush(queue: PartitionQueue): void {
-    if (this.stopped || queue.outstanding !== none || queue.retry !== undefined) return;
-    const batch = this.takeBatch(queue);
-    if (batch.length === 0) return this.settleIdle();
+  private flush(queue: PartitionQueue): boolean {
+    if (this.stopped) return false;
+    const batch = takeBatch(queue, this.options);
+    if (batch.length === 0) return false;
     queue.outstanding = batch;
+    queue.round = this.gather.newest;
     this.log.append(this.topic, queue.partition, batch).then(
       (receipt) => this.succeeded(queue, batch, receipt),
       (error: unknown) => this.failed(queue, batch, error),
     );
-  }
-
-  private takeBatch(queue: PartitionQueue): readonly Pending[] {
-    const { batchRecords, batchBytes } = this.options;
-    const batch: Pending[] = [];
-    let bytes = 0;
-    let at = 0;
-    const waiting = queue.queued;
-    for (; at < waiting.length && batch.length < batchRecords; at++) {
-      const pending = waiting[at]!;
-      if (!pending.essential && !pending.wanted()) {
-        queue.bytes -= pending.value.length + overheadBytes;
-        pending.lost();
-        continue;
-      }
-      if (bytes > 0 && bytes + pending.value.length > batchBytes) break;
-      bytes += pending.value.length;
-      batch.push(pending);
-    }
-    queue.queued = at === waiting.length ? [] : waiting.slice(at);
-    return batch;
+    return true;
   }
 
   private succeeded(queue: PartitionQueue, batch: readonly Pending[], receipt: Receipt): void {
@@ -207,15 +200,33 @@ export class Appender {
     for (const pending of batch) queue.bytes -= pending.value.length + overheadBytes;
     const wasSick = queue.sick !== undefined;
     queue.sick = undefined;
-    // The next batch leaves first, so that the log works while the answers are written.
-    this.flush(queue);
-    for (let i = 0; i < batch.length; i++) batch[i]!.acknowledged(receipt.baseOffset + i, receipt.logTime);
-    if (wasSick) this.events.recovered(queue.partition);
+    this.gather.settled(queue.round);
+    this.markReady(queue);
+    // The receipts of a commit come in one turn: all of them first, then what is due next, then the answers.
+    if (this.acknowledged.push({ queue, batch, receipt, wasSick }) > 1) return;
+    queueMicrotask(() => {
+      this.gather.beforeAnswers();
+      queueMicrotask(() => this.answer());
+    });
+  }
+
+  private answer(): void {
+    const acknowledged = this.acknowledged;
+    this.acknowledged = [];
+    let records = 0;
+    for (const { queue, batch, receipt, wasSick } of acknowledged) {
+      const { baseOffset, logTime } = receipt;
+      for (let i = 0; i < batch.length; i++) batch[i]!.acknowledged(baseOffset + i, logTime);
+      if (wasSick) this.events.recovered(queue.partition);
+      records += batch.length;
+    }
+    this.gather.afterAnswers(records);
     this.settleIdle();
   }
 
   private failed(queue: PartitionQueue, batch: readonly Pending[], error: unknown): void {
     queue.outstanding = none;
+    this.gather.settled(queue.round);
     queue.sick ??= "rejected";
     this.events.rejected(queue.partition, error);
     const again = batch.filter((pending) => pending.essential);
@@ -229,7 +240,8 @@ export class Appender {
     if (!this.stopped) {
       queue.retry = this.clock.after(delay, () => {
         queue.retry = undefined;
-        this.flush(queue);
+        this.markReady(queue);
+        this.gather.arrived();
       });
     }
     this.settleIdle();
@@ -264,23 +276,4 @@ export class Appender {
     }
     this.events.stalled(queue.partition);
   }
-}
-
-function newQueue(partition: number): PartitionQueue {
-  return {
-    partition,
-    queued: [],
-    outstanding: none,
-    bytes: 0,
-    sick: undefined,
-    dirty: false,
-    failures: 0,
-    retry: undefined,
-    logTimeAhead: undefined,
-  };
-}
-
-function ageOf(queue: PartitionQueue, now: number): number {
-  const oldest = queue.outstanding[0] ?? queue.queued[0];
-  return oldest === undefined ? 0 : now - oldest.enqueuedAt;
 }

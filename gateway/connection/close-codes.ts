@@ -25,6 +25,13 @@ export const closeCodes = {
   },
   notReading: { code: 1013, comeBack: true, sentence: "Answers were not read." },
   silent: { code: 1001, comeBack: true, sentence: "Nothing was heard for too long." },
+  removed: { code: 1008, comeBack: true, sentence: "This station was removed from the registry." },
+  rejected: { code: 1008, comeBack: true, sentence: "This station is rejected: a boot will say so." },
+  credentialsChanged: {
+    code: 1008,
+    comeBack: true,
+    sentence: "What this connection was let in with is not valid any more: sign in again.",
+  },
   draining: { code: 1012, comeBack: true, sentence: "This node restarts: come back at once, another takes over." },
 } as const satisfies Readonly<Record<string, CloseCode>>;
 

@@ -19,6 +19,9 @@ export interface Admitted {
   readonly protocol: Protocol;
   readonly securityProfile: number;
   readonly remoteAddress: string;
+  /** The key that it showed, as the registry keeps it; undefined: none was asked for. */
+  readonly shownKey: string | undefined;
+  readonly isRejected: boolean;
 }
 
 /** Rule I4: `connecting` until the receipt of `connected`, `open` until life was shown after it. */
@@ -33,6 +36,9 @@ export class Connection implements Admitted {
   readonly protocol: Protocol;
   readonly securityProfile: number;
   readonly remoteAddress: string;
+  readonly shownKey: string | undefined;
+  /** Whether the registry rejects the station. */
+  isRejected: boolean;
   readonly socket: Socket;
 
   /** Of the next record (rule I2). */
@@ -58,8 +64,6 @@ export class Connection implements Admitted {
   commands: CommandLine | undefined;
   lookups: Lookups | undefined;
   lookupsVersion = -1;
-  /** Of its exchange records; made when the first one is. */
-  exchangePrefix: Uint8Array | undefined;
 
   constructor(admitted: Admitted, socket: Socket, now: number, tokens: number) {
     this.id = admitted.id;
@@ -70,6 +74,8 @@ export class Connection implements Admitted {
     this.protocol = admitted.protocol;
     this.securityProfile = admitted.securityProfile;
     this.remoteAddress = admitted.remoteAddress;
+    this.shownKey = admitted.shownKey;
+    this.isRejected = admitted.isRejected;
     this.socket = socket;
     this.heardAt = now;
     this.pingedAt = now;

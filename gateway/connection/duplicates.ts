@@ -1,41 +1,85 @@
 // The last CALLs of a connection (ocpp.md, message id): the very same CALL again gets the very same answer again, once
 // it has one. Anything else with a known id is a new CALL: a reused id must never get another CALL's answer.
+//
+// A station is silent most of its time, and there are fifty thousand of them: in silence a digest stands for the CALL,
+// and one text holds it and the answer, a sixth of the memory. Nothing is forgotten by it.
+import { hash } from "node:crypto";
 import { limits } from "../../core/config/limits.ts";
+import type { Frame } from "../../core/ocpp/frame.ts";
 
-/** A CALL with the answer it got. The bytes include id, action and payload. */
+/** A CALL with the answer it got. */
 export interface Answered {
   readonly messageId: string;
-  readonly call: Uint8Array;
+  /** The whole message: id, action and payload. */
+  readonly call: string;
   readonly answer: Uint8Array;
   /** Whether the answer was given: before that it must not leave (promise 1). */
   answered: boolean;
 }
 
+/** 128 bits of SHA-256, a character a byte: a station could only forge its own frames. */
+const digestChars = 16;
+/** `[3,` or `[4,` */
+const answerHeadChars = 3;
+
+type Call = Pick<Extract<Frame, { readonly text: string }>, "messageId" | "rawMessageId" | "text">;
+
+const noCalls: Answered[] = [];
+const noTexts: readonly string[] = [];
+
 export class DuplicateWindow {
-  private readonly ring: Answered[] = [];
+  /** The newest; a ring once it is full. */
+  private ring = noCalls;
   private next = 0;
+  /** Those before them, oldest first: digest of the CALL, then its answer, in latin1. */
+  private resting = noTexts;
 
   add(exchange: Answered): void {
-    if (this.ring.length < limits.duplicateWindowCalls) {
-      this.ring.push(exchange);
+    if (this.ring.length === limits.duplicateWindowCalls) {
+      this.ring[this.next] = exchange;
+      this.next = (this.next + 1) % limits.duplicateWindowCalls;
       return;
     }
-    this.ring[this.next] = exchange;
-    this.next = (this.next + 1) % limits.duplicateWindowCalls;
+    if (this.ring === noCalls) this.ring = [exchange];
+    else this.ring.push(exchange);
+    const excess = this.ring.length + this.resting.length - limits.duplicateWindowCalls;
+    if (excess > 0) this.resting = this.resting.length === excess ? noTexts : this.resting.slice(excess);
   }
 
-  find(messageId: string, call: Uint8Array): Answered | undefined {
+  /** @returns its answer; `pending`: not given yet. */
+  find({ messageId, rawMessageId, text }: Call): Uint8Array | "pending" | undefined {
     for (const known of this.ring) {
-      if (known.messageId === messageId && sameBytes(known.call, call)) return known;
+      if (known.messageId === messageId && known.call === text) return known.answered ? known.answer : "pending";
     }
-    return undefined;
+    return this.resting.length === 0 ? undefined : this.findResting(rawMessageId, text);
   }
 
-  knows(messageId: string): boolean {
-    return this.ring.some((known) => known.messageId === messageId);
+  /** In silence. What waits for its answer stays as it is. */
+  rest(): void {
+    if (this.ring === noCalls || this.ring.some(({ answered }) => !answered)) return;
+    const oldestFirst = [...this.ring.slice(this.next), ...this.ring.slice(0, this.next)];
+    this.resting = this.resting.concat(oldestFirst.map(restingText));
+    this.ring = noCalls;
+    this.next = 0;
+  }
+
+  /** The id is compared first: a new CALL has a new one, and costs no digest. */
+  private findResting(rawMessageId: string, call: string): Uint8Array | undefined {
+    const id = Buffer.from(rawMessageId).toString("latin1");
+    const sameId = this.resting.filter((text) => text.startsWith(id, digestChars + answerHeadChars));
+    if (sameId.length === 0) return undefined;
+    const digest = digestOf(call);
+    const same = sameId.find((text) => text.startsWith(digest));
+    return same === undefined ? undefined : Buffer.from(same.slice(digestChars), "latin1");
   }
 }
 
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
+function restingText({ call, answer }: Answered): string {
+  const answerText = Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString("latin1");
+  // Joined by way of bytes: a text made with `+` keeps its halves as objects of their own.
+  return Buffer.from(digestOf(call) + answerText, "latin1").toString("latin1");
+}
+
+function digestOf(call: string): string {
+  return hash("sha256", call, "binary").slice(0, digestChars);
 }

@@ -13,7 +13,7 @@ export class Exchange implements Pending, Answered {
   readonly essential = false;
   enqueuedAt = 0;
   readonly messageId: string;
-  readonly call: Uint8Array;
+  readonly call: string;
   readonly answer: Uint8Array;
   answered = false;
   private readonly node: Node;
@@ -24,7 +24,7 @@ export class Exchange implements Pending, Answered {
     connection: Connection,
     value: Uint8Array,
     messageId: string,
-    call: Uint8Array,
+    call: string,
     answer: Uint8Array,
   ) {
     this.node = node;

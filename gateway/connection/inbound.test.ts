@@ -22,6 +22,37 @@ describe("duplicates", () => {
     expect(exchanges(rig)).toHaveLength(1);
   });
 
+  test("after a long silence as well, byte for byte, and only to the very same CALL", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const calls = Array.from({ length: 3 }, (_, n) => [2, `é${n}`, "DataTransfer", { vendorId: "ü", data: `${n}` }]);
+    for (const call of calls) socket.says(call);
+    await settle();
+    await rig.advance(30_000);
+    for (const call of calls) socket.says(call);
+    await settle();
+    expect(socket.sent.slice(3)).toEqual(socket.sent.slice(0, 3));
+    expect(exchanges(rig)).toHaveLength(3);
+    socket.says([2, "é1", "DataTransfer", { vendorId: "ü", data: "another" }]);
+    await rig.advance(1);
+    expect(exchanges(rig)).toHaveLength(4);
+  });
+
+  test("a CALL that still waits for the log in the silence is not answered by its repeat", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    socket.says(heartbeat);
+    await rig.advance(20_000);
+    socket.says(heartbeat);
+    await settle();
+    expect(socket.sent).toEqual([]);
+    rig.log.letGo();
+    await settle();
+    expect(socket.sent).toHaveLength(1);
+    expect(exchanges(rig)).toHaveLength(1);
+  });
+
   test("repeated while it is handled, it is answered once", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
@@ -49,10 +80,11 @@ describe("duplicates", () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
     for (let i = 0; i <= limits.duplicateWindowCalls; i++) socket.says([2, `id-${i}`, "Heartbeat", {}]);
-    await settle();
+    await rig.advance(1);
     socket.says([2, "id-0", "Heartbeat", {}]);
     socket.says([2, "id-16", "Heartbeat", {}]);
     await settle();
+    await rig.advance(1);
     expect(exchanges(rig)).toHaveLength(limits.duplicateWindowCalls + 2);
   });
 });
@@ -65,7 +97,8 @@ describe("what cannot be understood is kept verbatim", () => {
     ["ocpp2.0.1", '[9,"a"]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
     ["ocpp2.1", '[9,"a"]', "unknownMessageType", null],
     ["ocpp1.6", '[6,"a","X",{}]', "unknownMessageType", null],
-    ["ocpp2.0.1", '[6,"a","X",{}]', "unknownMessageType", [4, "-1", "MessageTypeNotSupported"]],
+    ["ocpp2.0.1", '[6,"a","X",{}]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
+    ["ocpp2.0.1", '[5,"a","X","",{}]', "unknownMessageType", [4, "a", "MessageTypeNotSupported"]],
     ["ocpp1.6", '[2,"a","Heartbeat"]', "missingElements", [4, "a", "ProtocolError"]],
     ["ocpp1.6", '[3,"a",{}]', "unsolicitedResult", null],
     ["ocpp1.6", '[3,"a"]', "missingElements", null],
@@ -124,6 +157,14 @@ describe("limits", () => {
     expect(rig.log.frames().at(-1)).toMatchObject({ kind: "disconnected", reason: "tooManyFrames" });
   });
 
+  test("a flood of pings as well, for each costs its neighbours as much time as a frame", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    for (let i = 0; i <= limits.stationFrameBurst; i++) socket.pong();
+    await settle();
+    expect(rig.log.frames().at(-1)).toMatchObject({ kind: "disconnected", reason: "tooManyFrames" });
+  });
+
   test("too many CALLs that wait for the log close the socket", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
@@ -149,6 +190,7 @@ describe("outage of the log", () => {
     const sick = sockets.filter((s) => s.connection!.partition === 0);
     const well = sockets.filter((s) => s.connection!.partition === 1);
     expect([sick.length > 1, well.length > 1]).toEqual([true, true]);
+    await rig.advance(1);
     return { rig, sick, well };
   };
 
@@ -161,6 +203,7 @@ describe("outage of the log", () => {
     expect(sick.map((socket) => [socket.code, socket.sent])).toEqual(sick.map(() => [1013, []]));
     well[0]!.says(heartbeat);
     await settle();
+    await rig.advance(1);
     expect(well[0]!.sent).toHaveLength(1);
     expect(well.every((socket) => socket.code === undefined)).toBe(true);
     const path = sick[0]!.connection!.station;

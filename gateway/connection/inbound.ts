@@ -24,7 +24,7 @@ export class Inbound {
     this.commands = commands;
   }
 
-  /** @param bytes owned by the callee. */
+  /** @param bytes dead when this returns. */
   message(connection: Connection, bytes: Uint8Array): void {
     const now = this.node.clock.monotonic();
     connection.heardAt = now;
@@ -35,14 +35,16 @@ export class Inbound {
       case "call":
         return this.call(connection, frame, bytes);
       case "send":
-        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        if (connection.protocol !== "ocpp2.1")
+          return this.notUnderstood(connection, unknownType(frame.rawMessageId), bytes);
         return this.send(connection, frame, bytes);
       case "result":
       case "error":
-        if (this.commands.answered(connection, frame.messageId, bytes)) return;
+        if (this.commands.answered(connection, frame.messageId, Buffer.from(bytes))) return;
         return this.quarantine(connection, "unsolicitedResult", bytes, null);
       case "resultError":
-        if (connection.protocol !== "ocpp2.1") return this.notUnderstood(connection, unknownType, bytes);
+        if (connection.protocol !== "ocpp2.1")
+          return this.notUnderstood(connection, unknownType(frame.rawMessageId), bytes);
         return this.quarantine(connection, "callResultError", bytes, null);
       case "malformed":
         return this.notUnderstood(connection, frame, bytes);
@@ -52,18 +54,18 @@ export class Inbound {
   private call(connection: Connection, frame: Call, bytes: Uint8Array): void {
     const { node } = this;
     const window = (connection.duplicates ??= new DuplicateWindow());
-    const known = window.find(frame.messageId, bytes);
-    if (known) {
+    const known = window.find(frame);
+    if (known !== undefined) {
       // The same CALL once more: it is in the log already, or on its way, and gets the answer it got (ocpp.md).
       node.metrics.repeatedCalls++;
-      if (known.answered && connection.socket.send(known.answer) === "dropped") closeNow(connection, "notReading");
+      if (known !== "pending" && connection.socket.send(known) === "dropped") closeNow(connection, "notReading");
       return;
     }
     if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");
     const decision = this.decided(connection, frame);
     const answer = answerBytes(frame.rawMessageId, decision.answer);
     const value = exchangeRecord(node, connection, frame, bytes, answer, decision);
-    const exchange = new Exchange(node, connection, value, frame.messageId, bytes, answer);
+    const exchange = new Exchange(node, connection, value, frame.messageId, frame.text, answer);
     connection.pendingCalls++;
     node.metrics.unanswered++;
     if (!node.appender.enqueue(connection.partition, exchange)) return exchange.lost();
@@ -124,13 +126,10 @@ export class Inbound {
   }
 }
 
-const unknownType: Malformed = {
-  type: "malformed",
-  reason: "unknownMessageType",
-  messageId: null,
-  rawMessageId: null,
-  ofCall: false,
-};
+/** Types 5 and 6 in a version that has none. */
+function unknownType(rawMessageId: string | null): Malformed {
+  return { type: "malformed", reason: "unknownMessageType", messageId: null, rawMessageId, ofCall: false };
+}
 
 /** A decided CALL always has an answer; only SEND has none, and it does not come here. */
 function answerBytes(rawMessageId: string, answer: Answer): Uint8Array {

@@ -3,7 +3,7 @@ import type { CommandBus } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
 import type { NodeId, PartyId, StationId } from "../../core/ids/ids.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
-import { encodeExchange, exchangePrefix } from "../../core/records/exchange-encoder.ts";
+import { encodeExchange } from "../../core/records/exchange-encoder.ts";
 import type { Facts, FrameBody } from "../../core/records/frame-record.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
@@ -54,7 +54,6 @@ export function exchangeRecord(
   decision: { readonly facts: Facts; readonly annotations: readonly string[] },
 ): Uint8Array {
   const { party, station, id: source, protocol } = connection;
-  connection.exchangePrefix ??= exchangePrefix(party, station, source);
   const record = {
     party,
     station,
@@ -72,7 +71,7 @@ export function exchangeRecord(
     facts: decision.facts,
     annotations: decision.annotations,
   } as const;
-  return encodeExchange(record, connection.exchangePrefix);
+  return encodeExchange(record);
 }
 
 /** A record that concerns a station without a connection here; `sequence` rises within the node. */

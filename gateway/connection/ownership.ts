@@ -9,6 +9,7 @@ import { closeCodes, type CloseReason } from "./close-codes.ts";
 import { closeForLostFrame, closeNow, connectionRecord, type Node } from "./node.ts";
 
 const claimRetryMs = 5_000;
+const settled = Promise.resolve();
 
 export class Ownership {
   private readonly node: Node;
@@ -106,12 +107,17 @@ export class Ownership {
 
   private claimOnBus(connection: Connection): void {
     const { node } = this;
-    connection.claiming = this.claimed(connection).catch((error: unknown) => {
+    const claiming = this.claimed(connection).catch((error: unknown) => {
       // Without the bus frames go on and commands fail fast; the socket registers again.
       node.logger.warn({ error: messageOf(error) }, "the command bus did not take a claim");
       node.clock.after(claimRetryMs * (0.5 + node.random()), () => {
         if (connection.usable) this.claimOnBus(connection);
       });
+    });
+    connection.claiming = claiming;
+    // A promise and what hangs on it for each of fifty thousand connections is memory for nothing once it is settled.
+    void claiming.finally(() => {
+      if (connection.claiming === claiming) connection.claiming = settled;
     });
   }
 

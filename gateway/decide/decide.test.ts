@@ -28,7 +28,7 @@ function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.
 }
 
 function call(action: string, payload: unknown): Extract<Frame, { type: "call" | "send" }> {
-  return { type: "call", messageId: "1", rawMessageId: '"1"', action, payload };
+  return { type: "call", messageId: "1", rawMessageId: '"1"', action, payload, text: "" };
 }
 
 function answerTo(action: string, payload: unknown, where: Context) {

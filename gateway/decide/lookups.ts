@@ -18,6 +18,8 @@ export type UnknownStations = "accept" | "pending" | "reject";
 type PartySettings = Omit<Lookups, "acceptance" | "strict"> & {
   readonly strict: boolean;
   readonly unknownStations: UnknownStations;
+  /** What its stations can be given, by acceptance and strictness: connections share it. */
+  readonly made: Map<string, Lookups>;
 };
 
 const fewestHeartbeatSeconds = 1;
@@ -49,14 +51,15 @@ export class LookupCache {
   of(party: PartyId, station: StationId): Lookups {
     const settings = this.ofParty(party);
     const doc = this.registry.find(party, "station", station)?.doc;
+    const acceptance = doc?.acceptance ?? acceptanceOfUnknown[settings.unknownStations];
+    const strict = doc?.validation === undefined ? settings.strict : doc.validation === "strict";
+    const key = strict ? `${acceptance} strict` : acceptance;
+    const known = settings.made.get(key);
+    if (known) return known;
     const { heartbeatSeconds, acceptUnknownTokens, token } = settings;
-    return {
-      acceptance: doc?.acceptance ?? acceptanceOfUnknown[settings.unknownStations],
-      strict: doc?.validation === undefined ? settings.strict : doc.validation === "strict",
-      heartbeatSeconds,
-      acceptUnknownTokens,
-      token,
-    };
+    const lookups = { acceptance, strict, heartbeatSeconds, acceptUnknownTokens, token };
+    settings.made.set(key, lookups);
+    return lookups;
   }
 
   unknownStations(party: PartyId): UnknownStations {
@@ -76,6 +79,7 @@ export class LookupCache {
       strict: registry.setting(party, "validation") === "strict",
       heartbeatSeconds: Number.isFinite(heartbeat) ? Math.max(fewestHeartbeatSeconds, Math.round(heartbeat)) : 300,
       token: (uid) => registry.find(party, "token", tokenKey(uid))?.doc,
+      made: new Map(),
     };
     this.settings.set(party, settings);
     return settings;

@@ -7,10 +7,13 @@ import type { Protocol } from "../../core/records/frame-record.ts";
 import type { StationDoc } from "../../core/registry/entities.ts";
 import type { Node } from "../connection/node.ts";
 import { checkCredentials, type CredentialsVerdict } from "./credentials.ts";
+import { FailedAttempts } from "./failed-attempts.ts";
 import { identityOf, type Directory, type Identity } from "./identity.ts";
 import type { RegistryWriter } from "./registry-writer.ts";
 import type { UpgradeAnswer, UpgradeRequest } from "./server.ts";
 import { chooseSubprotocol } from "./subprotocol.ts";
+
+type Refused = Exclude<CredentialsVerdict, { readonly type: "admitted" }>;
 
 export interface AdmissionOptions {
   readonly party: PartyId;
@@ -27,6 +30,7 @@ export class Admission {
   private readonly writer: RegistryWriter;
   private readonly options: AdmissionOptions;
   private readonly partitions: number;
+  private readonly failures: FailedAttempts;
   /** Why nobody is let in; undefined: open. */
   private shut: string | undefined;
 
@@ -36,6 +40,7 @@ export class Admission {
     this.writer = writer;
     this.options = options;
     this.partitions = partitions;
+    this.failures = new FailedAttempts(node.clock);
   }
 
   close(): void {
@@ -57,10 +62,13 @@ export class Admission {
     if (node.appender.isSick(partition))
       return this.later("logUnavailable", "Messages cannot be stored at the moment.");
     const found = node.registry.find(party, "station", station);
-    const refused = found === undefined ? this.refuseUnknown(asked, request) : undefined;
+    const { remoteAddress } = request;
+    const refused = found === undefined ? this.refuseUnknown(asked, request, key) : undefined;
     if (refused) return refused;
+    if (this.failures.isBlocked(remoteAddress, key)) return this.tooManyFailures();
     const verdict = checkCredentials(request.authorization, asked.station, found?.doc, request.secure);
-    if (verdict.type !== "admitted") return this.refuseCredentials(verdict);
+    if (verdict.type !== "admitted") return this.failed(remoteAddress, key, found !== undefined, verdict);
+    if (verdict.shownKey !== undefined) this.failures.authenticated(remoteAddress, key);
     const spoken = this.subprotocol(request.subprotocols);
     if (spoken === undefined) {
       node.metrics.upgraded("noSubprotocol");
@@ -70,12 +78,12 @@ export class Admission {
     node.metrics.upgraded("accepted");
     const id = newConnectionId();
     const { protocol, header } = spoken;
-    const { securityProfile } = verdict;
-    const { remoteAddress } = request;
+    const { securityProfile, shownKey } = verdict;
+    const isRejected = found?.doc.acceptance === "rejected";
     return {
       type: "accept",
       subprotocol: header,
-      admitted: { id, party, station, key, partition, protocol, securityProfile, remoteAddress },
+      admitted: { id, party, station, key, partition, protocol, securityProfile, remoteAddress, shownKey, isRejected },
       headers: [["X-Wattlog-Connection", id]],
     };
   }
@@ -93,14 +101,35 @@ export class Admission {
     return undefined;
   }
 
-  private refuseUnknown({ party }: Identity, request: UpgradeRequest): UpgradeAnswer | undefined {
-    if (this.node.lookups.unknownStations(party) !== "reject") return undefined;
+  private refuseUnknown({ party }: Identity, request: UpgradeRequest, key: string): UpgradeAnswer | undefined {
+    const policy = this.node.lookups.unknownStations(party);
+    if (policy === "pending" && this.directory.pending >= limits.pendingStations)
+      return this.later("tooManyPending", "Too many stations wait for approval.");
+    if (policy !== "reject") return undefined;
     // With credentials it gets what a wrong password gets: guessing tells nothing about which stations exist.
-    if (request.authorization !== "") return this.refuseCredentials({ type: "refused", reason: "unknown" });
+    if (request.authorization !== "")
+      return this.failed(request.remoteAddress, key, false, { type: "refused", reason: "unknown" });
+    if (this.isOneTooMany(request.remoteAddress, key, false)) return this.tooManyFailures();
     return this.refuse("unknownStation", "404 Not Found", "No such station.");
   }
 
-  private refuseCredentials(verdict: Exclude<CredentialsVerdict, { readonly type: "admitted" }>): UpgradeAnswer {
+  private failed(address: string, key: string, isRegistered: boolean, verdict: Refused): UpgradeAnswer {
+    // It showed who it is; the transport is what is wrong.
+    if (verdict.type === "profileTooLow") return this.refuseCredentials(verdict);
+    return this.isOneTooMany(address, key, isRegistered) ? this.tooManyFailures() : this.refuseCredentials(verdict);
+  }
+
+  private isOneTooMany(address: string, key: string, isRegistered: boolean): boolean {
+    const isSpent = this.failures.isSpent(address);
+    this.failures.failed(address, key, isRegistered);
+    return isSpent;
+  }
+
+  private tooManyFailures(): UpgradeAnswer {
+    return this.later("tooManyFailures", "Too many failed attempts.", "429 Too Many Requests");
+  }
+
+  private refuseCredentials(verdict: Refused): UpgradeAnswer {
     if (verdict.type === "profileTooLow") {
       this.node.metrics.refusedCredentials("profileTooLow");
       const sentence = `Security profile ${verdict.required} is required.`;
@@ -130,12 +159,12 @@ export class Admission {
     }
   }
 
-  private later(result: string, sentence: string): UpgradeAnswer {
+  private later(result: string, sentence: string, status = "503 Service Unavailable"): UpgradeAnswer {
     this.node.metrics.upgraded(result);
     const seconds = Math.round(shortestRetrySeconds + this.node.random() * retrySpreadSeconds);
     return {
       type: "refuse",
-      status: "503 Service Unavailable",
+      status,
       headers: [["Retry-After", String(seconds)]],
       body: `${sentence} Come back in ${seconds} s.\n`,
     };

@@ -9,6 +9,8 @@ export type CredentialsVerdict =
   | {
       readonly type: "admitted";
       readonly securityProfile: number;
+      /** As the registry keeps it; undefined: none was asked for. */
+      readonly shownKey: string | undefined;
       /** The first login with a new password ends the old one's life. */
       readonly endsPreviousPassword: boolean;
     }
@@ -41,7 +43,9 @@ export function checkCredentials(
   const securityProfile = secure ? 2 : 1;
   const required = doc.securityProfile ?? 0;
   if (securityProfile < required) return { type: "profileTooLow", required };
-  return { type: "admitted", securityProfile, endsPreviousPassword: isCurrent && doc.previousPassword !== undefined };
+  const shownKey = (isCurrent ? doc.password : doc.previousPassword)?.hmac;
+  const endsPreviousPassword = isCurrent && doc.previousPassword !== undefined;
+  return { type: "admitted", securityProfile, shownKey, endsPreviousPassword };
 }
 
 function withoutPassword(
@@ -52,5 +56,5 @@ function withoutPassword(
   if (typeof given === "object") verifyNobody(given.password);
   if (doc !== undefined && (doc.securityProfile ?? 0) > 0) return { type: "refused", reason: "noPassword" };
   // Profile 0: nothing was checked, whatever it sent along and however it came.
-  return { type: "admitted", securityProfile: 0, endsPreviousPassword: false };
+  return { type: "admitted", securityProfile: 0, shownKey: undefined, endsPreviousPassword: false };
 }

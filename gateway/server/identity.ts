@@ -1,5 +1,6 @@
 // Which station a request is for: the last path segment, whatever stands before it (OCPP-J 1.6 §3.1.1; ocpp.md).
 import { parsePartyId, parseStationId, type PartyId, type StationId } from "../../core/ids/ids.ts";
+import type { StationDoc } from "../../core/registry/entities.ts";
 import type { Changed } from "../../core/registry/fold.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 
@@ -38,19 +39,28 @@ export class Directory {
   private readonly registry: RegistryView;
   private readonly byLowerCase = new Map<string, StationId>();
   private readonly known = new Set<string>();
+  private readonly waiting = new Set<string>();
   private readonly unsubscribe: () => void;
 
   constructor(registry: RegistryView) {
     this.registry = registry;
     for (const party of registry.parties()) {
       this.known.add(party);
-      for (const id of registry.ids(party as PartyId, "station")) this.add(party, id);
+      for (const id of registry.ids(party as PartyId, "station")) {
+        this.add(party, id);
+        this.note(party, id, registry.find(party as PartyId, "station", id)?.doc);
+      }
     }
     this.unsubscribe = registry.onChange((changed) => this.changed(changed));
   }
 
   stop(): void {
     this.unsubscribe();
+  }
+
+  /** Stations that wait for approval. */
+  get pending(): number {
+    return this.waiting.size;
   }
 
   isParty(party: PartyId): boolean {
@@ -66,8 +76,14 @@ export class Directory {
   private changed({ party, entity, id, version }: Changed): void {
     this.known.add(party);
     if (entity !== "station") return;
+    this.note(party, id, version.doc as StationDoc | null);
     if (version.doc) this.add(party, id);
     else this.byLowerCase.delete(`${party}/${id.toLowerCase()}`);
+  }
+
+  private note(party: string, id: string, doc: StationDoc | null | undefined): void {
+    if (doc?.acceptance === "pending") this.waiting.add(`${party}/${id}`);
+    else this.waiting.delete(`${party}/${id}`);
   }
 
   private add(party: string, id: string): void {

@@ -32,7 +32,7 @@ export type UpgradeAnswer =
 export interface ServerHandlers {
   upgrade(request: UpgradeRequest): UpgradeAnswer;
   opened(admitted: Admitted, socket: Socket): Connection;
-  /** @param bytes a copy: the callee owns it. */
+  /** @param bytes dead when this returns: what is kept of them is a copy. */
   message(connection: Connection, bytes: Uint8Array): void;
   /** A ping or pong came. */
   heard(connection: Connection): void;

@@ -15,7 +15,8 @@ interface UserData {
 }
 
 interface Peer {
-  readonly admitted: Admitted | undefined;
+  /** Until the socket is open; not kept for the hours after. */
+  admitted: Admitted | undefined;
   readonly closeAtOnce: CloseName | undefined;
   connection: Connection | undefined;
   socket: UwsSocket | undefined;
@@ -31,11 +32,8 @@ class UwsSocket implements Socket {
   send(bytes: Uint8Array): "sent" | "dropped" | "closed" {
     const { ws } = this;
     if (ws === undefined) return "closed";
-    let status = 0;
-    ws.cork(() => {
-      status = ws.send(bytes, false);
-    });
-    return status === 2 ? "dropped" : "sent";
+    // A single send corks by itself, and then knows whether the kernel took it; `cork` would cost a call more each way.
+    return ws.send(bytes, false) === 2 ? "dropped" : "sent";
   }
 
   ping(): void {
@@ -74,7 +72,7 @@ export function createUwsServer(handlers: ServerHandlers): Server {
     open: (ws) => opened(handlers, ws),
     message: (ws, message) => {
       const { connection } = ws.getUserData().of;
-      if (connection) handlers.message(connection, Buffer.from(new Uint8Array(message)));
+      if (connection) handlers.message(connection, Buffer.from(message));
     },
     ping: (ws) => heard(handlers, ws),
     pong: (ws) => heard(handlers, ws),
@@ -109,7 +107,7 @@ function upgrade(
   const extensions = request.getHeader("sec-websocket-extensions");
   const answer = handlers.upgrade({
     path: request.getUrl(),
-    subprotocols: request.getHeader("sec-websocket-protocol"),
+    subprotocols: allOf(request, "sec-websocket-protocol"),
     authorization: request.getHeader("authorization"),
     remoteAddress: Buffer.from(response.getRemoteAddressAsText()).toString("latin1"),
     secure: false,
@@ -132,11 +130,21 @@ function upgrade(
   response.upgrade<UserData>({ of: peer }, key, accepted?.subprotocol ?? "", extensions, context);
 }
 
+/** A list may come in several lines of the same name (RFC 6455 §11.3.4); `getHeader` has only the first. */
+function allOf(request: HttpRequest, name: string): string {
+  const values: string[] = [];
+  request.forEach((key, value) => {
+    if (key === name) values.push(value);
+  });
+  return values.join(", ");
+}
+
 function opened(handlers: ServerHandlers, ws: WebSocket<UserData>): void {
   const peer = ws.getUserData().of;
   if (peer.admitted) {
     peer.socket = new UwsSocket(ws);
     peer.connection = handlers.opened(peer.admitted, peer.socket);
+    peer.admitted = undefined;
   } else if (peer.closeAtOnce) {
     const { code, sentence } = closeCodes[peer.closeAtOnce];
     ws.end(code, sentence);

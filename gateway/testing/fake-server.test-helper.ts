@@ -47,7 +47,10 @@ export class FakeSocket implements Socket {
 
   // --- the station's side ---
   says(frame: unknown): void {
-    this.handlers.message(this.connection!, Buffer.from(typeof frame === "string" ? frame : JSON.stringify(frame)));
+    const bytes = Buffer.from(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.handlers.message(this.connection!, bytes);
+    // As with uWebSockets.js: whoever kept them sees that they are gone.
+    bytes.fill(0);
   }
 
   pong(): void {
@@ -83,8 +86,8 @@ export class FakeServer implements Server {
     return this.handlers.upgrade({ ...plain, ...request });
   }
 
-  connect(path: string, subprotocols = "ocpp1.6"): FakeSocket {
-    const answer = this.upgrade(path, { subprotocols });
+  connect(path: string, subprotocols = "ocpp1.6", authorization = ""): FakeSocket {
+    const answer = this.upgrade(path, { subprotocols, authorization });
     if (answer.type !== "accept") throw new Error(`refused: ${JSON.stringify(answer)}`);
     const socket = new FakeSocket(this.handlers);
     socket.connection = this.handlers.opened(answer.admitted, socket);

@@ -13,7 +13,12 @@ import { priceSession } from "./tariff.ts";
  * A session that ran on one connection, from its start on and without a gap, has nothing outstanding and settles at
  * once. Any other waits for what a station may still have in its queue, as long as the registry said when it ended.
  */
-export function settle(state: TransactionsState, t: Transaction, record: FrameRecord, context: FoldContext): TransactionsState {
+export function settle(
+  state: TransactionsState,
+  t: Transaction,
+  record: FrameRecord,
+  context: FoldContext,
+): TransactionsState {
   const waitMs = t.live && isComplete(t) ? 0 : waitOf(record, context);
   if (waitMs <= 0) return settleNow(state, t, record, context);
   if (t.settleAt === null) context.emit({ kind: "cdrWithheld", sessionId: t.sessionId, reason: "settling" });
@@ -32,7 +37,12 @@ function waitOf(record: FrameRecord, context: FoldContext): number {
 }
 
 /** A tick acts as of its due time (rule T2). */
-export function settleDue(state: TransactionsState, record: FrameRecord, dueAt: number, context: FoldContext): TransactionsState {
+export function settleDue(
+  state: TransactionsState,
+  record: FrameRecord,
+  dueAt: number,
+  context: FoldContext,
+): TransactionsState {
   const due = state.active.filter((t) => t.settleAt !== null && t.settleAt <= dueAt);
   due.sort((a, b) => a.settleAt! - b.settleAt!);
   return due.reduce((after, t) => settleNow(after, t, record, context), state);
@@ -48,7 +58,12 @@ export function settlementDueAt(state: TransactionsState): number | null {
 }
 
 /** The CDR, whatever still waits. */
-export function settleNow(state: TransactionsState, t: Transaction, record: FrameRecord, context: FoldContext): TransactionsState {
+export function settleNow(
+  state: TransactionsState,
+  t: Transaction,
+  record: FrameRecord,
+  context: FoldContext,
+): TransactionsState {
   context.emit({ kind: "cdrIssued", cdr: cdrOf(t, record, context) });
   const settled: SettledTransaction = {
     id: t.id,

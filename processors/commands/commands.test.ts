@@ -13,17 +13,34 @@ interface Request {
   readonly key?: string;
   readonly queueUntil?: number;
   readonly action?: string;
+  readonly by?: Line;
 }
 
-function requested(id: CommandId, line: Line | null, { key, queueUntil, action = "Reset" }: Request = {}): FrameRecord {
-  return api.record({
-    kind: "commandRequested", commandId: id, connectionId: line?.id ?? null, protocol: "ocpp1.6", action, payload: json({ type: "Soft" }),
-    timeoutMs: 30_000, idempotencyKey: key ?? null, queueUntil: queueUntil ?? null, origin: { via: "rest", actor: "key-1" }, replyTo: newNodeId(),
+function requested(
+  id: CommandId,
+  line: Line | null,
+  { key, queueUntil, action = "Reset", by = api }: Request = {},
+): FrameRecord {
+  return by.record({
+    kind: "commandRequested",
+    commandId: id,
+    connectionId: line?.id ?? null,
+    protocol: "ocpp1.6",
+    action,
+    payload: json({ type: "Soft" }),
+    timeoutMs: 30_000,
+    idempotencyKey: key ?? null,
+    queueUntil: queueUntil ?? null,
+    origin: { via: "rest", actor: "key-1" },
+    replyTo: newNodeId(),
   });
 }
 const sent = (id: CommandId, line: Line) => line.record({ kind: "commandSent", commandId: id, connectionId: line.id });
-const result = (id: CommandId, line: Line, frame: unknown) => line.record({ kind: "commandResult", commandId: id, connectionId: line.id, frame: json(frame) });
-const byNode = (id: CommandId, line: Line, outcome: "not_connected" | "expired") => line.record({ kind: "commandEnded", commandId: id, outcome });
+const result = (id: CommandId, line: Line, frame: unknown) =>
+  line.record({ kind: "commandResult", commandId: id, connectionId: line.id, frame: json(frame) });
+const node = new Line("CS1", "ocpp1.6", nodeA);
+const byNode = (id: CommandId, outcome: "not_connected" | "expired") =>
+  node.record({ kind: "commandEnded", commandId: id, outcome });
 const tick = (dueAt: number) => api.record({ kind: "tick", dueAt });
 
 function up(line: Line): FrameRecord[] {
@@ -40,7 +57,9 @@ test.each([
 ] as const)("C4: the outcome is %s for %j", async (outcome, frame, action) => {
   const line = new Line("CS1");
   const id = newCommandId();
-  const folded = await foldSteps(timed([...up(line), requested(id, line, { action }), sent(id, line), result(id, line, frame)]));
+  const folded = await foldSteps(
+    timed([...up(line), requested(id, line, { action }), sent(id, line), result(id, line, frame)]),
+  );
   expect(folded.events.slice(1)).toMatchObject([
     { kind: "commandRequested", action, payload: '{"type":"Soft"}' },
     { kind: "commandSent" },
@@ -52,7 +71,9 @@ test("C1: the first request of an id is the command; later ones change nothing, 
   const line = new Line("CS1");
   const id = newCommandId();
   const again = () => requested(id, line, { key: "k" });
-  const folded = await foldSteps(timed([...up(line), again(), again(), sent(id, line), result(id, line, [3, "x", { status: "Accepted" }]), again()]));
+  const folded = await foldSteps(
+    timed([...up(line), again(), again(), sent(id, line), result(id, line, [3, "x", { status: "Accepted" }]), again()]),
+  );
   expect(folded.of("commandRequested")).toHaveLength(1);
   expect(folded.effects.filter((e) => e.kind === "wake")).toHaveLength(1);
 });
@@ -61,15 +82,21 @@ test("C1: an id made from a caller's key is woken by the processor, a random one
   const line = new Line("CS1");
   const id = newCommandId();
   const keyed = await foldSteps(timed([...up(line), requested(id, line, { key: "k" })]));
-  expect(keyed.effects).toMatchObject([{ kind: "wake", to: nodeA, connectionId: line.id, commandId: id, deadline: t0 + 3_000 + 30_000 }]);
+  expect(keyed.effects).toMatchObject([
+    { kind: "wake", to: nodeA, connectionId: line.id, commandId: id, deadline: t0 + 3_000 + 30_000 },
+  ]);
   expect((await foldSteps(timed([...up(line), requested(id, line)]))).effects).toEqual([]);
 });
 
 test("C2: a command of a connection that is gone is not_connected, whether it went before or after the request", async () => {
   const line = new Line("CS1");
   const id = newCommandId();
-  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), line.disconnected()])))).toEqual(["not_connected"]);
-  expect(outcomes(await foldSteps(timed([...up(line), line.disconnected(), requested(id, line)])))).toEqual(["not_connected"]);
+  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), line.disconnected()])))).toEqual([
+    "not_connected",
+  ]);
+  expect(outcomes(await foldSteps(timed([...up(line), line.disconnected(), requested(id, line)])))).toEqual([
+    "not_connected",
+  ]);
 });
 
 test("C4: without an answer it is expired if never sent, timeout if sent, unknown if the connection went after that", async () => {
@@ -81,23 +108,51 @@ test("C4: without an answer it is expired if never sent, timeout if sent, unknow
   expect(outcomes(await foldSteps(timed([...start, tick(due - 1)])))).toEqual([]);
   expect(outcomes(await foldSteps(timed([...start, tick(due)])))).toEqual(["expired"]);
   expect(outcomes(await foldSteps(timed([...start, sent(id, line), tick(due)])))).toEqual(["timeout"]);
-  expect(outcomes(await foldSteps(timed([...start, sent(id, line), line.disconnected(), tick(due), tick(due)])))).toEqual(["unknown"]);
+  expect(
+    outcomes(await foldSteps(timed([...start, sent(id, line), line.disconnected(), tick(due), tick(due)]))),
+  ).toEqual(["unknown"]);
 });
 
 test("C4: the first end in the log wins, and an answer after it is kept beside it", async () => {
   const line = new Line("CS1");
   const id = newCommandId();
   const folded = await foldSteps(
-    timed([...up(line), requested(id, line), sent(id, line), tick(t0 + 60_000), byNode(id, line, "expired"), result(id, line, [3, "x", { status: "Accepted" }])]),
+    timed([
+      ...up(line),
+      requested(id, line),
+      sent(id, line),
+      tick(t0 + 60_000),
+      byNode(id, "expired"),
+      result(id, line, [3, "x", { status: "Accepted" }]),
+    ]),
   );
   expect(outcomes(folded)).toEqual(["timeout"]);
   expect(folded.of("commandLateAnswer")).toMatchObject([{ response: '[3,"x",{"status":"Accepted"}]' }]);
 });
 
+test("C1, C4: an api that found no owner does not end the command that another api requested first", async () => {
+  const line = new Line("CS1");
+  const second = other("CS1");
+  const id = newCommandId();
+  const refused = [
+    requested(id, line, { key: "k", by: second }),
+    second.record({ kind: "commandEnded", commandId: id, outcome: "not_connected" }),
+  ];
+  const first = [...up(line), requested(id, line, { key: "k" })];
+  const rest = [sent(id, line), result(id, line, [3, "x", { status: "Accepted" }])];
+  expect(outcomes(await foldSteps(timed([...first, ...refused, ...rest])))).toEqual(["accepted"]);
+  // Where it was first itself, it is the command, and the other one changes nothing.
+  const late = await foldSteps(timed([...up(line), ...refused, requested(id, line, { key: "k" })]));
+  expect(outcomes(late)).toEqual(["not_connected"]);
+  expect(late.effects.filter((e) => e.kind === "wake")).toHaveLength(1);
+});
+
 test("C4: the node that finds the socket gone or the deadline past ends the command", async () => {
   const line = new Line("CS1");
   const id = newCommandId();
-  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), byNode(id, line, "expired")])))).toEqual(["expired"]);
+  expect(outcomes(await foldSteps(timed([...up(line), requested(id, line), byNode(id, "expired")])))).toEqual([
+    "expired",
+  ]);
 });
 
 test("C2: a queued command is bound once, by record, to the next claimed connection, and then woken", async () => {
@@ -129,6 +184,8 @@ test("C2: a queued command asks again with a tick when its binding record never 
 test("T3: commands of a lost node wait for their deadline", async () => {
   const line = new Line("CS1");
   const id = newCommandId();
-  const folded = await foldSteps(timed([...up(line), requested(id, line), sent(id, line), other("").record({ kind: "nodeLost", nodeId: nodeA })]));
+  const folded = await foldSteps(
+    timed([...up(line), requested(id, line), sent(id, line), other("").record({ kind: "nodeLost", nodeId: nodeA })]),
+  );
   expect(outcomes(folded)).toEqual([]);
 });

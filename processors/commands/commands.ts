@@ -1,47 +1,13 @@
 // Rules C1-C4: the life of a command, from the records that speak of it. Exactly one end each.
 import { limits } from "../../core/config/limits.ts";
-import { trusted, type CommandId, type ConnectionId, type NodeId } from "../../core/ids/ids.ts";
+import type { NodeId } from "../../core/ids/ids.ts";
 import { outcomeOf } from "../../core/ocpp/command-outcome.ts";
 import { parseFrame } from "../../core/ocpp/framing.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
-import type { FrameRecord, FrameRecordOf, Protocol } from "../../core/records/frame-record.ts";
+import type { FrameRecord, FrameRecordOf } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { connectionOf, currentOf, type StationSelf } from "../stations/connections.ts";
-
-/** Not ended. */
-export interface PendingCommand {
-  readonly id: CommandId;
-  readonly protocol: Protocol;
-  readonly action: string;
-  /** null: queued, waits for a connection (rule C2). */
-  readonly connectionId: ConnectionId | null;
-  readonly isSent: boolean;
-  /** The bound connection closed after the command was sent: its outcome can be known no more. */
-  readonly isGone: boolean;
-  readonly requestedAt: number;
-  readonly timeoutMs: number;
-  /** Log time; of a queued one: until when it waits. */
-  readonly deadline: number;
-  /** Queued only, to wake the node with once it is bound. */
-  readonly payload: Uint8Array | null;
-  readonly replyTo: NodeId | null;
-  /** Queued and a connection is there: when to ask again for the record that binds it. */
-  readonly bindAt: number | null;
-}
-
-/** Ended: known for late answers and repeats. */
-export interface EndedCommand {
-  readonly id: CommandId;
-  /** Log time after which it is forgotten. */
-  readonly forgetAt: number;
-}
-
-export interface CommandsState {
-  readonly pending: readonly PendingCommand[];
-  readonly ended: readonly EndedCommand[];
-}
-
-export const noCommands: CommandsState = { pending: [], ended: [] };
+import type { CommandsState, PendingCommand } from "./command-state.ts";
 
 function pendingOf(state: CommandsState, id: string): PendingCommand | undefined {
   return state.pending.find((c) => c.id === id);
@@ -51,7 +17,13 @@ function change(state: CommandsState, before: PendingCommand, after: PendingComm
   return { ...state, pending: state.pending.map((c) => (c === before ? after : c)) };
 }
 
-function end(state: CommandsState, c: PendingCommand, outcome: CommandOutcome, response: string | null, context: FoldContext): CommandsState {
+function end(
+  state: CommandsState,
+  c: PendingCommand,
+  outcome: CommandOutcome,
+  response: string | null,
+  context: FoldContext,
+): CommandsState {
   context.emit({ kind: "commandEnded", commandId: c.id, outcome, response });
   context.ask({ kind: "measured", action: c.action, outcome, ms: Math.max(0, context.logTime - c.requestedAt) });
   const forgetAt = c.requestedAt + limits.commandKeyMemoryMs;
@@ -63,11 +35,18 @@ function end(state: CommandsState, c: PendingCommand, outcome: CommandOutcome, r
 }
 
 /** Rule C1: the first request of an id is the command. */
-export function commandRequested(state: CommandsState, self: StationSelf, record: FrameRecordOf<"commandRequested">, context: FoldContext): CommandsState {
+export function commandRequested(
+  state: CommandsState,
+  self: StationSelf,
+  record: FrameRecordOf<"commandRequested">,
+  context: FoldContext,
+): CommandsState {
   const { commandId: id } = record;
   const isKnown = pendingOf(state, id) || state.ended.some((e) => e.id === id && e.forgetAt > context.logTime);
   if (isKnown) return state;
-  const isQueued = record.connectionId === null && record.queueUntil !== null;
+  const queueUntil = record.connectionId === null ? record.queueUntil : null;
+  const isQueued = queueUntil !== null;
+  const connection = connectionOf(self, record.connectionId);
   const command: PendingCommand = {
     id,
     protocol: record.protocol,
@@ -77,11 +56,13 @@ export function commandRequested(state: CommandsState, self: StationSelf, record
     isGone: false,
     requestedAt: context.logTime,
     timeoutMs: record.timeoutMs,
-    deadline: isQueued ? record.queueUntil! : context.logTime + record.timeoutMs,
+    deadline: queueUntil ?? context.logTime + record.timeoutMs,
     // A copy: the record's bytes are a view into a batch that may go. Only what may have to wait keeps its payload.
     payload: isQueued ? record.payload.slice() : null,
     replyTo: record.replyTo,
     bindAt: null,
+    requestedBy: record.source,
+    nodeId: connection?.nodeId ?? null,
   };
   context.emit({
     kind: "commandRequested",
@@ -94,7 +75,6 @@ export function commandRequested(state: CommandsState, self: StationSelf, record
   });
   const added = { ...state, pending: [...state.pending, command] };
   if (isQueued) return bindQueued(added, self, record, context);
-  const connection = connectionOf(self, record.connectionId);
   // No `disconnected` can come any more that would end it (rule C2).
   if (!connection) return end(added, command, "not_connected", null, context);
   if (record.idempotencyKey !== null) wake(command, record.payload, connection.nodeId, record, context);
@@ -105,11 +85,27 @@ function wake(c: PendingCommand, payload: Uint8Array, to: NodeId, record: FrameR
   const { party, station } = record;
   const { id: commandId, action, deadline, replyTo } = c;
   if (c.connectionId === null) return;
-  context.ask({ kind: "wake", to, party, station, connectionId: c.connectionId, commandId, action, payload, deadline, replyTo });
+  context.ask({
+    kind: "wake",
+    to,
+    party,
+    station,
+    connectionId: c.connectionId,
+    commandId,
+    action,
+    payload,
+    deadline,
+    replyTo,
+  });
 }
 
 /** Asks for the record that binds each queued command to the connection that is there (rule C2). */
-export function bindQueued(state: CommandsState, self: StationSelf, record: FrameRecord, context: FoldContext): CommandsState {
+export function bindQueued(
+  state: CommandsState,
+  self: StationSelf,
+  record: FrameRecord,
+  context: FoldContext,
+): CommandsState {
   const current = currentOf(self);
   if (!current || !state.pending.some(isUnbound)) return state;
   const pending = state.pending.map((c) => {
@@ -126,31 +122,45 @@ function isUnbound(c: PendingCommand): boolean {
   return c.connectionId === null;
 }
 
-export function commandBound(state: CommandsState, self: StationSelf, record: FrameRecordOf<"commandBound">, context: FoldContext): CommandsState {
+export function commandBound(
+  state: CommandsState,
+  self: StationSelf,
+  record: FrameRecordOf<"commandBound">,
+  context: FoldContext,
+): CommandsState {
   const command = pendingOf(state, record.commandId);
   if (!command || !isUnbound(command)) return state;
+  const connection = connectionOf(self, record.connectionId);
   const bound = {
     ...command,
     connectionId: record.connectionId,
+    nodeId: connection?.nodeId ?? null,
     deadline: context.logTime + command.timeoutMs,
     payload: null,
     bindAt: null,
   };
   const after = change(state, command, bound);
-  const connection = connectionOf(self, record.connectionId);
   if (!connection) return end(after, bound, "not_connected", null, context);
   wake(bound, command.payload ?? new Uint8Array(), connection.nodeId, record, context);
   return after;
 }
 
-export function commandSent(state: CommandsState, record: FrameRecordOf<"commandSent">, context: FoldContext): CommandsState {
+export function commandSent(
+  state: CommandsState,
+  record: FrameRecordOf<"commandSent">,
+  context: FoldContext,
+): CommandsState {
   const command = pendingOf(state, record.commandId);
   if (!command || command.isSent || command.connectionId !== record.connectionId) return state;
   context.emit({ kind: "commandSent", commandId: command.id });
   return change(state, command, { ...command, isSent: true });
 }
 
-export function commandResult(state: CommandsState, record: FrameRecordOf<"commandResult">, context: FoldContext): CommandsState {
+export function commandResult(
+  state: CommandsState,
+  record: FrameRecordOf<"commandResult">,
+  context: FoldContext,
+): CommandsState {
   const command = pendingOf(state, record.commandId);
   const response = Buffer.from(record.frame).toString("utf8");
   if (command) return end(state, command, resultOutcome(command, record.frame), response, context);
@@ -166,10 +176,20 @@ function resultOutcome(command: PendingCommand, bytes: Uint8Array): CommandOutco
   return frame.type === "result" ? outcomeOf(command.protocol, command.action, frame.payload) : "error";
 }
 
-/** By the api (no owner) or the node (gone, too late). The first end in the log wins (rule C4). */
-export function commandEnded(state: CommandsState, record: FrameRecordOf<"commandEnded">, context: FoldContext): CommandsState {
+/**
+ * By the api (no owner) or the node (gone, too late). The first end in the log wins (rule C4).
+ *
+ * An api that found no owner writes its request and its end side by side. Where another api's request of the same key
+ * was first, that request changes nothing (rule C1), and its end is not the first one's: that one may be on its way.
+ */
+export function commandEnded(
+  state: CommandsState,
+  record: FrameRecordOf<"commandEnded">,
+  context: FoldContext,
+): CommandsState {
   const command = pendingOf(state, record.commandId);
-  return command ? end(state, command, record.outcome, null, context) : state;
+  const mayEnd = command && (record.source === command.requestedBy || record.source === command.nodeId);
+  return mayEnd ? end(state, command, record.outcome, null, context) : state;
 }
 
 /** Rule C2: what was not sent on a connection that ended never will be; what was sent waits for its deadline. */
@@ -199,7 +219,12 @@ export function commandsDueAt(state: CommandsState): number | null {
   return due;
 }
 
-export function commandsTick(state: CommandsState, self: StationSelf, record: FrameRecordOf<"tick">, context: FoldContext): CommandsState {
+export function commandsTick(
+  state: CommandsState,
+  self: StationSelf,
+  record: FrameRecordOf<"tick">,
+  context: FoldContext,
+): CommandsState {
   let after = state;
   const due = state.pending.filter((c) => dueAtOf(c) <= record.dueAt).sort((a, b) => dueAtOf(a) - dueAtOf(b));
   for (const command of due) {
@@ -216,34 +241,4 @@ export function commandsTick(state: CommandsState, self: StationSelf, record: Fr
 function overdueOutcome(c: PendingCommand): CommandOutcome {
   if (!c.isSent) return "expired";
   return c.isGone ? "unknown" : "timeout";
-}
-
-// --- packed form ---
-
-type Packed = [
-  [string, Protocol, string, string | null, boolean, boolean, number, number, number, Uint8Array | null, string | null, number | null][],
-  [string, number][],
-];
-
-export function packCommands(state: CommandsState): unknown[] {
-  const packed: Packed = [
-    state.pending.map((c) => [
-      c.id, c.protocol, c.action, c.connectionId, c.isSent, c.isGone, c.requestedAt, c.timeoutMs, c.deadline, c.payload,
-      c.replyTo, c.bindAt,
-    ]),
-    state.ended.map((e) => [e.id, e.forgetAt]),
-  ];
-  return packed;
-}
-
-export function unpackCommands(packed: unknown): CommandsState {
-  const [pending, ended] = packed as Packed;
-  return {
-    pending: pending.map((f) => ({
-      id: trusted.command(f[0]), protocol: f[1], action: f[2], connectionId: f[3] === null ? null : trusted.connection(f[3]),
-      isSent: f[4], isGone: f[5], requestedAt: f[6], timeoutMs: f[7], deadline: f[8],
-      payload: f[9] === null ? null : f[9].slice(), replyTo: f[10] === null ? null : trusted.node(f[10]), bindAt: f[11],
-    })),
-    ended: ended.map(([id, forgetAt]) => ({ id: trusted.command(id), forgetAt })),
-  };
 }

@@ -1,9 +1,16 @@
 // What one batch writes, gathered while it is folded and written in one transaction.
 import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
 import { trusted, type SessionId } from "../../core/ids/ids.ts";
-import { pack } from "../../core/records/msgpack.ts";
+import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
-import type { FrameIndexRow, OutboxRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
+import type {
+  FrameIndexRow,
+  OutboxRow,
+  ParkedRow,
+  QuarantineRow,
+  ReadingRow,
+  StationStateRow,
+} from "../../core/store/tables.ts";
 import type { Effect, FoldContext, StationFold } from "./station-fold.ts";
 import { packMemory, type StationMemory } from "./station-memory.ts";
 
@@ -65,7 +72,11 @@ export class Batch<State> implements FoldContext {
   private readonly scope: Scope;
   private readonly outbox: OutboxRow[] = [];
   private readonly readings: PendingReading[] = [];
-  private readonly hours = new Map<string, FrameIndexRow>();
+  /** One row for each hour in which a station had records of this batch. */
+  private readonly hours = new Map<
+    StationMemory<State>,
+    { -readonly [Column in keyof FrameIndexRow]: FrameIndexRow[Column] }[]
+  >();
   private place: Place = { offset: 0, logTime: 0, atOffset: 0, atLogTime: 0 };
   private memory!: StationMemory<State>;
   /** Of the next event among those at `atOffset`, over all stations. */
@@ -162,10 +173,18 @@ export class Batch<State> implements FoldContext {
 
   /** The index row of a station's hour, as it stands after the record. */
   indexed(memory: StationMemory<State>): void {
-    const { party, station, hour, hourFirst, hourLast, hourRecords } = memory;
+    const rows = this.hours.get(memory);
+    const last = rows?.at(-1);
+    if (last?.hour === memory.hour) {
+      last.last_offset = memory.hourLast;
+      last.records = memory.hourRecords;
+      return;
+    }
+    const { party, station, hour, hourFirst: first_offset, hourLast: last_offset, hourRecords: records } = memory;
     const { tableSet: table_set, partition } = this.scope;
-    const row = { table_set, partition, party, station, hour, first_offset: hourFirst, last_offset: hourLast, records: hourRecords };
-    this.hours.set(`${party}/${station}/${hour}`, row);
+    const row = { table_set, partition, party, station, hour, first_offset, last_offset, records };
+    if (rows) rows.push(row);
+    else this.hours.set(memory, [row]);
   }
 
   outboxRows(): readonly OutboxRow[] {
@@ -173,7 +192,7 @@ export class Batch<State> implements FoldContext {
   }
 
   indexRows(): readonly FrameIndexRow[] {
-    return [...this.hours.values()];
+    return [...this.hours.values()].flat();
   }
 
   readingRows(): readonly ReadingRow[] {
@@ -183,7 +202,7 @@ export class Batch<State> implements FoldContext {
       session_id: sessionId,
       record_offset: offset,
       log_time: logTime,
-      readings: pack(readings),
+      readings: packBriefly(readings),
     }));
   }
 

@@ -4,7 +4,7 @@ import { limits } from "../../core/config/limits.ts";
 import { comparePositions, type Position } from "../../core/ids/ids.ts";
 import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { UnknownRecordError } from "../../core/records/codec.ts";
-import type { RegistryView } from "../../core/registry/view.ts";
+import type { RegistryLookup } from "../../core/registry/view.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
@@ -19,7 +19,9 @@ import { newMemory, unpackMemory, type StationMemory } from "./station-memory.ts
 export interface FolderOptions<State> {
   readonly log: EventLog;
   readonly store: Store;
-  readonly registry: Pick<RegistryView, "reached" | "position" | "find" | "setting" | "ids">;
+  readonly registry: RegistryLookup;
+  /** Resolves when the registry has what these records were decided by. */
+  readonly reached: (position: Position) => Promise<void>;
   readonly fold: StationFold<State>;
   readonly known: KnownHolds;
   /** false: a rebuild, whose events were sent long ago. */
@@ -48,7 +50,11 @@ export class Folder<State> {
    * @throws WattlogError `fold/unknown-record` after everything before that record is committed; `fold/zombie`,
    * `store/…`; TableSetChanged. After any of them this folder must not be used again.
    */
-  async fold(position: PositionRow, records: readonly LogRecord[], onCommit: (done: Committed<State>) => void): Promise<PositionRow> {
+  async fold(
+    position: PositionRow,
+    records: readonly LogRecord[],
+    onCommit: (done: Committed<State>) => void,
+  ): Promise<PositionRow> {
     let at = position;
     let items: Item[] = [];
     const flush = async () => {
@@ -72,13 +78,21 @@ export class Folder<State> {
   }
 
   private async foldItems(position: PositionRow, items: readonly Item[]): Promise<Committed<State>> {
-    const { log, store, registry, fold, known } = this.options;
+    const { log, store, registry, reached, fold, known } = this.options;
     const first = items[0]!;
     if (first.log.offset !== position.next) {
-      throw new WattlogError("fold/zombie", `A batch begins at ${first.log.offset} instead of ${position.next}; restart the processor.`);
+      throw new WattlogError(
+        "fold/zombie",
+        `A batch begins at ${first.log.offset} instead of ${position.next}; restart the processor.`,
+      );
     }
-    const scope: Scope = { tableSet: position.table_set, generation: position.generation, partition: position.partition };
-    await registry.reached(highestRegistry(items));
+    const scope: Scope = {
+      tableSet: position.table_set,
+      generation: position.generation,
+      partition: position.partition,
+    };
+    const needed = highestRegistry(items);
+    if (comparePositions(registry.position, needed) < 0) await reached(needed);
     const record = first.record;
     const ofNode = record?.kind === "nodeLost" ? await stationsOfNode(store, scope, record.nodeId) : [];
     const isEndOfHold = record?.kind === "redrive" || record?.kind === "release";
@@ -86,7 +100,11 @@ export class Folder<State> {
     await this.load(scope, [...stationsOf(items), ...ofNode]);
     const batch = new Batch<State>(scope, registry);
     const input: FoldInput<State> = {
-      fold, scope, batch, known, holding,
+      fold,
+      scope,
+      batch,
+      known,
+      holding,
       topic: log.topics.frames.name,
       memoryOf: (party, station) => this.memories.get(keyOf(party, station))!,
       ofNode: ofNode.map(({ party, station }) => this.memories.get(keyOf(party, station))!),

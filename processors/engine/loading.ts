@@ -13,7 +13,11 @@ export interface StationKey {
   readonly station: string;
 }
 
-export async function loadStates(store: Store, scope: Scope, keys: readonly StationKey[]): Promise<readonly StationStateRow[]> {
+export async function loadStates(
+  store: Store,
+  scope: Scope,
+  keys: readonly StationKey[],
+): Promise<readonly StationStateRow[]> {
   const byParty = Map.groupBy(keys, (key) => key.party);
   const rows: StationStateRow[] = [];
   for (const [party, ofParty] of byParty) {
@@ -23,6 +27,7 @@ export async function loadStates(store: Store, scope: Scope, keys: readonly Stat
         .selectFrom("station_state")
         .selectAll()
         .where("table_set", "=", scope.tableSet)
+        .where("partition", "=", scope.partition)
         .where("party", "=", party)
         .where("station", "in", stations)
         .execute();
@@ -59,7 +64,10 @@ export async function nodesOf(store: Store, scope: Scope): Promise<readonly stri
   return rows.map((row) => row.node_id);
 }
 
-export function timersOf(store: Store, scope: Scope): Promise<{ party: string; station: string; due_at: number | null }[]> {
+export function timersOf(
+  store: Store,
+  scope: Scope,
+): Promise<{ party: string; station: string; due_at: number | null }[]> {
   return store.reader
     .selectFrom("station_state")
     .select(["party", "station", "due_at"])
@@ -76,7 +84,12 @@ export interface Holding {
   readonly parked: readonly Item[];
 }
 
-export async function loadHolding(store: Store, log: EventLog, scope: Scope, quarantineId: string): Promise<Holding | undefined> {
+export async function loadHolding(
+  store: Store,
+  log: EventLog,
+  scope: Scope,
+  quarantineId: string,
+): Promise<Holding | undefined> {
   const row = await store.reader
     .selectFrom("quarantine")
     .selectAll()

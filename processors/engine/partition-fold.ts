@@ -64,7 +64,13 @@ export function foldItem<State>(input: FoldInput<State>, item: Item): void {
 type Fate = "applied" | "quarantined" | "parked";
 
 /** A record at its first turn, or a parked one at its second. */
-function foldFresh<State>(input: FoldInput<State>, memory: StationMemory<State>, record: FrameRecord, item: Item, place: Place): Fate {
+function foldFresh<State>(
+  input: FoldInput<State>,
+  memory: StationMemory<State>,
+  record: FrameRecord,
+  item: Item,
+  place: Place,
+): Fate {
   const { fold, batch } = input;
   batch.begin(memory, place);
   if (memory.holds.size > 0) {
@@ -101,7 +107,13 @@ function quarantineId(topic: string, partition: number, offset: number): string 
   return derivedId("quarantine", topic, String(partition), String(offset));
 }
 
-function addRow<State>(input: FoldInput<State>, of: { readonly party: string; readonly station: string }, item: Item, place: Place, why: Why): string {
+function addRow<State>(
+  input: FoldInput<State>,
+  of: { readonly party: string; readonly station: string },
+  item: Item,
+  place: Place,
+  why: Why,
+): string {
   const { scope, batch, topic } = input;
   const id = quarantineId(topic, scope.partition, place.offset);
   batch.quarantine.set(id, {
@@ -169,7 +181,12 @@ function quarantine<State>(
 
 function park<State>(input: FoldInput<State>, place: Place, holder: string): Fate {
   const { scope, batch } = input;
-  const row = { table_set: scope.tableSet, partition: scope.partition, record_offset: place.offset, quarantine_id: holder };
+  const row = {
+    table_set: scope.tableSet,
+    partition: scope.partition,
+    record_offset: place.offset,
+    quarantine_id: holder,
+  };
   batch.parked.set(place.offset, row);
   batch.unparked.delete(place.offset);
   return "parked";
@@ -179,7 +196,12 @@ function park<State>(input: FoldInput<State>, place: Place, holder: string): Fat
  * Redrive folds the held record and then what was parked behind it, in order; release leaves the record out and folds
  * what was parked, or a released start would hold its stop for ever. A record that fails again stays as it was.
  */
-function endHold<State>(input: FoldInput<State>, memory: StationMemory<State>, how: "redrive" | "release", at: Place): void {
+function endHold<State>(
+  input: FoldInput<State>,
+  memory: StationMemory<State>,
+  how: "redrive" | "release",
+  at: Place,
+): void {
   const { batch, holding } = input;
   if (!holding || holding.row.until_offset !== null) return;
   const { row } = holding;
@@ -205,7 +227,12 @@ function laterPlace(item: Item, at: Place): Place {
   return { offset: item.log.offset, logTime: item.log.logTime, atOffset: at.offset, atLogTime: at.logTime };
 }
 
-function refold<State>(input: FoldInput<State>, memory: StationMemory<State>, held: Item | undefined, at: Place): boolean {
+function refold<State>(
+  input: FoldInput<State>,
+  memory: StationMemory<State>,
+  held: Item | undefined,
+  at: Place,
+): boolean {
   const { fold, batch } = input;
   if (!held?.record) return false;
   const record = held.record.kind === "quarantined" ? fold.reread(held.record) : held.record;

@@ -1,6 +1,6 @@
 // One partition of a live processor: opens its position, follows the log, sends what the fold concluded, and ticks.
 import { limits } from "../../core/config/limits.ts";
-import type { NodeId } from "../../core/ids/ids.ts";
+import type { NodeId, Position } from "../../core/ids/ids.ts";
 import type { CommandBus } from "../../core/bus/bus.ts";
 import type { EventLog, LogBatch, Subscription } from "../../core/log/log.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
@@ -33,7 +33,8 @@ export interface PartitionOptions<State> {
   readonly registry: RegistryView;
   readonly clock: Clock;
   readonly nodeId: NodeId;
-  readonly livingNode: NodeId | undefined;
+  readonly isNodeLost: ((nodeId: NodeId) => boolean) | undefined;
+  readonly lostLookMs: number | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly fold: StationFold<State>;
@@ -52,17 +53,23 @@ export class Partition<State> {
   private end = 0;
   private due = new DueIndex();
   private timer: Timer | undefined;
+  private lostTimer: Timer | undefined;
+  /** Nodes whose loss was told and that the fold still shows as holders. */
+  private readonly toldLost = new Set<string>();
   private subscription: Subscription | undefined;
   private running: Promise<void> | undefined;
   /** The log's end when this process began: timers and lost nodes are judged once it is folded. */
   private caughtUpAt: number | undefined;
   private isCaughtUp = false;
+  /** Rejects at the end, so that nobody waits on for a registry that does not come. */
+  private readonly halted = Promise.withResolvers<never>();
 
   constructor(options: PartitionOptions<State>) {
     this.options = options;
     this.appender = new Appender(options);
     this.relay = new Relay(options);
     this.pauses = new Pauses(options.clock);
+    this.halted.promise.catch(() => undefined);
   }
 
   get relayProblem(): string | undefined {
@@ -101,11 +108,14 @@ export class Partition<State> {
 
   private async halt(): Promise<void> {
     this.pauses.end();
+    this.halted.reject(new Error("the processor stops"));
     this.timer?.cancel();
+    this.lostTimer?.cancel();
     // Its failure is told where it is awaited: in `run`.
     await this.subscription?.stop().catch(() => undefined);
     await this.running;
     this.timer?.cancel();
+    this.lostTimer?.cancel();
   }
 
   private async run(): Promise<void> {
@@ -135,7 +145,8 @@ export class Partition<State> {
     this.end = await log.endOffset(topic, partition);
     this.caughtUpAt ??= this.end;
     this.relay.wake(position.table_set);
-    const folder = new Folder({ log, store, registry, fold, known: noKnownHolds, sends: true });
+    const reached = (at: Position) => Promise.race([registry.reached(at), this.halted.promise]);
+    const folder = new Folder({ log, store, registry, reached, fold, known: noKnownHolds, sends: true });
     const handler = async ({ records }: LogBatch) => {
       position = await folder.fold(position, records, (done) => this.committed(done));
       this.pauses.reset();
@@ -152,7 +163,8 @@ export class Partition<State> {
   private async loadTimers(position: PositionRow): Promise<void> {
     this.due = new DueIndex();
     const scope = { tableSet: position.table_set, generation: position.generation, partition: this.options.partition };
-    for (const { party, station, due_at } of await timersOf(this.options.store, scope)) this.due.set(party, station, due_at);
+    for (const { party, station, due_at } of await timersOf(this.options.store, scope))
+      this.due.set(party, station, due_at);
   }
 
   private committed({ position, batch }: Committed<State>): void {
@@ -161,7 +173,7 @@ export class Partition<State> {
     this.end = Math.max(this.end, position.next);
     for (const memory of batch.touched) this.due.set(memory.party, memory.station, fold.dueAt(memory.state));
     measure(metrics, batch);
-    if (batch.bodies.length > 0) this.relay.wake(position.table_set);
+    if (batch.bodies.length > 0) this.relay.wake(position.table_set, batch.outboxRows());
     for (const effect of batch.effects) this.perform(effect);
     this.armTimer();
   }
@@ -195,18 +207,32 @@ export class Partition<State> {
     await this.presumeLost();
     this.isCaughtUp = true;
     this.armTimer();
+    this.lookForLost();
   }
 
-  /** The folder lock proves that no other node of an earlier run lives; told once, and only where one held a station. */
+  /** Told once a node, and only where it held a station; a record of one of its connections takes it back. */
   private async presumeLost(): Promise<void> {
-    const { livingNode, store, partition } = this.options;
+    const { isNodeLost, store, partition } = this.options;
     const { position } = this;
-    if (livingNode === undefined || !position) return;
+    if (isNodeLost === undefined || !position) return;
     const scope = { tableSet: position.table_set, generation: position.generation, partition };
-    for (const nodeId of await nodesOf(store, scope)) {
-      if (nodeId === livingNode) continue;
-      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId: nodeId as NodeId } });
+    const holders = await nodesOf(store, scope);
+    for (const told of this.toldLost) if (!holders.includes(told)) this.toldLost.delete(told);
+    for (const nodeId of holders as readonly NodeId[]) {
+      if (this.toldLost.has(nodeId) || !isNodeLost(nodeId)) continue;
+      this.toldLost.add(nodeId);
+      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId } });
     }
+  }
+
+  private lookForLost(): void {
+    const { clock, lostLookMs, logger } = this.options;
+    if (lostLookMs === undefined || this.pauses.ended) return;
+    this.lostTimer = clock.after(lostLookMs, () => {
+      this.presumeLost()
+        .catch((error: unknown) => logger.warn({ err: error }, "cannot look for lost nodes"))
+        .finally(() => this.lookForLost());
+    });
   }
 
   private armTimer(): void {

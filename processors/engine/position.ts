@@ -30,7 +30,12 @@ function find(db: Store["reader"], topic: Topic, partition: number) {
 }
 
 /** @returns the row, made with `tableSet` where the partition was never folded. */
-export async function openPosition(store: Store, topic: Topic, partition: number, tableSet: number): Promise<PositionRow> {
+export async function openPosition(
+  store: Store,
+  topic: Topic,
+  partition: number,
+  tableSet: number,
+): Promise<PositionRow> {
   const found = await find(store.reader, topic, partition);
   if (found) return found;
   const fresh: PositionRow = {
@@ -91,7 +96,12 @@ export function positionAfter(from: PositionRow, last: LogRecord, counts: Counts
  * Moves the row from exactly `from` to `to`.
  * @throws WattlogError `fold/zombie`; TableSetChanged.
  */
-export async function movePosition(tx: StoreTransaction, topic: Topic, from: PositionRow, to: PositionRow): Promise<void> {
+export async function movePosition(
+  tx: StoreTransaction,
+  topic: Topic,
+  from: PositionRow,
+  to: PositionRow,
+): Promise<void> {
   const { next, fingerprint, applied, skipped, quarantined, parked, log_time } = to;
   const result = await tx.db
     .updateTable("position")

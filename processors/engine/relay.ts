@@ -18,12 +18,21 @@ export interface RelayOptions {
   readonly partition: number;
 }
 
+/** Events kept in memory for the next append; where more wait, they are read from the store. */
+const keptMax = 4 * limits.foldAppendRecords;
+
 export class Relay {
   /** undefined: it goes. Otherwise one sentence. */
   problem: string | undefined;
   private readonly options: RelayOptions;
   private readonly pauses: Pauses;
   private isWoken = false;
+  private tableSet = 0;
+  /** What was committed since the outbox was last empty: all of it, where `isWhole`. */
+  private kept: OutboxRow[] = [];
+  private isWhole = false;
+  /** Last sequence that was sent from this table set. */
+  private sent = -1;
   private running: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
@@ -31,11 +40,17 @@ export class Relay {
     this.pauses = new Pauses(options.clock);
   }
 
-  /** There may be something in the outbox of this table set. */
-  wake(tableSet: number): void {
+  /**
+   * There may be something in the outbox of this table set.
+   * @param rows what was committed just now; absent: nobody knows, so the store is asked.
+   */
+  wake(tableSet: number, rows?: readonly OutboxRow[]): void {
     this.isWoken = true;
+    if (tableSet !== this.tableSet) this.sent = -1;
+    this.tableSet = tableSet;
+    this.keep(rows);
     if (this.pauses.ended) return;
-    this.running ??= this.run(tableSet);
+    this.running ??= this.run();
   }
 
   /** Resolves when the outbox is empty or cannot be emptied now. */
@@ -49,15 +64,30 @@ export class Relay {
     await this.running;
   }
 
-  private async run(tableSet: number): Promise<void> {
+  private keep(rows: readonly OutboxRow[] | undefined): void {
+    if (!rows || this.kept.length + rows.length > keptMax) {
+      this.forget();
+      return;
+    }
+    // A read of the store may have seen the commit before we were told of it.
+    for (const row of rows) if (row.sequence > this.sent) this.kept.push(row);
+  }
+
+  private forget(): void {
+    this.kept = [];
+    this.isWhole = false;
+  }
+
+  private async run(): Promise<void> {
     // Never done within `wake`, which has yet to note that it runs.
     await Promise.resolve();
     while (this.isWoken) {
       this.isWoken = false;
       try {
-        while (await this.sendSome(tableSet)) this.pauses.reset();
+        while (await this.sendSome(this.tableSet)) this.pauses.reset();
         this.problem = undefined;
       } catch (error) {
+        this.forget();
         this.problem = `events of partition ${this.options.partition} wait: ${messageOf(error)}`;
         this.options.logger.warn({ err: error, partition: this.options.partition }, "events wait in the outbox");
         await this.pauses.pause();
@@ -70,18 +100,14 @@ export class Relay {
   /** @returns whether there may be more. */
   private async sendSome(tableSet: number): Promise<boolean> {
     const { log, store, partition } = this.options;
-    const rows = await store.reader
-      .selectFrom("outbox")
-      .selectAll()
-      .where("table_set", "=", tableSet)
-      .where("partition", "=", partition)
-      .orderBy("sequence")
-      .limit(limits.foldAppendRecords)
-      .execute();
+    const rows = this.isWhole ? this.kept.slice(0, limits.foldAppendRecords) : await this.read(tableSet);
     const some = upToBytes(rows, limits.appendBatchBytes / 2);
     const last = some.at(-1);
     if (!last) return false;
-    const entries = some.map((row) => ({ key: logKey(trusted.party(row.party), trusted.station(row.station)), value: row.event }));
+    const entries = some.map((row) => ({
+      key: logKey(trusted.party(row.party), trusted.station(row.station)),
+      value: row.event,
+    }));
     await log.append(log.topics.events, partition, entries);
     await store.transaction(async (tx) => {
       await tx.db
@@ -91,7 +117,23 @@ export class Relay {
         .where("sequence", "<=", last.sequence)
         .execute();
     });
+    if (tableSet === this.tableSet) this.sent = last.sequence;
+    this.kept = this.kept.filter((row) => row.sequence > this.sent);
     return some.length < rows.length || rows.length === limits.foldAppendRecords;
+  }
+
+  private async read(tableSet: number): Promise<readonly OutboxRow[]> {
+    const rows = await this.options.store.reader
+      .selectFrom("outbox")
+      .selectAll()
+      .where("table_set", "=", tableSet)
+      .where("partition", "=", this.options.partition)
+      .orderBy("sequence")
+      .limit(limits.foldAppendRecords)
+      .execute();
+    // Empty but for what we were told of, or will be.
+    if (rows.length === 0 && this.kept.length === 0) this.isWhole = true;
+    return rows;
   }
 }
 

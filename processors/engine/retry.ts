@@ -39,6 +39,6 @@ export class Pauses {
 
   end(): void {
     this.isEnded = true;
-    for (const wake of [...this.wakes]) wake();
+    for (const wake of this.wakes) wake();
   }
 }

@@ -1,7 +1,7 @@
 // What the engine keeps of one station between records, beside the fold's own state (rule F4: one row).
 import { limits } from "../../core/config/limits.ts";
 import { chainStart } from "../../core/records/domain-event.ts";
-import { pack, unpack } from "../../core/records/msgpack.ts";
+import { packBriefly, unpack } from "../../core/records/msgpack.ts";
 import type { StationStateRow } from "../../core/store/tables.ts";
 import type { StationFold } from "./station-fold.ts";
 
@@ -63,7 +63,7 @@ export function packMemory<State>(memory: StationMemory<State>, fold: StationFol
     [...holds],
     fold.pack(state),
   ];
-  return pack(packed);
+  return packBriefly(packed);
 }
 
 export function unpackMemory<State>(row: StationStateRow, fold: StationFold<State>): StationMemory<State> {
@@ -87,7 +87,12 @@ export function unpackMemory<State>(row: StationStateRow, fold: StationFold<Stat
 }
 
 /** Rule I2. @returns false where the record is a repeat; otherwise it is remembered. */
-export function isFirstOf<State>(memory: StationMemory<State>, source: string, sequence: number, offset: number): boolean {
+export function isFirstOf<State>(
+  memory: StationMemory<State>,
+  source: string,
+  sequence: number,
+  offset: number,
+): boolean {
   const last = memory.sources.get(source);
   if (last) {
     if (sequence <= last.sequence) return false;

@@ -50,7 +50,10 @@ export function connected(self: StationSelf, record: FrameRecordOf<"connected">,
   const connection: Connection = {
     id: trusted.connection(record.source),
     epoch: { generation: context.generation, offset: context.offset },
-    nodeId, protocol, securityProfile, remoteAddress,
+    nodeId,
+    protocol,
+    securityProfile,
+    remoteAddress,
     claimed: false,
     lost: false,
     boot: null,
@@ -74,7 +77,9 @@ export function changeConnection(self: StationSelf, before: Connection, after: C
 
 export function claimed(self: StationSelf, record: FrameRecordOf<"claimed">): StationSelf {
   const connection = connectionOf(self, record.source);
-  return connection && !connection.claimed ? changeConnection(self, connection, { ...connection, claimed: true }) : self;
+  return connection && !connection.claimed
+    ? changeConnection(self, connection, { ...connection, claimed: true })
+    : self;
 }
 
 export function ended(self: StationSelf, id: string): StationSelf {
@@ -122,11 +127,27 @@ function offlineReason(record: FrameRecord): string {
 
 type PackedStatus = [number, number, string, string | null, number];
 type PackedBoot = [string, string, string | null, string | null, string | null] | null;
-type PackedConnection = [string, number, number, string, Protocol, number, string, boolean, boolean, PackedBoot, PackedStatus[]];
+type PackedConnection = [
+  string,
+  number,
+  number,
+  string,
+  Protocol,
+  number,
+  string,
+  boolean,
+  boolean,
+  PackedBoot,
+  PackedStatus[],
+];
 
 const packStatus = (s: ConnectorStatus): PackedStatus => [s.evseId, s.connectorId, s.status, s.errorCode, s.since];
 const unpackStatus = ([evseId, connectorId, status, errorCode, since]: PackedStatus): ConnectorStatus => ({
-  evseId, connectorId, status, errorCode, since,
+  evseId,
+  connectorId,
+  status,
+  errorCode,
+  since,
 });
 
 function packBoot(boot: Boot | null): PackedBoot {
@@ -141,8 +162,17 @@ function unpackBoot(packed: PackedBoot): Boot | null {
 
 export function packSelf(self: StationSelf): unknown[] {
   const connections = self.connections.map((c): PackedConnection => [
-    c.id, c.epoch.generation, c.epoch.offset, c.nodeId, c.protocol, c.securityProfile, c.remoteAddress, c.claimed, c.lost,
-    packBoot(c.boot), c.statuses.map(packStatus),
+    c.id,
+    c.epoch.generation,
+    c.epoch.offset,
+    c.nodeId,
+    c.protocol,
+    c.securityProfile,
+    c.remoteAddress,
+    c.claimed,
+    c.lost,
+    packBoot(c.boot),
+    c.statuses.map(packStatus),
   ]);
   return [connections, self.connectors.map(packStatus), self.boots, self.seenAt];
 }
@@ -151,8 +181,15 @@ export function unpackSelf(packed: unknown): StationSelf {
   const [connections, connectors, boots, seenAt] = packed as [PackedConnection[], PackedStatus[], number, number];
   return {
     connections: connections.map((f) => ({
-      id: trusted.connection(f[0]), epoch: { generation: f[1], offset: f[2] }, nodeId: trusted.node(f[3]), protocol: f[4],
-      securityProfile: f[5], remoteAddress: f[6], claimed: f[7], lost: f[8], boot: unpackBoot(f[9]),
+      id: trusted.connection(f[0]),
+      epoch: { generation: f[1], offset: f[2] },
+      nodeId: trusted.node(f[3]),
+      protocol: f[4],
+      securityProfile: f[5],
+      remoteAddress: f[6],
+      claimed: f[7],
+      lost: f[8],
+      boot: unpackBoot(f[9]),
       statuses: f[10].map(unpackStatus),
     })),
     connectors: connectors.map(unpackStatus),

@@ -28,7 +28,9 @@ function bootOf(request: Fields): Boot {
     vendor: textOf(station["vendorName"]) ?? textOf(request["chargePointVendor"]) ?? "",
     model: textOf(station["model"]) ?? textOf(request["chargePointModel"]) ?? "",
     serial:
-      textOf(station["serialNumber"]) ?? textOf(request["chargePointSerialNumber"]) ?? textOf(request["chargeBoxSerialNumber"]),
+      textOf(station["serialNumber"]) ??
+      textOf(request["chargePointSerialNumber"]) ??
+      textOf(request["chargeBoxSerialNumber"]),
     firmware: textOf(station["firmwareVersion"]) ?? textOf(request["firmwareVersion"]),
     reason: textOf(request["reason"]),
   };
@@ -54,7 +56,12 @@ function statusOf(request: Fields, logTime: number): ConnectorStatus | undefined
   };
 }
 
-export function bootNotification(self: StationSelf, source: string, request: Fields, context: FoldContext): StationSelf {
+export function bootNotification(
+  self: StationSelf,
+  source: string,
+  request: Fields,
+  context: FoldContext,
+): StationSelf {
   const counted = { ...self, boots: self.boots + 1 };
   const connection = connectionOf(self, source);
   if (!connection) return counted;

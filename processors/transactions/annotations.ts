@@ -2,14 +2,17 @@
 // `explain` and the console.
 
 export const sessionAnnotations = {
-  startMissing: "The message that starts the transaction has not arrived; the session begins with the first message that did.",
+  startMissing:
+    "The message that starts the transaction has not arrived; the session begins with the first message that did.",
   startLate: "The start arrived after other messages of the transaction.",
   startNotAuthorised: "The start was answered with something other than Accepted.",
-  repeatAmbiguous: "A start equal to an ended one was taken for a repeat: same message, no boot between, but the clock cannot be trusted.",
+  repeatAmbiguous:
+    "A start equal to an ended one was taken for a repeat: same message, no boot between, but the clock cannot be trusted.",
   idReused: "The station used the transactionId of an earlier transaction again.",
   supersededByReusedId: "No end arrived before the station used the transactionId again.",
   abandoned: "No end arrived and the station opened too many other transactions since.",
-  transactionIdInvalid: "A message named no usable transactionId and was attributed to the only transaction that it can mean.",
+  transactionIdInvalid:
+    "A message named no usable transactionId and was attributed to the only transaction that it can mean.",
   startTimeImplausible: "The station's start time cannot be true; the log's time is used.",
   stopTimeImplausible: "The station's stop time cannot be true; the log's time is used.",
   stopBeforeStart: "The station's stop time lies before its start time; the log's time is used where it is later.",
@@ -25,7 +28,8 @@ export const sessionAnnotations = {
   messageQuarantined: "A message of the transaction could not be folded and is held.",
   readingQuarantined: "A meter value could not be folded and was skipped.",
   noTariff: "No tariff applies at the connector.",
-  tariffRestrictionsUnsupported: "The tariff has restrictions, which are not evaluated yet; no price is made rather than a wrong one.",
+  tariffRestrictionsUnsupported:
+    "The tariff has restrictions, which are not evaluated yet; no price is made rather than a wrong one.",
   tariffInvalid: "The tariff could not be read; no price is made.",
 } as const;
 

@@ -78,7 +78,8 @@ export function toldLate(
     annotations: settled.lateTold ? [] : [word],
   });
   if (readings.length > 0) context.keep(settled.sessionId, readings);
-  const recent = digest === undefined ? settled.recent : [...settled.recent, digest].slice(-limits.settledMessagesRemembered);
+  const recent =
+    digest === undefined ? settled.recent : [...settled.recent, digest].slice(-limits.settledMessagesRemembered);
   const after = { ...settled, lateTold: true, recent };
   return { ...state, settled: state.settled.map((t) => (t === settled ? after : t)) };
 }
@@ -94,7 +95,8 @@ export function withRoom(
   context: FoldContext,
 ): TransactionsState {
   let after = state;
-  if (predecessor?.active && !predecessor.ended) after = ended(after, predecessor.active, "supersededByReusedId", record, context);
+  if (predecessor?.active && !predecessor.ended)
+    after = ended(after, predecessor.active, "supersededByReusedId", record, context);
   const open = after.active.filter((t) => t.endedAt === null);
   if (open.length >= limits.stationOpenTransactions) {
     const oldest = open.reduce((a, b) => (b.touchedAt < a.touchedAt ? b : a));

@@ -66,7 +66,16 @@ export function readingsOf(meterValues: unknown): readonly Reading[] {
 /** A register that 1.6 sends as a field of its message, kept with the readings so that they alone give the energy. */
 export function meterFieldReading(context: string, value: unknown, at: number): Reading {
   const energyMwh = toMwh(value, "Wh");
-  return { at, context, measurand: energyRegister, phase: null, location: null, unit: "Wh", value: valueText(value), energyMwh };
+  return {
+    at,
+    context,
+    measurand: energyRegister,
+    phase: null,
+    location: null,
+    unit: "Wh",
+    value: valueText(value),
+    energyMwh,
+  };
 }
 
 /** What two messages with the same readings have in common (quirk 5: the same data again at every reconnect). */

@@ -69,7 +69,12 @@ export interface Addition {
   readonly idToken?: string | null;
   readonly words?: Words;
   /** A start that came late, or a place that a later message knows. */
-  readonly late?: { readonly startedAt?: number; readonly start?: StartIdentity; readonly evseId?: number; readonly connectorId?: number };
+  readonly late?: {
+    readonly startedAt?: number;
+    readonly start?: StartIdentity;
+    readonly evseId?: number;
+    readonly connectorId?: number;
+  };
 }
 
 /** Attribution of a record to a transaction: whether it still runs on one connection. */
@@ -105,18 +110,34 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
 function isBelowStart(t: Transaction, registers: Transaction["registers"]): boolean {
   const start = registers.meterStart;
   return (
-    start !== null && registers.low !== null && registers.low < start && registers.meterStop === null && t.endedAt === null &&
+    start !== null &&
+    registers.low !== null &&
+    registers.low < start &&
+    registers.meterStop === null &&
+    t.endedAt === null &&
     !t.annotations.includes("registerBelowStart")
   );
 }
 
-function tellUpdate(before: Transaction, t: Transaction, context: FoldContext, readings: readonly Reading[], words: Words): void {
+function tellUpdate(
+  before: Transaction,
+  t: Transaction,
+  context: FoldContext,
+  readings: readonly Reading[],
+  words: Words,
+): void {
   const startChanged =
-    t.startedAt !== before.startedAt || t.evseId !== before.evseId || t.connectorId !== before.connectorId ||
+    t.startedAt !== before.startedAt ||
+    t.evseId !== before.evseId ||
+    t.connectorId !== before.connectorId ||
     startMwh(t.registers) !== startMwh(before.registers);
   const changed =
-    readings.length > 0 || words.length > 0 || t.state !== before.state || t.idToken !== before.idToken ||
-    t.soFarMwh !== before.soFarMwh || startChanged;
+    readings.length > 0 ||
+    words.length > 0 ||
+    t.state !== before.state ||
+    t.idToken !== before.idToken ||
+    t.soFarMwh !== before.soFarMwh ||
+    startChanged;
   if (!changed) return;
   const body: EventBody = {
     kind: "sessionUpdated",

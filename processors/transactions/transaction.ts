@@ -86,7 +86,14 @@ export interface TransactionsState {
 
 export const noTransactions: TransactionsState = { active: [], settled: [] };
 
-export const noRegisters: Registers = { meterStart: null, meterStop: null, begin: null, end: null, low: null, high: null };
+export const noRegisters: Registers = {
+  meterStart: null,
+  meterStop: null,
+  begin: null,
+  end: null,
+  low: null,
+  high: null,
+};
 
 type PackedStart = [number, number, number, string, number, boolean] | null;
 
@@ -120,7 +127,14 @@ type PackedSettled = [string, string, PackedStart, number | null, Ranges, number
 function unpackSettled(bytes: Uint8Array): readonly SettledTransaction[] {
   const settled = (unpack(bytes) as PackedSettled[]).map(
     ([id, sessionId, start, stop, seen, recent, energyMwh, lateTold]) => ({
-      id, sessionId: trusted.session(sessionId), start: unpackStart(start), stop, seen, recent, energyMwh, lateTold,
+      id,
+      sessionId: trusted.session(sessionId),
+      start: unpackStart(start),
+      stop,
+      seen,
+      recent,
+      energyMwh,
+      lateTold,
     }),
   );
   // A copy: the bytes are a view into a row that may go.
@@ -131,27 +145,75 @@ function unpackSettled(bytes: Uint8Array): readonly SettledTransaction[] {
 function packActive(t: Transaction): unknown[] {
   const { meterStart, meterStop, begin, end, low, high } = t.registers;
   return [
-    t.id, t.sessionId, t.evseId, t.connectorId, t.idToken, t.startedAt, packStart(t.start), t.endedAt, t.stop,
-    [meterStart, meterStop, begin, end, low, high], t.soFarMwh, t.seen, t.recent, t.connection, t.live,
-    [t.registry.generation, t.registry.offset], t.settleAt, t.state, t.annotations, t.touchedAt,
+    t.id,
+    t.sessionId,
+    t.evseId,
+    t.connectorId,
+    t.idToken,
+    t.startedAt,
+    packStart(t.start),
+    t.endedAt,
+    t.stop,
+    [meterStart, meterStop, begin, end, low, high],
+    t.soFarMwh,
+    t.seen,
+    t.recent,
+    t.connection,
+    t.live,
+    [t.registry.generation, t.registry.offset],
+    t.settleAt,
+    t.state,
+    t.annotations,
+    t.touchedAt,
   ];
 }
 
 type PackedActive = [
-  string, string, number, number, string | null, number, PackedStart, number | null, number | null,
-  (number | null)[], number, Ranges, number[], string, boolean,
-  [number, number], number | null, string | null, string[], number,
+  string,
+  string,
+  number,
+  number,
+  string | null,
+  number,
+  PackedStart,
+  number | null,
+  number | null,
+  (number | null)[],
+  number,
+  Ranges,
+  number[],
+  string,
+  boolean,
+  [number, number],
+  number | null,
+  string | null,
+  string[],
+  number,
 ];
 
 function unpackActive(f: PackedActive): Transaction {
   const [meterStart = null, meterStop = null, begin = null, end = null, low = null, high = null] = f[9];
   return {
-    id: f[0], sessionId: trusted.session(f[1]), evseId: f[2], connectorId: f[3], idToken: f[4], startedAt: f[5],
-    start: unpackStart(f[6]), endedAt: f[7], stop: f[8],
+    id: f[0],
+    sessionId: trusted.session(f[1]),
+    evseId: f[2],
+    connectorId: f[3],
+    idToken: f[4],
+    startedAt: f[5],
+    start: unpackStart(f[6]),
+    endedAt: f[7],
+    stop: f[8],
     registers: { meterStart, meterStop, begin, end, low, high },
-    soFarMwh: f[10], seen: f[11], recent: f[12], connection: f[13], live: f[14],
+    soFarMwh: f[10],
+    seen: f[11],
+    recent: f[12],
+    connection: f[13],
+    live: f[14],
     registry: { generation: f[15][0], offset: f[15][1] },
-    settleAt: f[16], state: f[17], annotations: f[18], touchedAt: f[19],
+    settleAt: f[16],
+    state: f[17],
+    annotations: f[18],
+    touchedAt: f[19],
   };
 }
 

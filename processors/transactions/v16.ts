@@ -7,9 +7,27 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
-import { incarnationOf, judgeStart, settledIncarnation, newestOf, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
+import {
+  incarnationOf,
+  judgeStart,
+  settledIncarnation,
+  newestOf,
+  toldLate,
+  withRoom,
+  type Incarnation,
+} from "./incarnations.ts";
 import { meterFieldReading, meterStartContext, meterStopContext, readingsDigest, readingsOf } from "./readings.ts";
-import { added, addToSession, attributed, endSession, openSession, replaced, withRecent, type Exchange, type Opening } from "./sessions.ts";
+import {
+  added,
+  addToSession,
+  attributed,
+  endSession,
+  openSession,
+  replaced,
+  withRecent,
+  type Exchange,
+  type Opening,
+} from "./sessions.ts";
 import type { StartIdentity, Transaction, TransactionsState } from "./transaction.ts";
 
 /** The fold's own reading of an answer: ours, so it is JSON. */
@@ -55,7 +73,13 @@ function registerReadings(context: string, value: unknown, at: number): readonly
   return reading.energyMwh === null ? [] : [reading];
 }
 
-export function startTransaction(state: TransactionsState, record: Exchange, request: Fields, boots: number, context: FoldContext): TransactionsState {
+export function startTransaction(
+  state: TransactionsState,
+  record: Exchange,
+  request: Fields,
+  boots: number,
+  context: FoldContext,
+): TransactionsState {
   const answer = answerOf(record);
   const id = startedId(request, answer);
   const start = startIdentity(record, request, boots, context);
@@ -80,22 +104,32 @@ export function startTransaction(state: TransactionsState, record: Exchange, req
   if (readings.length === 0) words.push("meterStartInvalid");
   if (textOf(fieldsOf(answer["idTagInfo"])["status"]) !== "Accepted") words.push("startNotAuthorised");
   const roomy = withRoom(state, verdict === "reused" ? known : undefined, record, context);
-  return added(roomy, openSession(record, context, {
-    id,
-    evseId: indexOf(request["connectorId"]),
-    connectorId: indexOf(request["connectorId"]) === 0 ? 0 : 1,
-    idToken: textOf(request["idTag"]),
-    startedAt: time.at,
-    start,
-    readings,
-    offline: false,
-    state: null,
-    words,
-  }));
+  return added(
+    roomy,
+    openSession(record, context, {
+      id,
+      evseId: indexOf(request["connectorId"]),
+      connectorId: indexOf(request["connectorId"]) === 0 ? 0 : 1,
+      idToken: textOf(request["idTag"]),
+      startedAt: time.at,
+      start,
+      readings,
+      offline: false,
+      state: null,
+      words,
+    }),
+  );
 }
 
 /** The session was made from a later message; now its start is here. */
-function lateStart(state: TransactionsState, known: Incarnation, record: Exchange, request: Fields, start: StartIdentity, context: FoldContext): TransactionsState {
+function lateStart(
+  state: TransactionsState,
+  known: Incarnation,
+  record: Exchange,
+  request: Fields,
+  start: StartIdentity,
+  context: FoldContext,
+): TransactionsState {
   const t = known.active;
   if (!t) return toldLate(state, known, context, [], "lateFrame");
   const time = stationTimeOr(request["timestamp"], context.logTime);
@@ -111,7 +145,12 @@ function lateStart(state: TransactionsState, known: Incarnation, record: Exchang
 
 // --- MeterValues ---
 
-export function meterValues(state: TransactionsState, record: Exchange, request: Fields, context: FoldContext): TransactionsState {
+export function meterValues(
+  state: TransactionsState,
+  record: Exchange,
+  request: Fields,
+  context: FoldContext,
+): TransactionsState {
   const readings = readingsOf(request["meterValue"]);
   if (readings.length === 0) return state;
   const id = usableId(record, request);
@@ -125,12 +164,21 @@ export function meterValues(state: TransactionsState, record: Exchange, request:
   if (known.recent.includes(digest)) return state;
   const t = known.active;
   if (!t) return toldLate(state, known, context, readings, "lateFrame", digest);
-  const words: readonly SessionAnnotation[] = id === null ? ["transactionIdInvalid"] : [];
+  // Values without any id are by the book; only a wrong one is worth a word.
+  const isWrong = id === null && textOf(request["transactionId"]) !== null;
+  const words: readonly SessionAnnotation[] = isWrong ? ["transactionIdInvalid"] : [];
   const after = addToSession(attributed(t, record, context), context, { readings, words });
   return replaced(state, t, withRecent(after, digest));
 }
 
-function meterValuesWithoutStart(state: TransactionsState, record: Exchange, id: string, connectorId: number, readings: readonly Reading[], context: FoldContext): TransactionsState {
+function meterValuesWithoutStart(
+  state: TransactionsState,
+  record: Exchange,
+  id: string,
+  connectorId: number,
+  readings: readonly Reading[],
+  context: FoldContext,
+): TransactionsState {
   const at = readings[0]?.at ?? null;
   const opened = openSession(record, context, {
     ...unknownStart(id, isPlausible(at, context.logTime) ? at : context.logTime),
@@ -143,7 +191,15 @@ function meterValuesWithoutStart(state: TransactionsState, record: Exchange, id:
 
 function unknownStart(id: string, startedAt: number): Opening {
   return {
-    id, startedAt, evseId: 0, connectorId: 0, idToken: null, start: null, readings: [], offline: false, state: null,
+    id,
+    startedAt,
+    evseId: 0,
+    connectorId: 0,
+    idToken: null,
+    start: null,
+    readings: [],
+    offline: false,
+    state: null,
     words: ["startMissing"],
   };
 }
@@ -158,10 +214,17 @@ function onlyOpen(state: TransactionsState, matches: (t: Transaction) => boolean
 // --- StopTransaction ---
 
 function stopDigest(request: Fields): number {
-  return digestOf([request["timestamp"], request["meterStop"], request["idTag"], request["reason"]].map(String).join("|"));
+  return digestOf(
+    [request["timestamp"], request["meterStop"], request["idTag"], request["reason"]].map(String).join("|"),
+  );
 }
 
-export function stopTransaction(state: TransactionsState, record: Exchange, request: Fields, context: FoldContext): TransactionsState {
+export function stopTransaction(
+  state: TransactionsState,
+  record: Exchange,
+  request: Fields,
+  context: FoldContext,
+): TransactionsState {
   const id = usableId(record, request);
   const digest = stopDigest(request);
   const known = id === null ? stopWithoutId(state, request, digest) : newestOf(state, id);
@@ -176,14 +239,25 @@ export function stopTransaction(state: TransactionsState, record: Exchange, requ
   if (!t) {
     const rawId = textOf(request["transactionId"]) ?? "";
     const time = stationTimeOr(request["timestamp"], context.logTime);
-    const opened = openSession(record, context, { ...unknownStart(id ?? rawId, time.at), idToken: textOf(request["idTag"]) });
+    const opened = openSession(record, context, {
+      ...unknownStart(id ?? rawId, time.at),
+      idToken: textOf(request["idTag"]),
+    });
     state = added(withRoom(state, undefined, record, context), opened);
     t = opened;
   }
   return stopped(state, t, record, request, digest, words, context);
 }
 
-function stopped(state: TransactionsState, t: Transaction, record: Exchange, request: Fields, stop: number, words: readonly SessionAnnotation[], context: FoldContext): TransactionsState {
+function stopped(
+  state: TransactionsState,
+  t: Transaction,
+  record: Exchange,
+  request: Fields,
+  stop: number,
+  words: readonly SessionAnnotation[],
+  context: FoldContext,
+): TransactionsState {
   const time = stationTimeOr(request["timestamp"], context.logTime);
   const silent = registerReadings(meterStopContext, request["meterStop"], time.at);
   const more: SessionAnnotation[] = silent.length === 0 ? [...words, "meterStopInvalid"] : [...words];

@@ -9,7 +9,16 @@ import type { SessionAnnotation } from "./annotations.ts";
 import { judgeStart, newestOf, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
 import { readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
-import { added, addToSession, attributed, endSession, openSession, replaced, withRecent, type Exchange } from "./sessions.ts";
+import {
+  added,
+  addToSession,
+  attributed,
+  endSession,
+  openSession,
+  replaced,
+  withRecent,
+  type Exchange,
+} from "./sessions.ts";
 import type { StartIdentity, Transaction, TransactionsState } from "./transaction.ts";
 
 interface Message {
@@ -63,13 +72,17 @@ function isRefused(record: Exchange, request: Fields): boolean {
   return status !== null && status !== "Accepted";
 }
 
-export function transactionEvent(state: TransactionsState, record: Exchange, request: Fields, boots: number, context: FoldContext): TransactionsState {
+export function transactionEvent(
+  state: TransactionsState,
+  record: Exchange,
+  request: Fields,
+  boots: number,
+  context: FoldContext,
+): TransactionsState {
   const message = messageOf(record, request, boots);
   const known = newestOf(state, message.id);
   if (known?.recent.includes(message.digest)) return state;
-  return message.type === "Started"
-    ? started(state, known, message, context)
-    : went(state, known, message, context);
+  return message.type === "Started" ? started(state, known, message, context) : went(state, known, message, context);
 }
 
 // --- Started ---
@@ -87,7 +100,12 @@ function startIdentity(m: Message, context: FoldContext): StartIdentity {
   };
 }
 
-function started(state: TransactionsState, known: Incarnation | undefined, m: Message, context: FoldContext): TransactionsState {
+function started(
+  state: TransactionsState,
+  known: Incarnation | undefined,
+  m: Message,
+  context: FoldContext,
+): TransactionsState {
   const start = startIdentity(m, context);
   const verdict = known ? judgeStart(state, known, start) : "new";
   switch (verdict) {
@@ -109,7 +127,13 @@ function started(state: TransactionsState, known: Incarnation | undefined, m: Me
 }
 
 /** A session from whatever message came first, that message told with it. */
-function opened(state: TransactionsState, m: Message, start: StartIdentity | null, words: readonly SessionAnnotation[], context: FoldContext): TransactionsState {
+function opened(
+  state: TransactionsState,
+  m: Message,
+  start: StartIdentity | null,
+  words: readonly SessionAnnotation[],
+  context: FoldContext,
+): TransactionsState {
   const time = stationTimeOr(m.request["timestamp"], context.logTime);
   const all: SessionAnnotation[] = [...words];
   if (start === null) all.push("startMissing");
@@ -131,14 +155,27 @@ function opened(state: TransactionsState, m: Message, start: StartIdentity | nul
 
 // --- Updated, Ended, and a Started that is late ---
 
-function went(state: TransactionsState, known: Incarnation | undefined, m: Message, context: FoldContext, lateStart?: StartIdentity): TransactionsState {
+function went(
+  state: TransactionsState,
+  known: Incarnation | undefined,
+  m: Message,
+  context: FoldContext,
+  lateStart?: StartIdentity,
+): TransactionsState {
   if (!known) return opened(withRoom(state, undefined, m.record, context), m, null, [], context);
   const t = known.active;
   if (!t) return toldLate(state, known, context, readingsOf(m.request["meterValue"]), "lateFrame", m.digest);
   return wentOn(state, t, m, [], lateStart, context);
 }
 
-function wentOn(state: TransactionsState, t: Transaction, m: Message, words: readonly SessionAnnotation[], lateStart: StartIdentity | undefined, context: FoldContext): TransactionsState {
+function wentOn(
+  state: TransactionsState,
+  t: Transaction,
+  m: Message,
+  words: readonly SessionAnnotation[],
+  lateStart: StartIdentity | undefined,
+  context: FoldContext,
+): TransactionsState {
   const all: SessionAnnotation[] = [...words];
   if (m.seqNo !== null && isSeen(t.seen, m.seqNo)) all.push("seqNoReused");
   if (lateStart) all.push("startLate");

@@ -56,7 +56,11 @@ function linkAll(items: readonly Item[], chains: Chains) {
     const link: Link = event ? chains.link(event) : chains.unreadable(party, station, item.why);
     if (link === "next") applied.push(event!);
     if (link === "broken") {
-      broken.push({ party, station, reason: chains.dirty().find((r) => r.party === party && r.station === station)?.stopped ?? "" });
+      broken.push({
+        party,
+        station,
+        reason: chains.dirty().find((r) => r.party === party && r.station === station)?.stopped ?? "",
+      });
     }
   }
   return { applied, broken };

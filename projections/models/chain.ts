@@ -61,7 +61,15 @@ export class Chains {
     const { tableSet, partition } = this.scope;
     return (
       this.rows.get(stationKey({ party, station })) ??
-      ({ table_set: tableSet, partition, party, station, sequence: 0, hash: chainStart, stopped: null } satisfies ChainRow)
+      ({
+        table_set: tableSet,
+        partition,
+        party,
+        station,
+        sequence: 0,
+        hash: chainStart,
+        stopped: null,
+      } satisfies ChainRow)
     );
   }
 }

@@ -1,29 +1,11 @@
-// What the projection knows in numbers: counters from applied events, gauges from the tables.
+// What the projection knows in numbers. Sessions and CDRs are counted by the processors, which make them.
 import type { EventLog } from "../../core/log/log.ts";
-import type { DomainEvent } from "../../core/records/domain-event.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
-
-const milliwattHoursPerWh = 1_000;
-
-/** Each event is applied once, so each is counted once, whatever was delivered twice. */
-export function countEvents(metrics: Metrics, events: readonly DomainEvent[]): void {
-  for (const { body } of events) {
-    if (body.kind === "sessionStarted") metrics.sessionsStarted.inc();
-    if (body.kind === "sessionEnded") {
-      metrics.sessionsEnded.inc();
-      metrics.sessionEnergy.inc(Math.max(0, body.energyMwh) / milliwattHoursPerWh);
-    }
-    if (body.kind === "cdrIssued" && body.cdr.credits === null) {
-      metrics.cdrsIssued.inc();
-      metrics.cdrEnergy.inc(Math.max(0, body.cdr.energyMwh) / milliwattHoursPerWh);
-    }
-  }
-}
 
 export interface GaugesOptions {
   readonly log: EventLog;
@@ -47,12 +29,12 @@ export class Gauges {
     const { store, metrics, registry } = this.options;
     const online = await store.reader
       .selectFrom("live_station")
-      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .select((eb) => eb.fn.countAll<number | string>().as("count"))
       .where("online", "=", 1)
       .executeTakeFirst();
     const active = await store.reader
       .selectFrom("live_session")
-      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .select((eb) => eb.fn.countAll<number | string>().as("count"))
       .where("status", "=", "active")
       .executeTakeFirst();
     metrics.stationsOnline.set(Number(online?.count ?? 0));

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
@@ -46,9 +46,26 @@ async function rowsOf(store: Store): Promise<Record<string, unknown[]>> {
 function fleet(): DomainEvent[] {
   const [a, b, c] = [new StationWriter("CP-A"), new StationWriter("CP-B"), new StationWriter("CP-C")];
   const events = [
-    [a.online(), a.booted("Alfen", "Eve"), a.status(1, "Available"), ...a.session("RFID-1", 12_345_678, 4), ...a.command("Reset", "accepted")],
-    [b.online("ocpp2.0.1"), b.status(1, "Occupied"), ...b.session("RFID-2", 7_000_000, 3, true), b.status(1, "Occupied"), ...b.command("Reset", null)],
-    [c.online("ocpp2.1"), ...c.session("RFID-3", 1_000, 1), ...c.session("RFID-3", 2_000, 2), c.event({ kind: "stationOffline", connectionId: "x" as never, reason: "byStation" })],
+    [
+      a.online(),
+      a.booted("Alfen", "Eve"),
+      a.status(1, "Available"),
+      ...a.session("RFID-1", 12_345_678, 4),
+      ...a.command("Reset", "accepted"),
+    ],
+    [
+      b.online("ocpp2.0.1"),
+      b.status(1, "Occupied"),
+      ...b.session("RFID-2", 7_000_000, 3, true),
+      b.status(1, "Occupied"),
+      ...b.command("Reset", null),
+    ],
+    [
+      c.online("ocpp2.1"),
+      ...c.session("RFID-3", 1_000, 1),
+      ...c.session("RFID-3", 2_000, 2),
+      c.event({ kind: "stationOffline", connectionId: "x" as never, reason: "byStation" }),
+    ],
   ];
   // Interleaved, as a log has them: one of each station in turn.
   const mixed: DomainEvent[] = [];
@@ -65,7 +82,10 @@ function batchesOf(events: readonly DomainEvent[], sizes: readonly number[]): Lo
   for (let i = 0; at < events.length; i++) {
     const size = sizes[i % sizes.length]!;
     const records = events.slice(at, at + size).map((event, j) => ({
-      offset: at + j, logTime: event.logTime, key: `${event.party}/${event.station}`, value: encodeEvent(event),
+      offset: at + j,
+      logTime: event.logTime,
+      key: `${event.party}/${event.station}`,
+      value: encodeEvent(event),
     }));
     batches.push({ topic, partition: 0, records });
     at += size;
@@ -117,7 +137,12 @@ describe("projection", () => {
     await world.caughtUp(projector);
     const scratch = await world.scratchStore();
     const steps: number[] = [];
-    await reproject({ log: world.log, into: scratch, partitions: [...Array(partitions).keys()], onProgress: ({ next }) => steps.push(next) });
+    await reproject({
+      log: world.log,
+      into: scratch,
+      partitions: [...Array(partitions).keys()],
+      onProgress: ({ next }) => steps.push(next),
+    });
     expect(await tableChecksums(scratch.reader, 1)).toEqual(await tableChecksums(world.store.reader, 1));
     expect(steps.length).toBeGreaterThan(0);
     expect(projector.readiness()).toEqual({ name: "projector", problem: undefined, note: undefined });
@@ -128,7 +153,12 @@ describe("projection", () => {
     await projectAll(world.store, batchesOf(writer.session("RFID-1", 12_345_678, 4), [3]));
     const row = await world.store.reader.selectFrom("live_session").selectAll().executeTakeFirstOrThrow();
     expect(row).toMatchObject({
-      status: "completed", energy_mwh: 12_345_678, currency: "EUR", cost_incl_vat: "4.41", id_token: "RFID-1", annotations: '["unitMissing"]',
+      status: "completed",
+      energy_mwh: 12_345_678,
+      currency: "EUR",
+      cost_incl_vat: "4.41",
+      id_token: "RFID-1",
+      annotations: '["unitMissing"]',
       last_updated: writer.time,
     });
     expect(row.cdr_id).not.toBeNull();
@@ -145,12 +175,21 @@ describe("projection", () => {
     const progress = projector.progress();
     expect(progress.reduce((sum, { applied }) => sum + applied, 0)).toBe(3);
     expect(progress.reduce((sum, { skipped }) => sum + skipped, 0)).toBe(2);
-    const chains = await world.store.reader.selectFrom("live_chain").select(["station", "sequence", "stopped"]).orderBy("station").execute();
+    const chains = await world.store.reader
+      .selectFrom("live_chain")
+      .select(["station", "sequence", "stopped"])
+      .orderBy("station")
+      .execute();
     expect(chains[0]).toMatchObject({ station: "CP-A", sequence: 1 });
     expect(chains[0]?.stopped).toContain("event 3 follows 1");
     expect(chains[1]).toEqual({ station: "CP-B", sequence: 2, stopped: null });
-    expect(projector.readiness()).toMatchObject({ problem: undefined, note: expect.stringContaining("1 station(s)") as string });
-    expect((await world.metrics.logAnomalies.get()).values).toMatchObject([{ labels: { kind: "chainBroken" }, value: 1 }]);
+    expect(projector.readiness()).toMatchObject({
+      problem: undefined,
+      note: expect.stringContaining("1 station(s)") as string,
+    });
+    expect((await world.metrics.logAnomalies.get()).values).toMatchObject([
+      { labels: { kind: "chainBroken" }, value: 1 },
+    ]);
   });
 
   it("stops when somebody else moved the position, and leaves no trace of its batch (F3)", async () => {
@@ -160,7 +199,9 @@ describe("projection", () => {
     await projectBatch(world.store, before, batches[0]!);
     await expect(projectBatch(world.store, before, batches[0]!)).rejects.toMatchObject({ code: "fold/zombie" });
     await expect(projectBatch(world.store, before, batches[1]!)).rejects.toMatchObject({ code: "fold/zombie" });
-    expect(await world.store.reader.selectFrom("live_station").select("station").execute()).toEqual([{ station: "CP-A" }]);
+    expect(await world.store.reader.selectFrom("live_station").select("station").execute()).toEqual([
+      { station: "CP-A" },
+    ]);
   });
 
   it("does not fold a log that is not the one it folded before", async () => {
@@ -184,7 +225,8 @@ describe("projection", () => {
     await world.store.transaction(async (tx) => {
       for (const table of ["chain", "station"] as const) {
         const rows = await tx.db.selectFrom(table).selectAll().execute();
-        await tx.upsert(table, rows.map((row) => ({ ...row, table_set: 2 })) as never);
+        const raised = rows.map((row) => ({ ...row, table_set: 2 }));
+        await tx.upsert(table, raised);
       }
       await tx.db.updateTable("position").set({ table_set: 2 }).where("role", "=", projectorRole).execute();
     });
@@ -197,12 +239,31 @@ describe("projection", () => {
   it("keeps every applied version of the registry, with its actor, and not what was refused (R1)", async () => {
     const projector = await world.project();
     const change = (changeId: string, expectedVersion: number | null, doc: object | null) => ({
-      key: "x", value: encodeChange({ party, keyId: null, changeId, entity: "token", id: "t1", expectedVersion, doc, at: 1, actor: "key-1" }),
+      key: "x",
+      value: encodeChange({
+        party,
+        keyId: null,
+        changeId,
+        entity: "token",
+        id: "t1",
+        expectedVersion,
+        doc,
+        at: 1,
+        actor: "key-1",
+      }),
     });
     await world.log.append(world.log.topics.registry, 0, [
-      change("1", 0, { uid: "T1" }), change("2", 0, { uid: "T1", late: true }), change("1", null, null), change("3", 1, null),
+      change("1", 0, { uid: "T1" }),
+      change("2", 0, { uid: "T1", late: true }),
+      change("1", null, null),
+      change("3", 1, null),
     ]);
-    const rows = () => world.store.reader.selectFrom("registry_version").select(["version", "document", "actor"]).orderBy("version").execute();
+    const rows = () =>
+      world.store.reader
+        .selectFrom("registry_version")
+        .select(["version", "document", "actor"])
+        .orderBy("version")
+        .execute();
     await until(async () => (await rows()).length === 2);
     expect(await rows()).toEqual([
       { version: 1, document: '{"uid":"T1"}', actor: "key-1" },

@@ -8,12 +8,13 @@ import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
-import type { Readiness, Service } from "../../core/runtime/service.ts";
+import type { Service } from "../../core/runtime/service.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
+import type { ProjectorReadiness } from "./changes.ts";
 import { projectBatch, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
-import { countEvents, Gauges } from "./measures.ts";
+import { Gauges } from "./measures.ts";
 import { firstTableSet, openPosition, verifyFingerprint } from "./position.ts";
 import { RegistryTable } from "./registry-table.ts";
 
@@ -54,7 +55,7 @@ export interface Projector extends Service {
   readonly changes: EventEmitter<{ projected: [Projected] }>;
   progress(): readonly PartitionProgress[];
   /** A problem where a partition stands still; stations whose chain broke are named in `note`, the others go on. */
-  readiness(): Readiness & { readonly note: string | undefined };
+  readiness(): ProjectorReadiness;
 }
 
 export function createProjector(options: ProjectorOptions): Projector {
@@ -138,11 +139,12 @@ class EventProjector implements Projector {
     });
   }
 
-  readiness(): Readiness & { readonly note: string | undefined } {
+  readiness(): ProjectorReadiness {
     const sick = [...this.followers].find(([, follower]) => follower.problem !== undefined);
     const problem = sick ? `partition ${sick[0]}: ${sick[1].problem}` : this.registryFollower?.problem;
     const count = this.stoppedStations;
-    const note = count === 0 ? undefined : `the projection of ${count} station(s) stopped: see chain.stopped, then rebuild`;
+    const note =
+      count === 0 ? undefined : `the projection of ${count} station(s) stopped: see chain.stopped, then rebuild`;
     return { name: "projector", problem, note };
   }
 
@@ -165,7 +167,6 @@ class EventProjector implements Projector {
 
   private report(result: BatchResult): void {
     const { metrics, logger } = this.options;
-    countEvents(metrics, result.applied);
     for (const broken of result.broken) {
       metrics.logAnomalies.inc({ kind: "chainBroken" });
       logger.error(broken, "the chain of events of a station is broken; its projection stopped, the others go on");
@@ -182,7 +183,7 @@ class EventProjector implements Projector {
     try {
       const counted = await this.options.store.reader
         .selectFrom("live_chain")
-        .select((eb) => eb.fn.countAll<number>().as("stopped"))
+        .select((eb) => eb.fn.countAll<number | string>().as("stopped"))
         .where("stopped", "is not", null)
         .executeTakeFirst();
       this.stoppedStations = Number(counted?.stopped ?? 0);
@@ -198,7 +199,8 @@ class EventProjector implements Projector {
 
   private async stopAll(): Promise<void> {
     this.timer?.cancel();
-    await Promise.all([...this.followers.values(), this.registryFollower].map((follower) => follower?.stop()));
+    const followers = [...this.followers.values(), ...(this.registryFollower ? [this.registryFollower] : [])];
+    await Promise.all(followers.map((follower) => follower.stop()));
     this.changes.removeAllListeners();
   }
 }

@@ -7,12 +7,13 @@ import { fastify, LogController, type FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
 import type { Readiness, Service } from "../../core/runtime/service.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { installGuard, installHeaders } from "./guard.ts";
+import { installGuard, installHeaders, securityHeaders } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
@@ -87,9 +88,13 @@ class HttpApi implements Api {
     } catch (error) {
       const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
       if (!inUse) throw error;
-      throw new WattlogError("start/port-in-use", `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw new WattlogError(
+        "start/port-in-use",
+        `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
     this.listening = true;
   }
@@ -127,15 +132,25 @@ class HttpApi implements Api {
   }
 }
 
+/** Where it listens is said by whoever starts it; fastify's own line about it is for debugging. */
+function quieter(logger: Logger): Logger {
+  return logger.level === "info" ? logger.child({}, { level: "warn" }) : logger;
+}
+
 function buildApp(context: ApiOptions): FastifyInstance {
   const app = fastify({
-    loggerInstance: context.logger,
+    loggerInstance: quieter(context.logger),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.apiBodyBytes,
     // Slow senders of headers and bodies are cut off.
     requestTimeout: 30_000,
     forceCloseConnections: "idle",
     return503OnClosing: true,
+    // An address that cannot be decoded, or with a part that is too long, comes past every hook and handler.
+    frameworkErrors: (_error, _request, reply) => {
+      void reply.headers(securityHeaders);
+      sendProblem(reply, new Problem("bad-request", "The address cannot be decoded, or a part of it is too long."));
+    },
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance;
   // A form of another site can send text/plain without asking first; nothing here is ever sent so.
@@ -146,7 +161,10 @@ function buildApp(context: ApiOptions): FastifyInstance {
   installValidation(app);
   app.setErrorHandler(handleError);
   app.setNotFoundHandler((request, reply) => {
-    void sendProblem(reply, new Problem("not-found", `${request.method} ${request.url.slice(0, 200)} is not a route; /api/docs lists them.`));
+    void sendProblem(
+      reply,
+      new Problem("not-found", `${request.method} ${request.url.slice(0, 200)} is not a route; /api/docs lists them.`),
+    );
   });
   return app;
 }

@@ -30,7 +30,9 @@ export function checkCommand(protocol: Protocol | undefined, action: string, pay
 function violationOf(protocol: Protocol, action: string, payload: unknown): Problem | undefined {
   if (!isCommandAction(protocol, action)) {
     const known = commandActions(protocol).join(", ");
-    return new Problem("invalid", `${protocol} has no such command for a station. It has: ${known}.`, { path: "/action" });
+    return new Problem("invalid", `${protocol} has no such command for a station. It has: ${known}.`, {
+      path: "/action",
+    });
   }
   const violation = validator(protocol, action, "req")?.(payload);
   if (!violation) return undefined;

@@ -1,17 +1,27 @@
 // From a checked request to a durable `commandRequested` (rules C1-C4): whose connection it is bound to, who wakes
 // the gateway, and what is said at once.
-import type { Claim } from "../../core/bus/bus.ts";
+import type { BusMessage, Claim } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
-import { commandIdOf, newCommandId, type CommandId, type StationId } from "../../core/ids/ids.ts";
+import {
+  commandIdOf,
+  newCommandId,
+  type CommandId,
+  type NodeId,
+  type PartyId,
+  type StationId,
+} from "../../core/ids/ids.ts";
+import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
+import type { CommandRow } from "../../core/store/tables.ts";
 import { asProtocol, checkCommand } from "./command-check.ts";
 import type { CommandWaiters, Outcome } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
+import { showCommand } from "./format.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
-import { lastConnection } from "./stations.ts";
+import { lastConnection, loadStation } from "./stations.ts";
 
 export interface CommandInput {
   readonly action: string;
@@ -31,8 +41,16 @@ export interface CommandAnswer {
 
 /** While it waits for the projection: often enough to feel immediate, seldom enough to cost nothing. */
 const pollMs = 200;
-/** Far more than are requested in the seconds that the projection may be behind. */
-const recentKeys = 10_000;
+/** A key that another api may have used in the same moment: until the fold has said which request was first. */
+const keyVerdictMs = 2_000;
+/** Far more than are requested in the moment that the projection is behind. */
+const recentCommands = 10_000;
+
+interface Recent {
+  readonly appended: Promise<Receipt>;
+  /** As the projection will have it; undefined until it is durable. */
+  row: CommandRow | undefined;
+}
 
 interface Bound {
   readonly id: CommandId;
@@ -47,7 +65,7 @@ export class CommandSender {
   private readonly context: ApiOptions;
   private readonly writer: FrameWriter;
   private readonly waiters: CommandWaiters;
-  private readonly recent = new Set<CommandId>();
+  private readonly recent = new Map<string, Recent>();
 
   constructor(context: ApiOptions, writer: FrameWriter, waiters: CommandWaiters) {
     this.context = context;
@@ -57,35 +75,77 @@ export class CommandSender {
 
   /**
    * @param waitSeconds 0: answers once the request is durable.
-   * @throws Problem `invalid`; WattlogError `log/…`, `bus/unavailable`
+   * @throws Problem `invalid`, `not-found`; WattlogError `log/…`, `bus/unavailable`
    */
-  async request(principal: Principal, station: StationId, input: CommandInput, waitSeconds: number): Promise<CommandAnswer> {
+  async request(
+    principal: Principal,
+    station: StationId,
+    input: CommandInput,
+    waitSeconds: number,
+  ): Promise<CommandAnswer> {
     const bound = await this.bind(principal, station, input);
     const key = input.idempotencyKey ?? null;
     // A repeat of a known key is answered from what is known of it: nothing is appended twice without need, and a
     // station that went offline meanwhile cannot end a command that was sent before.
     const known = key === null ? undefined : await this.known(principal, bound.id);
     if (known?.status === "done" || (known && waitSeconds === 0)) return known;
-    if (known || (key !== null && !this.isFirst(bound.id))) return this.await(principal, bound, input, waitSeconds);
-    if (!bound.owner && bound.queueUntil === null) return this.refuse(principal, station, bound, input);
+    const earlier = this.recent.get(bound.id);
+    // No pause where there is none: between looking and writing no other request may come.
+    if (earlier) await earlier.appended;
+    if (known || earlier) return this.await(principal, bound, input, waitSeconds);
+    if (!bound.owner && bound.queueUntil === null) {
+      return this.refuse(principal, station, bound, input, waitSeconds);
+    }
     return this.await(principal, bound, input, waitSeconds, (replies) =>
       this.append(principal, station, bound, input, replies),
     );
   }
 
-  /** A repeat may be faster than the projection: the ids that this process requested lately are known at once. */
-  private isFirst(id: CommandId): boolean {
-    if (this.recent.has(id)) return false;
-    this.recent.add(id);
-    if (this.recent.size > recentKeys) this.recent.delete(this.recent.values().next().value!);
-    return true;
+  /** Of a command that this process requested lately: it can be read at once, not only when it was folded. */
+  requestedLately(party: PartyId, id: string): ReturnType<typeof showCommand> | undefined {
+    const entry = this.recent.get(id);
+    return entry?.row && entry.row.party === party ? showCommand(entry.row) : undefined;
   }
 
+  /**
+   * Remembered from before the append, so that a repeat in the same moment waits for it; forgotten where it fails, so
+   * that a repeat is a new attempt.
+   */
+  private async write(
+    principal: Principal,
+    station: StationId,
+    request: ReturnType<CommandSender["requestBody"]>,
+    outcome: "not_connected" | null,
+  ): Promise<Receipt> {
+    const { commandId } = request;
+    const ended: FrameBody[] = outcome === null ? [] : [{ kind: "commandEnded", commandId, outcome }];
+    const appended = this.writer.append(principal.party, station, [request, ...ended]);
+    const entry: Recent = { appended, row: undefined };
+    this.recent.set(commandId, entry);
+    if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
+    try {
+      const receipt = await appended;
+      // Of a key the fold says whether this request, and with it this end, is the one that counts.
+      const known = request.idempotencyKey === null ? outcome : null;
+      entry.row = provisionalRow(principal.party, station, request, known, receipt.logTime);
+      return receipt;
+    } catch (error) {
+      this.recent.delete(commandId);
+      throw error;
+    }
+  }
+
+  /** Whoever holds the station knows it: only where nobody does, the store is asked. @throws Problem `not-found` */
   private async bind(principal: Principal, station: StationId, input: CommandInput): Promise<Bound> {
     const { party } = principal;
+    // More than a station takes would only close its socket.
+    if (JSON.stringify(input.payload ?? {}).length > limits.commandPayloadMaxChars) {
+      const sentence = `A command's payload has at most ${limits.commandPayloadMaxChars} characters.`;
+      throw new Problem("invalid", sentence, { path: "/payload" });
+    }
     const owner = await this.context.bus.owner(party, station);
-    const last = await lastConnection(this.context, party, station);
-    const protocol = checkCommand(owner?.protocol ?? asProtocol(last.protocol), input.action, input.payload ?? {});
+    const last = owner ?? (await this.absent(party, station));
+    const protocol = checkCommand(asProtocol(last.protocol), input.action, input.payload ?? {});
     return {
       id: input.idempotencyKey === undefined ? newCommandId() : commandIdOf(party, station, input.idempotencyKey),
       protocol,
@@ -96,6 +156,11 @@ export class CommandSender {
     };
   }
 
+  private async absent(party: PartyId, station: StationId) {
+    if (await loadStation(this.context, party, station)) return lastConnection(this.context, party, station);
+    throw new Problem("not-found", "There is no station with this id. GET /api/v1/stations lists them.");
+  }
+
   private queueUntil({ queueUntil }: CommandInput): number | null {
     if (queueUntil === undefined) return null;
     const until = Date.parse(queueUntil);
@@ -103,11 +168,24 @@ export class CommandSender {
     throw new Problem("invalid", "queueUntil must be in the future.", { path: "/queueUntil" });
   }
 
-  /** Rule C4: the api writes the end where nobody holds the station. Both records stand side by side. */
-  private async refuse(principal: Principal, station: StationId, bound: Bound, input: CommandInput): Promise<CommandAnswer> {
-    const ended: FrameBody = { kind: "commandEnded", commandId: bound.id, outcome: "not_connected" };
-    await this.writer.append(principal.party, station, [this.requestBody(principal, bound, input, false), ended]);
-    return { id: bound.id, status: "done", outcome: "not_connected", response: null };
+  /**
+   * Rule C4: the api writes the end where nobody holds the station. Both records stand side by side. Where another api
+   * was first with the same key, neither counts (rule C1), and the answer is what became of that one.
+   */
+  private async refuse(
+    principal: Principal,
+    station: StationId,
+    bound: Bound,
+    input: CommandInput,
+    waitSeconds: number,
+  ): Promise<CommandAnswer> {
+    const { id } = bound;
+    await this.write(principal, station, this.requestBody(principal, bound, input, false), "not_connected");
+    if (input.idempotencyKey === undefined) return { id, status: "done", outcome: "not_connected", response: null };
+    const ms = Math.max(waitSeconds * 1_000, keyVerdictMs);
+    const ended = await this.firstOf(new Promise<Outcome>(() => undefined), principal, id, ms);
+    if (ended) return { id, status: "done", ...ended };
+    return (await this.known(principal, id)) ?? { id, status: "requested", outcome: null, response: null };
   }
 
   /** @returns the deadline in log time. */
@@ -119,11 +197,11 @@ export class CommandSender {
     replies: boolean,
   ): Promise<number> {
     const body = this.requestBody(principal, bound, input, replies);
-    const receipt = await this.writer.append(principal.party, station, [body]);
+    const receipt = await this.write(principal, station, body, null);
     const deadline = receipt.logTime + bound.timeoutMs;
     // Rule C1: an id made from a caller's key is woken by the processor, which knows whether it is the first.
     if (bound.owner && input.idempotencyKey === undefined) {
-      await this.context.bus.send(bound.owner.nodeId, {
+      this.wake(bound.owner.nodeId, {
         type: "command",
         party: principal.party,
         station,
@@ -136,6 +214,13 @@ export class CommandSender {
       });
     }
     return deadline;
+  }
+
+  /** Not waited for: the request is durable, and a wake that is lost is a command that expires (rule C4). */
+  private wake(to: NodeId, message: BusMessage): void {
+    this.context.bus.send(to, message).catch((error: unknown) => {
+      this.context.logger.warn({ err: error }, "the node of a command could not be woken");
+    });
   }
 
   private requestBody(principal: Principal, bound: Bound, input: CommandInput, replies: boolean) {
@@ -179,7 +264,12 @@ export class CommandSender {
   }
 
   /** The bus's word or the projection's, whichever comes first; undefined when neither came in time. */
-  private async firstOf(outcome: Promise<Outcome>, principal: Principal, id: CommandId, ms: number): Promise<Outcome | undefined> {
+  private async firstOf(
+    outcome: Promise<Outcome>,
+    principal: Principal,
+    id: CommandId,
+    ms: number,
+  ): Promise<Outcome | undefined> {
     const { clock } = this.context;
     const until = clock.monotonic() + ms;
     for (;;) {
@@ -206,4 +296,33 @@ export class CommandSender {
     if (!row) return undefined;
     return { id, status: row.status, outcome: row.outcome as CommandOutcome | null, response: row.response };
   }
+}
+
+/** What the projection will write for it, for whoever asks before it did. */
+function provisionalRow(
+  party: PartyId,
+  station: StationId,
+  request: Extract<FrameBody, { kind: "commandRequested" }>,
+  outcome: "not_connected" | null,
+  logTime: number,
+): CommandRow {
+  return {
+    table_set: 0,
+    partition: 0,
+    id: request.commandId,
+    party,
+    station,
+    action: request.action,
+    payload: Buffer.from(request.payload).toString("utf8"),
+    status: outcome === null ? "requested" : "done",
+    outcome,
+    response: null,
+    late_response: null,
+    deadline: logTime + request.timeoutMs,
+    requested_at: logTime,
+    sent_at: null,
+    ended_at: outcome === null ? null : logTime,
+    origin: JSON.stringify(request.origin),
+    last_updated: logTime,
+  };
 }

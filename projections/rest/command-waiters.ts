@@ -58,7 +58,10 @@ export class CommandWaiters {
   /** Before the request is appended: its answer may be faster than the receipt. @throws Problem `too-many` */
   expect(expected: Expected): Wait {
     if (this.count >= waitersMax) {
-      throw new Problem("too-many", "Too many requests wait for outcomes; ask without ?wait and read the command later.");
+      throw new Problem(
+        "too-many",
+        "Too many requests wait for outcomes; ask without ?wait and read the command later.",
+      );
     }
     let resolve!: (outcome: Outcome) => void;
     const outcome = new Promise<Outcome>((done) => (resolve = done));

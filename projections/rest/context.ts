@@ -9,7 +9,7 @@ import type { Clock } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
-import type { Projector } from "../models/projector.ts";
+import type { ChangeSource } from "../models/changes.ts";
 
 export interface ApiSettings {
   readonly host: string;
@@ -25,11 +25,12 @@ export interface ApiSettings {
 export interface ApiOptions {
   readonly options: ApiSettings;
   readonly log: EventLog;
-  readonly store: Store;
+  /** Only read: what the api writes goes into the log. */
+  readonly store: Pick<Store, "dialect" | "reader" | "snapshot">;
   readonly bus: CommandBus;
   readonly registry: RegistryView;
   /** Where the projector runs in this process: what it commits is shown at once; otherwise the position rows are polled. */
-  readonly projector?: Pick<Projector, "changes" | "readiness">;
+  readonly projector?: ChangeSource;
   readonly clock: Clock;
   readonly nodeId: NodeId;
   readonly metrics: Metrics;

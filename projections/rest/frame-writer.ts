@@ -52,7 +52,14 @@ export class FrameWriter {
     if (queue.waiting.length >= limits.appendBatchRecords) {
       return Promise.reject(new WattlogError("log/full", "too many commands wait for the log; try again shortly"));
     }
-    const envelope = { party, station, source: nodeId, arrivedAt: clock.now(), registry: registry.position, keyId: null };
+    const envelope = {
+      party,
+      station,
+      source: nodeId,
+      arrivedAt: clock.now(),
+      registry: registry.position,
+      keyId: null,
+    };
     const entries = bodies.map((body) => ({
       key,
       value: encodeRecord({ ...envelope, sequence: ++this.sequence, ...body }),

@@ -1,9 +1,10 @@
 // What was committed lately, for whoever watches: told by the projector of this process, else read from the log up to
 // the position that the projector's row shows. Changes of a moment are gathered, loaded once, and shown to everyone.
 import type { PartyId } from "../../core/ids/ids.ts";
-import { decodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
+import { decodeEvent } from "../../core/records/domain-event.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import type { Timer } from "../../core/runtime/clock.ts";
+import { changeOf, type Changes } from "../models/changes.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand, showSession } from "./format.ts";
 import { loadStations } from "./stations.ts";
@@ -38,7 +39,7 @@ export class LiveFeed {
   private poll: Timer | undefined;
   private stopped = false;
   private endRegistry: (() => void) | undefined;
-  private readonly onProjected = ({ events }: { readonly events: readonly DomainEvent[] }) => this.note(events);
+  private endWatch: (() => void) | undefined;
 
   constructor(context: ApiOptions) {
     this.context = context;
@@ -46,8 +47,7 @@ export class LiveFeed {
 
   start(): void {
     const { projector, registry } = this.context;
-    if (projector) projector.changes.on("projected", this.onProjected);
-    else void this.pollPositions();
+    if (!projector) void this.pollPositions();
     this.endRegistry = registry.onChange(({ party, entity, id }) => {
       if (entity === "station" && this.listeners.size > 0) {
         this.of(party).stations.add(id);
@@ -58,7 +58,7 @@ export class LiveFeed {
 
   stop(): void {
     this.stopped = true;
-    this.context.projector?.changes.off("projected", this.onProjected);
+    this.endWatch?.();
     this.endRegistry?.();
     this.timer?.cancel();
     this.poll?.cancel();
@@ -68,19 +68,26 @@ export class LiveFeed {
   /** @returns a function that ends it. */
   subscribe(listener: Listener): () => void {
     this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.endWatch ??= this.context.projector?.watch((changes) => this.note(changes));
+    return () => {
+      this.listeners.delete(listener);
+      if (this.listeners.size > 0) return;
+      this.endWatch?.();
+      this.endWatch = undefined;
+    };
   }
 
-  private note(events: readonly DomainEvent[]): void {
+  private note(changes: Changes): void {
     if (this.listeners.size === 0) return;
-    for (const { party, station, body } of events) {
-      const changed = this.of(party);
-      if (body.kind === "cdrIssued") changed.sessions.add(body.cdr.sessionId);
-      else if ("sessionId" in body) changed.sessions.add(body.sessionId);
-      else if ("commandId" in body) changed.commands.add(body.commandId);
-      else changed.stations.add(station);
-    }
+    if (changes === "many") return this.tellReset();
+    for (const { party, kind, id } of changes) this.of(party)[`${kind}s`].add(id);
     this.schedule();
+  }
+
+  private tellReset(): void {
+    for (const party of this.context.registry.parties()) {
+      this.tell({ party: trusted.party(party), event: "reset", data: { reason: "many changes at once" } });
+    }
   }
 
   private of(party: PartyId): Changed {
@@ -116,11 +123,19 @@ export class LiveFeed {
       this.tell({ party, event: "status", data: station });
     }
     if (sessions.size > 0) {
-      const rows = reader.selectFrom("live_session").selectAll().where("party", "=", party).where("id", "in", [...sessions]);
+      const rows = reader
+        .selectFrom("live_session")
+        .selectAll()
+        .where("party", "=", party)
+        .where("id", "in", [...sessions]);
       for (const row of await rows.execute()) this.tell({ party, event: "session", data: showSession(row) });
     }
     if (commands.size > 0) {
-      const rows = reader.selectFrom("live_command").selectAll().where("party", "=", party).where("id", "in", [...commands]);
+      const rows = reader
+        .selectFrom("live_command")
+        .selectAll()
+        .where("party", "=", party)
+        .where("id", "in", [...commands]);
       for (const row of await rows.execute()) this.tell({ party, event: "command", data: showCommand(row) });
     }
   }
@@ -150,13 +165,11 @@ export class LiveFeed {
     this.seen.set(partition, next);
     if (from >= next || this.listeners.size === 0) return;
     if (next - from > behindMax) {
-      for (const party of this.context.registry.parties()) {
-        this.tell({ party: trusted.party(party), event: "reset", data: { reason: "many changes at once" } });
-      }
+      this.tellReset();
       return;
     }
     for await (const { records } of this.context.log.read(this.context.log.topics.events, partition, from, next)) {
-      this.note(records.map(({ value }) => decodeEvent(value)));
+      this.note(records.map(({ value }) => changeOf(decodeEvent(value))));
     }
   }
 }

@@ -11,7 +11,13 @@ export interface Page<Item> {
 }
 
 export const pageQuery = {
-  limit: { type: "integer", minimum: 1, maximum: limits.apiPageMax, default: defaultPage, description: "Items at most" },
+  limit: {
+    type: "integer",
+    minimum: 1,
+    maximum: limits.apiPageMax,
+    default: defaultPage,
+    description: "Items at most",
+  },
   cursor: { type: "string", maxLength: 400, description: "`nextCursor` of the page before" },
 } as const;
 

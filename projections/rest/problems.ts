@@ -76,19 +76,23 @@ export function problemOf(error: FastifyError | Error): Problem {
   if (isWattlogError(error)) {
     const passing = /^(log|store|bus)\//.test(error.code);
     const kind = error.code === "log/too-large" ? "too-large" : passing ? "unavailable" : "internal";
-    const detail = kind === "unavailable" ? "Log, store or bus cannot be reached now; try again shortly." : "See the log.";
+    const detail =
+      kind === "unavailable" ? "Log, store or bus cannot be reached now; try again shortly." : "See the log.";
     return new Problem(kind, detail, { cause: error });
   }
   if ("validation" in error && error.validation) return validationProblem(error);
   const status = "statusCode" in error ? error.statusCode : undefined;
-  if (status === 413) return new Problem("too-large", "Send less in one request; the limit is 1 MiB.", { cause: error });
+  if (status === 413)
+    return new Problem("too-large", "Send less in one request; the limit is 1 MiB.", { cause: error });
   if (status === 415) {
     return new Problem("unsupported-media-type", "Send JSON with content-type: application/json.", { cause: error });
   }
   if (status !== undefined && status >= 400 && status < 500) {
     return new Problem("bad-request", error.message, { cause: error });
   }
-  return new Problem("internal", "It was logged. Try again; if it stays, tell whoever runs this wattlog.", { cause: error });
+  return new Problem("internal", "It was logged. Try again; if it stays, tell whoever runs this wattlog.", {
+    cause: error,
+  });
 }
 
 function validationProblem(error: FastifyError): Problem {

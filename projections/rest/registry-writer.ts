@@ -51,7 +51,6 @@ export async function writeEntity<Kind extends EntityKind>(
         : `It is at version ${decided.version} now; read it again and repeat your change on that.`,
     );
   }
-  if (decided.result === "repeated") return { version: registry.position.offset, created: false };
   return { version: decided.version, created: decided.created };
 }
 
@@ -60,7 +59,9 @@ export function parseIfMatch(header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === "*") return undefined;
   const version = /^(?:W\/)?"(\d+)"$/.exec(header.trim())?.[1];
   if (version === undefined) {
-    throw new Problem("bad-request", 'If-Match must be the ETag of an answer, e.g. If-Match: "17".', { path: "if-match" });
+    throw new Problem("bad-request", 'If-Match must be the ETag of an answer, e.g. If-Match: "17".', {
+      path: "if-match",
+    });
   }
   return Number(version);
 }

@@ -56,7 +56,8 @@ export function installLive(
     config: { role: "viewer" },
     schema: {
       tags: ["Live"],
-      summary: "Server-sent events: `status`, `session`, `command`, with ?station= also its `frame`s; `reset`: load again",
+      summary:
+        "Server-sent events: `status`, `session`, `command`, with ?station= also its `frame`s; `reset`: load again",
       querystring: {
         type: "object",
         additionalProperties: false,
@@ -66,7 +67,8 @@ export function installLive(
       produces: ["text/event-stream"],
     },
     handler: async (request, reply) => {
-      if (clients.full) throw new Problem("unavailable", "Too many live streams are open; close some, or poll the lists.");
+      if (clients.full)
+        throw new Problem("unavailable", "Too many live streams are open; close some, or poll the lists.");
       const principal = principalOf(request);
       const station = request.query.station === undefined ? undefined : stationIdOf(request.query.station);
       // A key that is taken back ends its streams as well.
@@ -90,7 +92,13 @@ class Stream implements Client {
   private endFeed: (() => void) | undefined;
   private closed = false;
 
-  constructor(context: ApiOptions, feed: LiveFeed, clients: LiveClients, principal: Principal, stillValid: () => boolean) {
+  constructor(
+    context: ApiOptions,
+    feed: LiveFeed,
+    clients: LiveClients,
+    principal: Principal,
+    stillValid: () => boolean,
+  ) {
     this.context = context;
     this.feed = feed;
     this.clients = clients;
@@ -101,7 +109,9 @@ class Stream implements Client {
   async begin(request: FastifyRequest, reply: FastifyReply, station: StationId | undefined): Promise<void> {
     const from = station === undefined ? undefined : await this.frameEnd(station);
     this.reply = reply;
-    const headers = Object.entries(reply.getHeaders()).filter((header): header is [string, string] => header[1] !== undefined);
+    const headers = Object.entries(reply.getHeaders()).filter(
+      (header): header is [string, string] => header[1] !== undefined,
+    );
     reply.hijack();
     reply.raw.writeHead(200, {
       ...Object.fromEntries(headers),

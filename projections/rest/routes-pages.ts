@@ -19,7 +19,9 @@ export function installPages(app: FastifyInstance, context: ApiOptions, credenti
   app.get("/", hide, (request, reply) =>
     identify(request, credentials) ? sendFile(request, reply, file("index.html")) : toSignIn(reply),
   );
-  app.get<{ Params: { name: string } }>("/assets/:name", hide, (request, reply) => sendFile(request, reply, file(request.params.name)));
+  app.get<{ Params: { name: string } }>("/assets/:name", hide, (request, reply) =>
+    sendFile(request, reply, file(request.params.name)),
+  );
   app.get("/favicon.ico", hide, (request, reply) => sendFile(request, reply, file("icon.svg")));
   app.get("/api/docs", hide, (request, reply) => sendFile(request, reply, file("docs.html")));
   app.get("/api/openapi.json", hide, () => app.swagger());
@@ -50,14 +52,21 @@ function installSignIn(
   app.post<{ Body: { token: string } }>("/sign-in", {
     schema: {
       hide: true,
-      body: { type: "object", required: ["token"], properties: { token: { type: "string", minLength: 1, maxLength: 200 } } },
+      body: {
+        type: "object",
+        required: ["token"],
+        properties: { token: { type: "string", minLength: 1, maxLength: 200 } },
+      },
     },
     handler: (request, reply) => {
       requireSameOrigin(request);
       const principal: Principal | undefined = credentials.byToken(request.body.token.trim(), "console");
       if (!principal) {
         refuse();
-        throw new Problem("unauthorized", "This token is not known. The admin token lies in the data folder of this wattlog.");
+        throw new Problem(
+          "unauthorized",
+          "This token is not known. The admin token lies in the data folder of this wattlog.",
+        );
       }
       return setCookie(request, reply, credentials.sessionCookie(principal)).code(204).send();
     },
@@ -72,5 +81,11 @@ function installSignIn(
 function setCookie(request: FastifyRequest, reply: FastifyReply, value: string): FastifyReply {
   // Behind a proxy that ends TLS the header says so; believing it can only make the cookie stricter.
   const secure = request.protocol === "https" || request.headers["x-forwarded-proto"] === "https";
-  return reply.setCookie(cookieName, value, { path: "/", httpOnly: true, sameSite: "strict", secure, maxAge: sessionSeconds });
+  return reply.setCookie(cookieName, value, {
+    path: "/",
+    httpOnly: true,
+    sameSite: "strict",
+    secure,
+    maxAge: sessionSeconds,
+  });
 }

@@ -43,23 +43,37 @@ export function installQuarantine(app: FastifyInstance, context: ApiOptions, wri
     },
     handler: async (request) => {
       const { limit, cursor, station, state, stage } = request.query;
-      let rows = context.store.reader.selectFrom("live_quarantine").selectAll().where("party", "=", principalOf(request).party);
+      let rows = context.store.reader
+        .selectFrom("live_quarantine")
+        .selectAll()
+        .where("party", "=", principalOf(request).party);
       if (station !== undefined) rows = rows.where("station", "=", station);
       if (state !== undefined) rows = rows.where("state", "=", state);
       if (stage !== undefined) rows = rows.where("stage", "=", stage);
       const before = decodeCursor(cursor, ["number", "string"]);
       if (before) {
         const [at, id] = before;
-        rows = rows.where((eb) => eb.or([eb("log_time", "<", at), eb.and([eb("log_time", "=", at), eb("id", "<", id)])]));
+        rows = rows.where((eb) =>
+          eb.or([eb("log_time", "<", at), eb.and([eb("log_time", "=", at), eb("id", "<", id)])]),
+        );
       }
-      const found = await rows.orderBy("log_time", "desc").orderBy("id", "desc").limit(limit + 1).execute();
+      const found = await rows
+        .orderBy("log_time", "desc")
+        .orderBy("id", "desc")
+        .limit(limit + 1)
+        .execute();
       return pageOf(found, limit, (row) => [row.log_time, row.id], showQuarantine);
     },
   });
 
   app.get<{ Params: { id: string } }>("/api/v1/quarantine/:id", {
     config: { role: "viewer" },
-    schema: { tags: ["Quarantine"], summary: "One of them", params: idParam, response: answers({ 200: quarantineSchema }, 404) },
+    schema: {
+      tags: ["Quarantine"],
+      summary: "One of them",
+      params: idParam,
+      response: answers({ 200: quarantineSchema }, 404),
+    },
     handler: async (request) => showQuarantine(await held(context, principalOf(request), request.params.id)),
   });
 
@@ -70,12 +84,18 @@ export function installQuarantine(app: FastifyInstance, context: ApiOptions, wri
         tags: ["Quarantine"],
         summary: kind === "redrive" ? "Fold again what is held" : "Go on without it",
         params: idParam,
-        response: answers({ 202: { type: "object", properties: { id: { type: "string" }, requested: { type: "string" } } } }, 404, 409, 503),
+        response: answers(
+          { 202: { type: "object", properties: { id: { type: "string" }, requested: { type: "string" } } } },
+          404,
+          409,
+          503,
+        ),
       },
       handler: async (request, reply) => {
         const principal = principalOf(request);
         const row = await held(context, principal, request.params.id);
-        if (row.until_offset !== null) throw new Problem("conflict", `It is not held any more; its state is ${row.state}.`);
+        if (row.until_offset !== null)
+          throw new Problem("conflict", `It is not held any more; its state is ${row.state}.`);
         const body = { kind, quarantineId: row.id, actor: principal.actor } as const;
         await writer.append(principal.party, trusted.station(row.station), [body]);
         return reply.code(202).send({ id: row.id, requested: kind });

@@ -94,7 +94,10 @@ function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions,
       check?.(doc);
       const expected = parseIfMatch(request.headers["if-match"]) ?? null;
       const written = await writeEntity(context, principalOf(request), entity, keyOf(doc), doc, expected);
-      return reply.code(written.created ? 201 : 200).header("etag", etag(written.version)).send(doc);
+      return reply
+        .code(written.created ? 201 : 200)
+        .header("etag", etag(written.version))
+        .send(doc);
     },
   });
 
@@ -128,7 +131,12 @@ function installReads<Kind extends Entity>(app: FastifyInstance, context: ApiOpt
   const { entity, path, tag, schema } = resource;
   app.get<{ Querystring: PageQuery }>(path, {
     config: { role: "viewer" },
-    schema: { tags: [tag], summary: `Every ${entity}, by id`, querystring: listQuery({}), response: answers({ 200: pageSchema(schema) }, 400) },
+    schema: {
+      tags: [tag],
+      summary: `Every ${entity}, by id`,
+      querystring: listQuery({}),
+      response: answers({ 200: pageSchema(schema) }, 400),
+    },
     handler: async (request) => {
       const { party } = principalOf(request);
       const { limit, cursor } = request.query;
@@ -179,14 +187,19 @@ function installDelete<Kind extends Entity>(app: FastifyInstance, context: ApiOp
 
 function existing<Kind extends Entity>(context: ApiOptions, party: PartyId, resource: Resource<Kind>, id: string) {
   const found = context.registry.find(party, resource.entity, resource.normalise(id));
-  if (!found) throw new Problem("not-found", `There is no ${resource.entity} with this id. GET ${resource.path} lists them.`);
+  if (!found)
+    throw new Problem("not-found", `There is no ${resource.entity} with this id. GET ${resource.path} lists them.`);
   return found;
 }
 
-function invalid(error: { instancePath: string; message?: string; params: Record<string, unknown> } | undefined): Problem {
+function invalid(
+  error: { instancePath: string; message?: string; params: Record<string, unknown> } | undefined,
+): Problem {
   const field = error?.params["missingProperty"] ?? error?.params["additionalProperty"];
   const path = `${error?.instancePath ?? ""}${typeof field === "string" ? `/${field}` : ""}`;
-  return new Problem("invalid", `With this change the document would not be valid: ${path} ${error?.message ?? ""}.`, { path });
+  return new Problem("invalid", `With this change the document would not be valid: ${path} ${error?.message ?? ""}.`, {
+    path,
+  });
 }
 
 function isTimeZone(name: string): boolean {

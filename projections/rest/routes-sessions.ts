@@ -6,7 +6,18 @@ import { showCdr, showMeterValue, showSession } from "./format.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import { Problem } from "./problems.ts";
-import { answers, cdrSchema, idParam, listQuery, nullableNumber, nullableText, nullableTime, pageSchema, sessionSchema, timeFilter } from "./schemas.ts";
+import {
+  answers,
+  cdrSchema,
+  idParam,
+  listQuery,
+  nullableNumber,
+  nullableText,
+  nullableTime,
+  pageSchema,
+  sessionSchema,
+  timeFilter,
+} from "./schemas.ts";
 
 interface Period {
   readonly from?: string;
@@ -48,7 +59,10 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
     },
     handler: async (request) => {
       const { limit, cursor, station, status, idToken, from, to } = request.query;
-      let rows = context.store.reader.selectFrom("live_session").selectAll().where("party", "=", principalOf(request).party);
+      let rows = context.store.reader
+        .selectFrom("live_session")
+        .selectAll()
+        .where("party", "=", principalOf(request).party);
       if (station !== undefined) rows = rows.where("station", "=", station);
       if (status !== undefined) rows = rows.where("status", "=", status);
       if (idToken !== undefined) rows = rows.where("id_token", "=", idToken);
@@ -57,16 +71,27 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
       const before = decodeCursor(cursor, ["number", "string"]);
       if (before) {
         const [at, id] = before;
-        rows = rows.where((eb) => eb.or([eb("started_at", "<", at), eb.and([eb("started_at", "=", at), eb("id", "<", id)])]));
+        rows = rows.where((eb) =>
+          eb.or([eb("started_at", "<", at), eb.and([eb("started_at", "=", at), eb("id", "<", id)])]),
+        );
       }
-      const found = await rows.orderBy("started_at", "desc").orderBy("id", "desc").limit(limit + 1).execute();
+      const found = await rows
+        .orderBy("started_at", "desc")
+        .orderBy("id", "desc")
+        .limit(limit + 1)
+        .execute();
       return pageOf(found, limit, (row) => [row.started_at, row.id], showSession);
     },
   });
 
   app.get<{ Params: { id: string } }>("/api/v1/sessions/:id", {
     config: { role: "viewer" },
-    schema: { tags: ["Sessions"], summary: "One session", params: idParam, response: answers({ 200: sessionSchema }, 404) },
+    schema: {
+      tags: ["Sessions"],
+      summary: "One session",
+      params: idParam,
+      response: answers({ 200: sessionSchema }, 404),
+    },
     handler: async (request) => {
       const row = await context.store.reader
         .selectFrom("live_session")
@@ -83,34 +108,44 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
 }
 
 function installMeterValues(app: FastifyInstance, context: ApiOptions): void {
-  app.get<{ Params: { id: string }; Querystring: PageQuery & { measurand?: string } }>("/api/v1/sessions/:id/meter-values", {
-    config: { role: "viewer" },
-    schema: {
-      tags: ["Sessions"],
-      summary: "Readings of a session, in the order they came",
-      params: idParam,
-      querystring: listQuery({ measurand: { type: "string", maxLength: 64 } }),
-      response: answers({ 200: pageSchema(meterValueSchema) }, 400, 404),
+  app.get<{ Params: { id: string }; Querystring: PageQuery & { measurand?: string } }>(
+    "/api/v1/sessions/:id/meter-values",
+    {
+      config: { role: "viewer" },
+      schema: {
+        tags: ["Sessions"],
+        summary: "Readings of a session, in the order they came",
+        params: idParam,
+        querystring: listQuery({ measurand: { type: "string", maxLength: 64 } }),
+        response: answers({ 200: pageSchema(meterValueSchema) }, 400, 404),
+      },
+      handler: async (request) => {
+        const { party } = principalOf(request);
+        const { limit, cursor, measurand } = request.query;
+        const { reader } = context.store;
+        const session = await reader
+          .selectFrom("live_session")
+          .select("id")
+          .where("party", "=", party)
+          .where("id", "=", request.params.id)
+          .executeTakeFirst();
+        if (!session) throw new Problem("not-found", "There is no session with this id.");
+        let rows = reader
+          .selectFrom("live_meter_value")
+          .selectAll()
+          .where("party", "=", party)
+          .where("session_id", "=", session.id);
+        if (measurand !== undefined) rows = rows.where("measurand", "=", measurand);
+        const after = decodeCursor(cursor, ["number"]);
+        if (after) rows = rows.where("sequence", ">", after[0]);
+        const found = await rows
+          .orderBy("sequence")
+          .limit(limit + 1)
+          .execute();
+        return pageOf(found, limit, (row) => [row.sequence], showMeterValue);
+      },
     },
-    handler: async (request) => {
-      const { party } = principalOf(request);
-      const { limit, cursor, measurand } = request.query;
-      const { reader } = context.store;
-      const session = await reader
-        .selectFrom("live_session")
-        .select("id")
-        .where("party", "=", party)
-        .where("id", "=", request.params.id)
-        .executeTakeFirst();
-      if (!session) throw new Problem("not-found", "There is no session with this id.");
-      let rows = reader.selectFrom("live_meter_value").selectAll().where("party", "=", party).where("session_id", "=", session.id);
-      if (measurand !== undefined) rows = rows.where("measurand", "=", measurand);
-      const after = decodeCursor(cursor, ["number"]);
-      if (after) rows = rows.where("sequence", ">", after[0]);
-      const found = await rows.orderBy("sequence").limit(limit + 1).execute();
-      return pageOf(found, limit, (row) => [row.sequence], showMeterValue);
-    },
-  });
+  );
 }
 
 function installCdrs(app: FastifyInstance, context: ApiOptions): void {
@@ -129,7 +164,10 @@ function installCdrs(app: FastifyInstance, context: ApiOptions): void {
     },
     handler: async (request) => {
       const { limit, cursor, station, session, from, to } = request.query;
-      let rows = context.store.reader.selectFrom("live_cdr").selectAll().where("party", "=", principalOf(request).party);
+      let rows = context.store.reader
+        .selectFrom("live_cdr")
+        .selectAll()
+        .where("party", "=", principalOf(request).party);
       if (station !== undefined) rows = rows.where("station", "=", station);
       if (session !== undefined) rows = rows.where("session_id", "=", session);
       if (from !== undefined) rows = rows.where("ended_at", ">=", Date.parse(from));
@@ -137,9 +175,15 @@ function installCdrs(app: FastifyInstance, context: ApiOptions): void {
       const before = decodeCursor(cursor, ["number", "string"]);
       if (before) {
         const [at, id] = before;
-        rows = rows.where((eb) => eb.or([eb("ended_at", "<", at), eb.and([eb("ended_at", "=", at), eb("id", "<", id)])]));
+        rows = rows.where((eb) =>
+          eb.or([eb("ended_at", "<", at), eb.and([eb("ended_at", "=", at), eb("id", "<", id)])]),
+        );
       }
-      const found = await rows.orderBy("ended_at", "desc").orderBy("id", "desc").limit(limit + 1).execute();
+      const found = await rows
+        .orderBy("ended_at", "desc")
+        .orderBy("id", "desc")
+        .limit(limit + 1)
+        .execute();
       return pageOf(found, limit, (row) => [row.ended_at, row.id], showCdr);
     },
   });

@@ -28,7 +28,11 @@ const settingChecks = new Map(settingIds.map((id) => [id, ajv.compile(settingSch
 export function installSettings(app: FastifyInstance, context: ApiOptions): void {
   app.get("/api/v1/settings", {
     config: { role: "viewer" },
-    schema: { tags: ["Settings"], summary: "Every setting of the registry", response: answers({ 200: pageSchema(settingSchema) }) },
+    schema: {
+      tags: ["Settings"],
+      summary: "Every setting of the registry",
+      response: answers({ 200: pageSchema(settingSchema) }),
+    },
     handler: (request) => {
       const { party } = principalOf(request);
       return Promise.resolve({ items: settingIds.map((id) => showSetting(context, party, id)) });
@@ -37,11 +41,18 @@ export function installSettings(app: FastifyInstance, context: ApiOptions): void
 
   app.get<{ Params: { id: string } }>("/api/v1/settings/:id", {
     config: { role: "viewer" },
-    schema: { tags: ["Settings"], summary: "One setting", params: idParam, response: answers({ 200: settingSchema }, 404) },
+    schema: {
+      tags: ["Settings"],
+      summary: "One setting",
+      params: idParam,
+      response: answers({ 200: settingSchema }, 404),
+    },
     handler: async (request, reply) => {
       const { party } = principalOf(request);
       const id = settingIdOf(request.params.id);
-      return reply.header("etag", etag(context.registry.find(party, "setting", id)?.version ?? 0)).send(showSetting(context, party, id));
+      return reply
+        .header("etag", etag(context.registry.find(party, "setting", id)?.version ?? 0))
+        .send(showSetting(context, party, id));
     },
   });
 
@@ -64,7 +75,8 @@ export function installSettings(app: FastifyInstance, context: ApiOptions): void
       const id = settingIdOf(request.params.id);
       const { value } = request.body;
       const check = settingChecks.get(id)!;
-      if (!check(value)) throw new Problem("invalid", `${id} ${check.errors?.[0]?.message ?? "is not valid"}.`, { path: "/value" });
+      if (!check(value))
+        throw new Problem("invalid", `${id} ${check.errors?.[0]?.message ?? "is not valid"}.`, { path: "/value" });
       const expected = parseIfMatch(request.headers["if-match"]) ?? null;
       const written = await writeEntity(context, principal, "setting", id, { id, value }, expected);
       return reply
@@ -97,10 +109,16 @@ const tokenBytes = 32;
 export function installApiKeys(app: FastifyInstance, context: ApiOptions): void {
   app.get("/api/v1/api-keys", {
     config: { role: "admin" },
-    schema: { tags: ["API keys"], summary: "Every key, without its token", response: answers({ 200: pageSchema(keySchema) }) },
+    schema: {
+      tags: ["API keys"],
+      summary: "Every key, without its token",
+      response: answers({ 200: pageSchema(keySchema) }),
+    },
     handler: (request) => {
       const { party } = principalOf(request);
-      const keys = [...context.registry.ids(party, "apiKey")].flatMap((id) => context.registry.find(party, "apiKey", id)?.doc ?? []);
+      const keys = [...context.registry.ids(party, "apiKey")].flatMap(
+        (id) => context.registry.find(party, "apiKey", id)?.doc ?? [],
+      );
       return Promise.resolve({ items: keys.map(showKey) });
     },
   });
@@ -116,15 +134,27 @@ export function installApiKeys(app: FastifyInstance, context: ApiOptions): void 
         additionalProperties: false,
         properties: { role: keyProperties.role, name: keyProperties.name },
       },
-      response: answers({ 201: { type: "object", properties: { ...keyProperties, token: { type: "string" } } } }, 422, 503),
+      response: answers(
+        { 201: { type: "object", properties: { ...keyProperties, token: { type: "string" } } } },
+        422,
+        503,
+      ),
     },
     handler: async (request, reply) => {
       const token = `wl_${randomBytes(tokenBytes).toString("base64url")}`;
       const id = randomUUID();
       const { role, name } = request.body;
-      const doc: ApiKeyDoc = { id, role, sha256: sha256(token).toString("hex"), ...(name === undefined ? {} : { name }) };
+      const doc: ApiKeyDoc = {
+        id,
+        role,
+        sha256: sha256(token).toString("hex"),
+        ...(name === undefined ? {} : { name }),
+      };
       const written = await writeEntity(context, principalOf(request), "apiKey", id, doc, 0);
-      return reply.code(201).header("etag", etag(written.version)).send({ ...showKey(doc), token });
+      return reply
+        .code(201)
+        .header("etag", etag(written.version))
+        .send({ ...showKey(doc), token });
     },
   });
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 
 import { parseStationId, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { StationDoc } from "../../core/registry/entities.ts";
-import { hashPassword } from "../../core/registry/password.ts";
+import { hashPassword, verifyPassword } from "../../core/registry/password.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
@@ -31,7 +31,12 @@ const inputProperties = {
     maxLength: 64,
     description: "Basic auth (profiles 1, 2); never returned. null removes it",
   },
-  securityProfile: { type: ["integer", "null"], minimum: 0, maximum: 3, description: "Lowest profile it may connect with" },
+  securityProfile: {
+    type: ["integer", "null"],
+    minimum: 0,
+    maximum: 3,
+    description: "Lowest profile it may connect with",
+  },
   validation: { enum: ["lenient", "strict", null] },
   locationId: { type: ["string", "null"], minLength: 1, maxLength: 36 },
 } as const;
@@ -69,7 +74,12 @@ function installReads(app: FastifyInstance, context: ApiOptions): void {
 
   app.get<{ Params: { id: string } }>("/api/v1/stations/:id", {
     config: { role: "viewer" },
-    schema: { tags: ["Stations"], summary: "One station", params: stationIdParam, response: answers(stationAnswer(200), 404) },
+    schema: {
+      tags: ["Stations"],
+      summary: "One station",
+      params: stationIdParam,
+      response: answers(stationAnswer(200), 404),
+    },
     handler: async (request, reply) => {
       const station = await existing(context, principalOf(request).party, request.params.id);
       if (station.version !== null) void reply.header("etag", etag(station.version));
@@ -97,7 +107,10 @@ function installWrites(app: FastifyInstance, context: ApiOptions): void {
       const id = stationIdOf(request.body.id, "invalid");
       const written = await change(context, principal, id, request.body, undefined, true);
       const station = await existing(context, principal.party, id);
-      return reply.code(written.created ? 201 : 200).header("etag", etag(written.version)).send(station);
+      return reply
+        .code(written.created ? 201 : 200)
+        .header("etag", etag(written.version))
+        .send(station);
     },
   });
 
@@ -174,12 +187,18 @@ function changedStation(doc: StationDoc, input: StationInput): StationDoc {
   if (input.password === null) {
     delete changed["password"];
     delete changed["previousPassword"];
-  } else if (input.password !== undefined) {
+  } else if (input.password !== undefined && !isKey(doc, input.password)) {
     changed["password"] = hashPassword(input.password);
-    // The station may still hold the old key: both are good until its first login with the new one.
-    if (doc.password) changed["previousPassword"] = doc.password;
+    // The station may still hold the old key: both are good until its first login with the new one. Where a change
+    // before this one still waits for that login, the old key is the one before both.
+    if (doc.password) changed["previousPassword"] = doc.previousPassword ?? doc.password;
   }
   return changed as unknown as StationDoc;
+}
+
+/** A list that is imported a second time must not end the keys that its stations still hold. */
+function isKey({ password }: StationDoc, text: string): boolean {
+  return password !== undefined && verifyPassword(password, Buffer.from(text));
 }
 
 /** @throws Problem `not-found` */

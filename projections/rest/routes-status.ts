@@ -40,7 +40,7 @@ export function installStatus(app: FastifyInstance, context: ApiOptions): void {
 async function stationCounts({ store, registry }: ApiOptions, { party }: Principal) {
   const rows = await store.reader
     .selectFrom("live_station")
-    .select(({ fn }) => ["online", fn.countAll<number>().as("count")])
+    .select(({ fn }) => ["online", fn.countAll<number | string>().as("count")])
     .where("party", "=", party)
     .groupBy("online")
     .execute();
@@ -51,19 +51,27 @@ async function stationCounts({ store, registry }: ApiOptions, { party }: Princip
 async function sessionCounts({ store }: ApiOptions, { party }: Principal) {
   const rows = await store.reader
     .selectFrom("live_session")
-    .select(({ fn }) => ["status", fn.countAll<number>().as("count"), fn.sum<number>("energy_mwh").as("energy")])
+    .select(({ fn }) => [
+      "status",
+      fn.countAll<number | string>().as("count"),
+      fn.sum<number | string>("energy_mwh").as("energy"),
+    ])
     .where("party", "=", party)
     .groupBy("status")
     .execute();
   const of = (status: string) => rows.find((row) => row.status === status);
   const energyMwh = rows.reduce((sum, row) => sum + Number(row.energy), 0);
-  return { active: Number(of("active")?.count ?? 0), completed: Number(of("completed")?.count ?? 0), energyWh: energyMwh / 1_000 };
+  return {
+    active: Number(of("active")?.count ?? 0),
+    completed: Number(of("completed")?.count ?? 0),
+    energyWh: energyMwh / 1_000,
+  };
 }
 
 async function quarantineCount({ store }: ApiOptions, { party }: Principal): Promise<number> {
   const row = await store.reader
     .selectFrom("live_quarantine")
-    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .select(({ fn }) => fn.countAll<number | string>().as("count"))
     .where("party", "=", party)
     .where("until_offset", "is", null)
     .executeTakeFirst();

@@ -40,10 +40,30 @@ async function makeKey(role: string): Promise<{ id: string; token: string }> {
   return response.json<{ id: string; token: string }>();
 }
 
+describe("an address that no route sees", () => {
+  it.each(["/api/v1/stations/%zz", "/api/v1/stations/%ED%A0%80", `/api/v1/stations/${"a".repeat(400)}`, "/%"])(
+    "%s is a problem document with the security headers (RFC 9457)",
+    async (url) => {
+      const response = await call("GET", url, bearer(adminToken));
+      expect(response.statusCode).toBe(400);
+      expect(response.headers["content-type"]).toContain("application/problem+json");
+      expect(response.json()).toMatchObject({ type: "urn:wattlog:problem:bad-request", status: 400 });
+      expect(response.headers["content-security-policy"]).toContain("default-src 'none'");
+    },
+  );
+});
+
 describe("who may", () => {
   it("nobody without a token, with a wrong one, or with a made-up cookie", async () => {
-    for (const headers of [{}, bearer("wrong"), bearer(""), { authorization: "Basic eDp5" }, { cookie: "wattlog_session=e30.AAAA" }, { cookie: "wattlog_session=x" }]) {
-      const response = await call("GET", "/api/v1/stations", headers as Record<string, string>);
+    for (const headers of [
+      {},
+      bearer("wrong"),
+      bearer(""),
+      { authorization: "Basic eDp5" },
+      { cookie: "wattlog_session=e30.AAAA" },
+      { cookie: "wattlog_session=x" },
+    ]) {
+      const response = await call("GET", "/api/v1/stations", headers);
       expect(response.statusCode).toBe(401);
       expect(response.headers["www-authenticate"]).toContain("Bearer");
       expect(response.json()).toMatchObject({ status: 401, type: "urn:wattlog:problem:unauthorized" });
@@ -51,7 +71,9 @@ describe("who may", () => {
   });
 
   it("every route under /api/v1 asks who it is", async () => {
-    const document = (await call("GET", "/api/openapi.json")).json<{ paths: Record<string, Record<string, unknown>> }>();
+    const document = (await call("GET", "/api/openapi.json")).json<{
+      paths: Record<string, Record<string, unknown>>;
+    }>();
     let asked = 0;
     for (const [path, methods] of Object.entries(document.paths)) {
       for (const method of Object.keys(methods)) {
@@ -66,13 +88,17 @@ describe("who may", () => {
   it("a viewer reads, an operator commands, an admin sets; a key is stored as its hash and ends when it is removed", async () => {
     const [viewer, operator] = [await makeKey("viewer"), await makeKey("operator")];
     expect(viewer.token).toMatch(/^wl_/);
-    const stored = JSON.stringify([...world.registry.ids(party, "apiKey")].map((id) => world.registry.find(party, "apiKey", id)));
+    const stored = JSON.stringify(
+      [...world.registry.ids(party, "apiKey")].map((id) => world.registry.find(party, "apiKey", id)),
+    );
     expect(stored).not.toContain(viewer.token.slice(3));
     expect((await call("GET", "/api/v1/api-keys", bearer(adminToken))).body).not.toContain("sha256");
     expect((await call("GET", "/api/v1/stations", bearer(viewer.token))).statusCode).toBe(200);
     expect((await call("POST", "/api/v1/stations", bearer(viewer.token), { id: "X" })).statusCode).toBe(403);
     expect((await call("POST", "/api/v1/stations", bearer(operator.token), { id: "X" })).statusCode).toBe(201);
-    expect((await call("PUT", "/api/v1/settings/validation", bearer(operator.token), { value: "strict" })).statusCode).toBe(403);
+    expect(
+      (await call("PUT", "/api/v1/settings/validation", bearer(operator.token), { value: "strict" })).statusCode,
+    ).toBe(403);
     expect((await call("GET", "/api/v1/api-keys", bearer(operator.token))).statusCode).toBe(403);
     expect((await call("DELETE", `/api/v1/api-keys/${viewer.id}`, bearer(adminToken))).statusCode).toBe(204);
     expect((await call("GET", "/api/v1/stations", bearer(viewer.token))).statusCode).toBe(401);
@@ -84,7 +110,16 @@ describe("who may", () => {
     const projector = await world.project();
     await world.caughtUp(projector);
     await expect
-      .poll(async () => (await world.store.reader.selectFrom("registry_version").select("actor").where("id", "=", "AUDITED").execute())[0]?.actor)
+      .poll(
+        async () =>
+          (
+            await world.store.reader
+              .selectFrom("registry_version")
+              .select("actor")
+              .where("id", "=", "AUDITED")
+              .execute()
+          )[0]?.actor,
+      )
       .toBe(id);
   });
 });
@@ -110,7 +145,8 @@ describe("the console's cookie", () => {
 
   it("changes nothing on behalf of another site", async () => {
     const cookie = await signIn();
-    const attempt = (headers: Record<string, string>) => call("POST", "/api/v1/stations", { cookie, host: "wattlog:8080", ...headers }, { id: "CSRF" });
+    const attempt = (headers: Record<string, string>) =>
+      call("POST", "/api/v1/stations", { cookie, host: "wattlog:8080", ...headers }, { id: "CSRF" });
     expect((await attempt({})).statusCode).toBe(403);
     expect((await attempt({ "sec-fetch-site": "cross-site", origin: "http://wattlog:8080" })).statusCode).toBe(403);
     expect((await attempt({ "sec-fetch-site": "same-site" })).statusCode).toBe(403);
@@ -138,14 +174,24 @@ describe("what comes in", () => {
     const big = await call("POST", "/api/v1/tokens", bearer(adminToken), { uid: "x".repeat(1_100_000) });
     expect(big.statusCode).toBe(413);
     const post = (payload: string, type = "application/json") =>
-      api.app.inject({ method: "POST", url: "/api/v1/stations", headers: { ...bearer(adminToken), "content-type": type }, payload });
+      api.app.inject({
+        method: "POST",
+        url: "/api/v1/stations",
+        headers: { ...bearer(adminToken), "content-type": type },
+        payload,
+      });
     expect((await post("{")).json()).toMatchObject({ status: 400 });
     expect((await post('{"id":"P","__proto__":{"acceptance":"accepted"}}')).statusCode).toBe(400);
     expect((await post("id=x", "text/plain")).json()).toMatchObject({ status: 415 });
   });
 
   it("cannot ask for files outside the console's folder", async () => {
-    for (const path of ["/assets/..%2f..%2fpackage.json", "/assets/%2e%2e/console.test.ts", "/assets/../../package.json", "/assets/constructor"]) {
+    for (const path of [
+      "/assets/..%2f..%2fpackage.json",
+      "/assets/%2e%2e/console.test.ts",
+      "/assets/../../package.json",
+      "/assets/constructor",
+    ]) {
       expect((await call("GET", path)).statusCode).toBe(404);
     }
   });
@@ -157,7 +203,11 @@ describe("what goes out", () => {
       const { headers } = await call("GET", path);
       expect(headers["content-security-policy"]).toContain("default-src 'none'; script-src 'self'");
       expect(headers["content-security-policy"]).not.toContain("unsafe");
-      expect(headers).toMatchObject({ "x-content-type-options": "nosniff", "x-frame-options": "DENY", "referrer-policy": "no-referrer" });
+      expect(headers).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+      });
     }
     expect((await call("GET", "/api/v1/status")).headers["cache-control"]).toBe("no-store");
   });

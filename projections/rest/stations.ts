@@ -68,7 +68,8 @@ export async function listStations(
     for (const known of ids) {
       if (!matches(known, filter, needs.registry, party)) continue;
       // One more than asked for is found: the page ends with the last one it holds.
-      if (matched.length === limit) return { items: await withConnectors(needs, party, matched), next: matched.at(-1)!.id };
+      if (matched.length === limit)
+        return { items: await withConnectors(needs, party, matched), next: matched.at(-1)!.id };
       matched.push(known);
     }
     if (ids.length === 0) return { items: await withConnectors(needs, party, matched), next: undefined };
@@ -97,12 +98,18 @@ async function idsAfter(needs: Needs, party: PartyId, registered: readonly strin
   const known = union.flatMap((id) => knownStation(registry, party, id, byId.get(id)) ?? []);
   // An id that was removed still moves the scan on.
   const last = union.at(-1);
-  if (last !== undefined && known.at(-1)?.id !== last) known.push({ id: last, doc: undefined, version: undefined, row: undefined });
+  if (last !== undefined && known.at(-1)?.id !== last)
+    known.push({ id: last, doc: undefined, version: undefined, row: undefined });
   return known;
 }
 
 /** Removed from the registry: gone, unless it is connected all the same. */
-function knownStation(registry: RegistryView, party: PartyId, id: string, row: StationRow | undefined): Known | undefined {
+function knownStation(
+  registry: RegistryView,
+  party: PartyId,
+  id: string,
+  row: StationRow | undefined,
+): Known | undefined {
   const entry = registry.find(party, "station", id);
   if (entry) return { id, doc: entry.doc, version: entry.version, row };
   if (!row) return undefined;
@@ -182,7 +189,10 @@ export function countStations(registry: RegistryView, party: PartyId): { registe
 // --- ids in order ---
 
 // Sorting 100 000 ids for each page would cost more than the page; the registry changes seldom.
-const sorted = new WeakMap<RegistryView, Map<string, { readonly at: number; readonly ids: string[]; readonly all: Set<string> }>>();
+const sorted = new WeakMap<
+  RegistryView,
+  Map<string, { readonly at: number; readonly ids: string[]; readonly all: Set<string> }>
+>();
 
 function idCache(registry: RegistryView, party: PartyId) {
   const at = registry.position.offset;
@@ -228,7 +238,7 @@ export async function lastConnection(needs: Needs, party: PartyId, id: StationId
     .where("station", "=", id)
     .executeTakeFirst();
   return {
-    connectionId: row?.connection_id == null ? null : trusted.connection(row.connection_id),
+    connectionId: row?.connection_id ? trusted.connection(row.connection_id) : null,
     protocol: row?.protocol ?? null,
   };
 }

@@ -1,6 +1,21 @@
 // Well-formed chains of events, as a processor writes them.
-import { derivedId, frameId, newCommandId, newConnectionId, sessionIdOf, trusted, type StationId } from "../../core/ids/ids.ts";
-import { chainHash, chainStart, type Cdr, type DomainEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
+import {
+  derivedId,
+  frameId,
+  newCommandId,
+  newConnectionId,
+  sessionIdOf,
+  trusted,
+  type StationId,
+} from "../../core/ids/ids.ts";
+import {
+  chainHash,
+  chainStart,
+  type Cdr,
+  type DomainEvent,
+  type EventBody,
+  type Reading,
+} from "../../core/records/domain-event.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { party } from "./world.ts";
 
@@ -27,11 +42,25 @@ export class StationWriter {
   online(protocol: Protocol = "ocpp1.6"): DomainEvent {
     const connectionId = newConnectionId();
     const nodeId = trusted.node("node-1");
-    return this.event({ kind: "stationOnline", connectionId, nodeId, protocol, securityProfile: 1, remoteAddress: "192.0.2.7" });
+    return this.event({
+      kind: "stationOnline",
+      connectionId,
+      nodeId,
+      protocol,
+      securityProfile: 1,
+      remoteAddress: "192.0.2.7",
+    });
   }
 
   booted(vendor: string, model: string): DomainEvent {
-    return this.event({ kind: "stationBooted", vendor, model, serial: `SN-${this.station}`, firmware: "1.4.2", reason: null });
+    return this.event({
+      kind: "stationBooted",
+      vendor,
+      model,
+      serial: `SN-${this.station}`,
+      firmware: "1.4.2",
+      reason: null,
+    });
   }
 
   status(connectorId: number, status: string, errorCode: string | null = null): DomainEvent {
@@ -46,23 +75,41 @@ export class StationWriter {
     const transactionId = String(1_000 + this.sequence);
     const events = [
       this.event({
-        kind: "sessionStarted", sessionId, transactionId, evseId: 1, connectorId: 1, idToken: token, startedAt,
-        meterStartMwh: 5_000_000, annotations: [],
+        kind: "sessionStarted",
+        sessionId,
+        transactionId,
+        evseId: 1,
+        connectorId: 1,
+        idToken: token,
+        startedAt,
+        meterStartMwh: 5_000_000,
+        annotations: [],
       }),
     ];
     for (let step = 1; step <= steps; step++) {
       const soFar = Math.round((energyMwh * step) / steps);
       events.push(
         this.event({
-          kind: "sessionUpdated", sessionId, energyMwh: soFar, state: "Charging", idToken: null,
-          readings: [register(this.time, 5_000_000 + soFar)], annotations: step === 2 ? ["unitMissing"] : [],
+          kind: "sessionUpdated",
+          sessionId,
+          energyMwh: soFar,
+          state: "Charging",
+          idToken: null,
+          readings: [register(this.time, 5_000_000 + soFar)],
+          annotations: step === 2 ? ["unitMissing"] : [],
         }),
       );
     }
     if (open) return events;
     events.push(
       this.event({
-        kind: "sessionEnded", sessionId, endedAt: this.time, reason: "Local", meterStopMwh: 5_000_000 + energyMwh, energyMwh, annotations: [],
+        kind: "sessionEnded",
+        sessionId,
+        endedAt: this.time,
+        reason: "Local",
+        meterStopMwh: 5_000_000 + energyMwh,
+        energyMwh,
+        annotations: [],
       }),
       this.event({ kind: "cdrIssued", cdr: cdrOf(sessionId, startedAt, this.time, energyMwh, token) }),
     );
@@ -73,7 +120,15 @@ export class StationWriter {
     const commandId = newCommandId();
     const origin = { via: "rest", actor: "admin" } as const;
     const events = [
-      this.event({ kind: "commandRequested", commandId, connectionId: null, action, payload: '{"type":"Soft"}', deadline: this.time + 30_000, origin }),
+      this.event({
+        kind: "commandRequested",
+        commandId,
+        connectionId: null,
+        action,
+        payload: '{"type":"Soft"}',
+        deadline: this.time + 30_000,
+        origin,
+      }),
       this.event({ kind: "commandSent", commandId }),
     ];
     if (outcome === null) return events;
@@ -84,16 +139,40 @@ export class StationWriter {
 
 export function register(at: number, energyMwh: number): Reading {
   return {
-    at, context: "Sample.Periodic", measurand: "Energy.Active.Import.Register", phase: null, location: null, unit: "Wh",
-    value: String(energyMwh / 1_000), energyMwh,
+    at,
+    context: "Sample.Periodic",
+    measurand: "Energy.Active.Import.Register",
+    phase: null,
+    location: null,
+    unit: "Wh",
+    value: String(energyMwh / 1_000),
+    energyMwh,
   };
 }
 
-export function cdrOf(sessionId: Cdr["sessionId"], startedAt: number, endedAt: number, energyMwh: number, idToken: string): Cdr {
+export function cdrOf(
+  sessionId: Cdr["sessionId"],
+  startedAt: number,
+  endedAt: number,
+  energyMwh: number,
+  idToken: string,
+): Cdr {
   const total = { exclVat: (energyMwh * 3e-7).toFixed(2), inclVat: (energyMwh * 3.57e-7).toFixed(2) };
   return {
-    id: derivedId("cdr", sessionId), sessionId, credits: null, startedAt, endedAt, energyMwh, durationMs: endedAt - startedAt, idToken,
-    evseId: 1, connectorId: 1, tariffId: "standard", registry: { generation: 1, offset: 1 }, currency: "EUR", total,
+    id: derivedId("cdr", sessionId),
+    sessionId,
+    credits: null,
+    startedAt,
+    endedAt,
+    energyMwh,
+    durationMs: endedAt - startedAt,
+    idToken,
+    evseId: 1,
+    connectorId: 1,
+    tariffId: "standard",
+    registry: { generation: 1, offset: 1 },
+    currency: "EUR",
+    total,
     lines: [{ dimension: "ENERGY", volume: String(energyMwh / 1e6), unitPrice: "0.30", vat: "19", total }],
     annotations: [],
   };

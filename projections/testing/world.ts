@@ -13,6 +13,7 @@ import { systemClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
+import { changesOf } from "../models/changes.ts";
 import { createProjector, type Projector } from "../models/projector.ts";
 import { createApi, type Api } from "../rest/api.ts";
 
@@ -40,7 +41,8 @@ export class World {
 
   static async open(adapters: Adapters): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "wattlog-projections-"));
-    const { log, close } = await adapters.openLog(folder, makeTopics(1, partitions));
+    const opened = await adapters.openLog(folder, makeTopics(1, partitions));
+    const { log } = opened;
     const store = adapters.openStore(folder);
     await store.migrate();
     const registry = new RegistryView(log);
@@ -49,7 +51,7 @@ export class World {
     world.closers.push(async () => {
       await registry.stop();
       await log.close();
-      await close();
+      await opened.close();
       await store.close();
     });
     return world;
@@ -75,8 +77,20 @@ export class World {
   async serve(projector?: Projector, nodeId = this.nodeId): Promise<Api> {
     const { log, store, bus, registry, clock, metrics } = this;
     const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
-    const watched = projector ? { projector } : {};
-    const api = createApi({ options, log, store, bus, registry, clock, nodeId, metrics, logger: silentLogger(), adminToken, ...watched });
+    const watched = projector ? { projector: changesOf(projector) } : {};
+    const api = createApi({
+      options,
+      log,
+      store,
+      bus,
+      registry,
+      clock,
+      nodeId,
+      metrics,
+      logger: silentLogger(),
+      adminToken,
+      ...watched,
+    });
     await api.start();
     this.closers.push(() => api.stop());
     return api;

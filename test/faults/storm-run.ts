@@ -34,7 +34,8 @@ export interface StormReport {
   readonly verify: { readonly code: number | null; readonly words: string; readonly lines: unknown };
 }
 
-const settleMs = 4_000;
+/** CDRs settle after two seconds here. */
+const settleMs = 2_500;
 
 /** Runs the storm to its end and checks the ledger. Never throws for a dirty ledger: that is in the report. */
 export async function stormRun(options: StormOptions): Promise<StormReport> {
@@ -53,6 +54,10 @@ export async function stormRun(options: StormOptions): Promise<StormReport> {
     }
     const budgetMs = (options.seconds + options.graceSeconds) * 1000 + 30_000 + options.kills * 3_000;
     const summary = await fleet.summary(budgetMs);
+    const { seconds, sessionsSettled, unanswered, lostConnections } = summary;
+    console.log(
+      `storm: fleet took ${seconds} s, ${sessionsSettled} sessions, ${lostConnections} lines lost, ${unanswered} unanswered`,
+    );
     await sleep(settleMs);
     return { seed, kills: options.kills, fleet: summary, verify: await verify(running, journal.path) };
   } finally {
@@ -90,20 +95,35 @@ function pauseMs({ killEveryMs, seconds, kills }: StormOptions): number {
 /** `wattlog verify` on the folder of a wattlog that runs. */
 export async function verify(running: Running, journal: string): Promise<StormReport["verify"]> {
   const env = { WATTLOG_DATA_DIR: running.folder };
-  const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--json"], { env, timeoutMs: 120_000 });
+  const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--json"], {
+    env,
+    timeoutMs: 120_000,
+  });
   let lines: unknown = null;
   try {
     lines = JSON.parse(stdout) as unknown;
   } catch {
     // The words say why.
   }
-  return { code, lines, words: `${stdout.slice(-8000)}\n${stderr.slice(-4000)}\n--- wattlog\n${running.child.words()}` };
+  return {
+    code,
+    lines,
+    words: `${stdout.slice(-8000)}\n${stderr.slice(-4000)}\n--- wattlog\n${running.child.words()}`,
+  };
 }
 
 async function main(): Promise<number> {
   const number = { type: "string" } as const;
   const { values } = parseArgs({
-    options: { stations: number, seconds: number, kills: number, commands: number, grace: number, seed: number, speed: number },
+    options: {
+      stations: number,
+      seconds: number,
+      kills: number,
+      commands: number,
+      grace: number,
+      seed: number,
+      speed: number,
+    },
   });
   const given = (name: keyof typeof values, otherwise: number): number => Number(values[name] ?? otherwise);
   const report = await stormRun({

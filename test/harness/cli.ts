@@ -25,12 +25,3 @@ export async function runCommand(
   const seconds = (performance.now() - child.startedAt) / 1000;
   return { code: exit.code, stdout: child.stdout, stderr: child.stderr, seconds };
 }
-
-/** A command that must succeed. @throws with what it said otherwise. */
-export async function mustRun(args: readonly string[], options: Parameters<typeof runCommand>[1] = {}): Promise<CommandResult> {
-  const result = await runCommand(args, options);
-  if (result.code !== 0) {
-    throw new Error(`wattlog ${args.join(" ")} ended with ${result.code}\n${result.stdout.slice(-6000)}\n${result.stderr.slice(-6000)}`);
-  }
-  return result;
-}

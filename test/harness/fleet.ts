@@ -3,6 +3,9 @@ import type { Summary } from "../../bench/fleet/report.ts";
 import { commandFile } from "./paths.ts";
 import { Child, cleanEnvironment } from "./process.ts";
 import type { Running } from "./wattlog.ts";
+
+/** Where the fleet connects to, and where it sends its commands. */
+export type FleetTarget = Pick<Running, "ocppUrl" | "httpUrl" | "token">;
 import { within } from "./wait.ts";
 
 export interface FleetRun {
@@ -12,9 +15,9 @@ export interface FleetRun {
 }
 
 /** @param options words of `wattlog simulate` without their dashes. */
-export function startFleet(running: Running, options: Readonly<Record<string, string | number>>): FleetRun {
-  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const withCommands = options["commands"] === undefined ? [] : ["--api", running.httpUrl, "--token", running.token];
+export function startFleet(running: FleetTarget, options: Readonly<Record<string, string | number>>): FleetRun {
+  const words = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+  const withCommands = options["commands"] === undefined ? [] : ["--api", running.httpUrl, `--token=${running.token}`];
   const child = new Child(
     process.execPath,
     [commandFile, "simulate", "--url", running.ocppUrl, "--quiet", "--json", ...withCommands, ...words],

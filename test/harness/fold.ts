@@ -37,7 +37,14 @@ export async function startFold(gateway: GatewayUnderTest): Promise<FoldUnderTes
     async redrive(row: QuarantineRow): Promise<void> {
       const station = trusted.station(row.station);
       const body = { kind: "redrive", quarantineId: row.id, actor: "test" } as const;
-      const envelope = { party, station, source: nodeId, arrivedAt: Date.now(), registry: registry.position, keyId: null };
+      const envelope = {
+        party,
+        station,
+        source: nodeId,
+        arrivedAt: Date.now(),
+        registry: registry.position,
+        keyId: null,
+      };
       const value = encodeRecord({ ...envelope, sequence: 1_000_000 + row.record_offset, ...body });
       await log.append(log.topics.frames, row.partition, [{ key: `${party}/${station}`, value }]);
     },
@@ -55,7 +62,7 @@ export async function startFold(gateway: GatewayUnderTest): Promise<FoldUnderTes
     registry,
     clock: systemClock,
     nodeId,
-    livingNode: gateway.nodeId,
+    isNodeLost: (id) => id !== gateway.nodeId,
     metrics,
     logger: silentLogger(),
     fold: {

@@ -12,7 +12,8 @@ const keptChars = 400_000;
 
 /** Settings of the shell that runs the tests must not leak into what they start. */
 export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const foreign = (name: string): boolean => name.startsWith("WATTLOG_") || name.startsWith("VITEST") || name === "NODE_OPTIONS";
+  const foreign = (name: string): boolean =>
+    name.startsWith("WATTLOG_") || name.startsWith("VITEST") || name === "NODE_OPTIONS";
   return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign(name))), ...extra };
 }
 
@@ -24,7 +25,11 @@ export class Child {
   stdout = "";
   stderr = "";
 
-  constructor(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string; group?: boolean } = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; cwd?: string; group?: boolean } = {},
+  ) {
     this.process = spawn(command, args, {
       cwd: options.cwd ?? projectRoot,
       env: options.env ?? cleanEnvironment(),

@@ -1,5 +1,5 @@
 // REST as a script sees it, typed by what interface.md promises.
-import { eventually } from "./wait.ts";
+import { eventually, lastAnswer } from "./wait.ts";
 
 export interface RestAnswer<T> {
   readonly status: number;
@@ -77,7 +77,10 @@ export class Rest {
   async send<T>(method: string, path: string, body?: unknown): Promise<RestAnswer<T>> {
     const response = await fetch(`${this.base}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
       signal: AbortSignal.timeout(40_000),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -122,27 +125,20 @@ export class Rest {
     return this.send("POST", `/stations/${encodeURIComponent(station)}/commands${query}`, body);
   }
 
-  /** The command once its outcome is known. */
-  commandDone(id: string, timeoutMs = 20_000): Promise<CommandView> {
-    return eventually(
-      `the outcome of command ${id}`,
-      async () => {
-        const command = await this.get<CommandView>(`/commands/${id}`);
-        return command.status === "done" ? command : undefined;
-      },
-      { timeoutMs },
+  /** The command once its outcome is known, or as it is when that takes too long. */
+  commandDone(id: string): Promise<CommandView> {
+    return lastAnswer(
+      () => this.get<CommandView>(`/commands/${id}`),
+      ({ status }) => status === "done",
     );
   }
 
-  /** The station's sessions once there are so many and each has ended with its CDR. */
-  settled(station: string, count: number, timeoutMs = 20_000): Promise<SessionView[]> {
-    return eventually(
-      `${count} settled session(s) of ${station}`,
-      async () => {
-        const sessions = await this.sessionsOf(station);
-        return sessions.length >= count && sessions.every(({ cdrId }) => cdrId !== null) ? sessions : undefined;
-      },
-      { timeoutMs, everyMs: 150 },
+  /** The station's sessions once so many have their CDR, or what there is when that takes too long. */
+  settled(station: string, count: number): Promise<SessionView[]> {
+    const billed = (sessions: readonly SessionView[]): number => sessions.filter(({ cdrId }) => cdrId !== null).length;
+    return lastAnswer(
+      () => this.sessionsOf(station),
+      (sessions) => billed(sessions) >= count,
     );
   }
 

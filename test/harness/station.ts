@@ -82,7 +82,11 @@ export class TestStation implements AsyncDisposable {
   }
 
   /** @returns the exact frame of a CALL, to be sent, kept and sent again. */
-  frame(action: string, payload: object, id = `${this.id}-${++this.count}`): { readonly id: string; readonly text: string } {
+  frame(
+    action: string,
+    payload: object,
+    id = `${this.id}-${++this.count}`,
+  ): { readonly id: string; readonly text: string } {
     return { id, text: JSON.stringify([2, id, action, payload]) };
   }
 
@@ -99,7 +103,8 @@ export class TestStation implements AsyncDisposable {
     this.sendRaw(frame.text);
     const first = await within(timeoutMs, Promise.race([answer, this.closed]));
     if (first === "nothing") throw new Error(`no answer to ${frame.text} within ${timeoutMs} ms`);
-    if (!("frame" in first)) throw new Error(`closed (${first.code} ${first.reason}) instead of an answer to ${frame.text}`);
+    if (!("frame" in first))
+      throw new Error(`closed (${first.code} ${first.reason}) instead of an answer to ${frame.text}`);
     return first;
   }
 

@@ -21,7 +21,17 @@ export interface Injection extends AsyncDisposable {
  */
 export async function injectIntoSyncs(pid: number, what: string): Promise<Injection> {
   const calls = "fsync,fdatasync";
-  const tracer = new Child("strace", ["-f", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${calls}:${what}`, "-p", String(pid)]);
+  const tracer = new Child("strace", [
+    "-f",
+    "-o",
+    "/dev/null",
+    "-e",
+    `trace=${calls}`,
+    "-e",
+    `inject=${calls}:${what}`,
+    "-p",
+    String(pid),
+  ]);
   await eventually("strace to attach", () => {
     if (tracer.exit) throw new Error(`strace ended: ${tracer.stderr}`);
     return /attached/.test(tracer.stderr);

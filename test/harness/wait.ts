@@ -31,6 +31,23 @@ export async function eventually<T>(
   }
 }
 
+/**
+ * Asks until the answer is as wished or the time is over, and gives the last answer in either case: for checks that are to
+ * fail by what they found, not by having waited.
+ */
+export async function lastAnswer<T>(
+  ask: () => Promise<T>,
+  isWished: (answer: T) => boolean,
+  { timeoutMs = 15_000, everyMs = 100 }: WaitOptions = {},
+): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (isWished(answer) || performance.now() >= until) return answer;
+    await sleep(everyMs);
+  }
+}
+
 /** The promise's value, or "nothing" where it has not settled by then. */
 export async function within<T>(ms: number, promise: Promise<T>): Promise<T | "nothing"> {
   const stop = new AbortController();

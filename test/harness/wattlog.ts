@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { onTestFailed } from "vitest";
 
 import { commandFile } from "./paths.ts";
+import { freePorts } from "./ports.ts";
 import { Child, cleanEnvironment, type Exit } from "./process.ts";
 import { Rest } from "./rest.ts";
 import { eventually, within } from "./wait.ts";
@@ -28,12 +29,15 @@ interface RunFile {
 
 /** What tests want that differs from a user's start: any port, CDRs after two seconds, few words. */
 const testEnvironment = {
-  WATTLOG_OCPP_PORT: "0",
-  WATTLOG_HTTP_PORT: "0",
-  WATTLOG_ADMIN_PORT: "0",
   WATTLOG_SETTLE_AFTER_SECONDS: "2",
   WATTLOG_LOG_LEVEL: "warn",
 } as const;
+
+async function environment(extra: Readonly<Record<string, string>>): Promise<NodeJS.ProcessEnv> {
+  const [ocpp = "", http = "", admin = ""] = await freePorts(3);
+  const ports = { WATTLOG_OCPP_PORT: ocpp, WATTLOG_HTTP_PORT: http, WATTLOG_ADMIN_PORT: admin };
+  return cleanEnvironment({ ...ports, ...testEnvironment, ...extra });
+}
 
 const stopTimeoutMs = 40_000;
 
@@ -110,7 +114,7 @@ export class Running implements AsyncDisposable {
 export async function startWattlog(options: StartOptions = {}): Promise<Running> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "wattlog-run-"));
   const command = [...(options.under ?? []), process.execPath, commandFile, "all"];
-  const env = cleanEnvironment({ ...testEnvironment, WATTLOG_DATA_DIR: folder, ...options.env });
+  const env = await environment({ WATTLOG_DATA_DIR: folder, ...options.env });
   const child = new Child(command[0]!, command.slice(1), { env });
   showWordsOnFailure(child);
   // A killed run leaves its run.json behind: only one that this child wrote counts, and the child may be a wrapper.
@@ -134,8 +138,10 @@ export async function startWattlog(options: StartOptions = {}): Promise<Running>
 }
 
 /** A start that must fail: exit code, words and seconds. */
-export async function failToStart(env: Readonly<Record<string, string>>): Promise<{ child: Child; exit: Exit; seconds: number }> {
-  const child = new Child(process.execPath, [commandFile, "all"], { env: cleanEnvironment({ ...testEnvironment, ...env }) });
+export async function failToStart(
+  env: Readonly<Record<string, string>>,
+): Promise<{ child: Child; exit: Exit; seconds: number }> {
+  const child = new Child(process.execPath, [commandFile, "all"], { env: await environment(env) });
   showWordsOnFailure(child);
   const exit = await within(20_000, child.exited);
   if (exit === "nothing") {

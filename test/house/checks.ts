@@ -27,6 +27,7 @@ const TESTS_MAY_IMPORT = ["test", "tools", "bench"];
 export const SINGLE_FILE_CLIENTS = [
   "uWebSockets.js",
   "kafkajs",
+  "@platformatic/kafka",
   "ioredis",
   "pg",
   "@msgpack/msgpack",
@@ -44,7 +45,7 @@ const README_MAX_DEPTH = 2;
 export const MAX_FILE_LINES = 450;
 
 export function isTest(path: string): boolean {
-  return path.endsWith(".test.ts") || path.endsWith(".contract.ts") || path.startsWith("test/");
+  return /\.(test|contract|test-helper)\.ts$/.test(path) || path.startsWith("test/");
 }
 
 const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);

@@ -95,7 +95,7 @@ function sentencesOf(text: string): string[] {
 for (const { what, env, names } of misuses) {
   test(`${what}: exit code 2, one sentence that names it, within ${slowestSeconds} s`, async () => {
     const { child, exit, seconds } = await failToStart(env());
-    expect(exit, child.words()).toEqual({ code: 2, signal: null });
+    expect(exit, `it said ${child.words()}`).toEqual({ code: 2, signal: null });
     const sentences = sentencesOf(child.stderr);
     expect(sentences, "one sentence").toHaveLength(1);
     for (const name of names()) expect(sentences[0]).toContain(name);
@@ -107,7 +107,7 @@ for (const { what, env, names } of misuses) {
 test("a second wattlog on the same folder is refused with what to do, and the first goes on", async () => {
   await using running = await startWattlog();
   const { child, exit, seconds } = await failToStart({ WATTLOG_DATA_DIR: running.folder });
-  expect(exit, child.words()).toEqual({ code: 2, signal: null });
+  expect(exit, `it said ${child.words()}`).toEqual({ code: 2, signal: null });
   expect(child.stderr).toContain(running.folder);
   expect(child.stderr).toContain("WATTLOG_DATA_DIR");
   expect(seconds).toBeLessThan(slowestSeconds);
@@ -119,7 +119,7 @@ test("a command that there is not, and a wrong option, are wrong use", async () 
   for (const args of [["charge"], ["simulate", "--stations", "many"], ["verify"]]) {
     const { code, stderr, seconds } = await runCommand(args);
     expect(code, `${args.join(" ")}: ${stderr}`).toBe(2);
-    expect(stderr.trim(), args.join(" ")).not.toBe("");
+    expect(stderr.trim(), `it said ${args.join(" ")}`).not.toBe("");
     expect(seconds).toBeLessThan(slowestSeconds);
   }
 });

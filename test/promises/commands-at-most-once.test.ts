@@ -17,7 +17,11 @@ afterAll(async () => {
 
 const reset = { action: "Reset", payload: { type: "Soft" } };
 
-async function online(id: string, react: (action: string) => Reaction, protocol: Protocol = "ocpp1.6"): Promise<TestStation> {
+async function online(
+  id: string,
+  react: (action: string) => Reaction,
+  protocol: Protocol = "ocpp1.6",
+): Promise<TestStation> {
   const station = await bootedStation({ url: running.ocppUrl, id, protocol, onCommand: ({ action }) => react(action) });
   await running.rest.online(id);
   return station;
@@ -26,7 +30,7 @@ async function online(id: string, react: (action: string) => Reaction, protocol:
 /** Asks for a command and waits for its end. The station must have seen no more than one CALL with the command's id. */
 async function outcomeOf(station: TestStation, body: object): Promise<CommandView> {
   const asked = await running.rest.command(station.id, body);
-  expect(asked.status, JSON.stringify(asked.body)).toBe(202);
+  expect(asked.status, `it said ${JSON.stringify(asked.body)}`).toBe(202);
   const done = await running.rest.commandDone(asked.body.id);
   expect(station.commands.filter(({ id }) => id === done.id).length, "CALLs of this command").toBeLessThanOrEqual(1);
   return done;
@@ -68,7 +72,7 @@ test("a command answered with CALLERROR has the outcome error", async () => {
   expect(station.commands).toHaveLength(1);
 });
 
-test("a command without an answer times out, is not sent again, and a late answer does not change its end", async () => {
+test.concurrent("a command without an answer times out, is not sent again, and a late answer does not change its end", async () => {
   await using station = await online("CMD-TIMEOUT", () => undefined);
   const done = await outcomeOf(station, { ...reset, timeoutSeconds: 1 });
   expect(done).toMatchObject({ outcome: "timeout" });
@@ -82,18 +86,21 @@ test("a command without an answer times out, is not sent again, and a late answe
 test("a command for a station that is not connected is not_connected at once", async () => {
   const station = await online("CMD-AWAY", () => ({ status: "Accepted" }));
   await station.close();
-  await eventually("it to be offline", async () => !(await running.rest.get<{ online: boolean }>("/stations/CMD-AWAY")).online);
+  await eventually(
+    "it to be offline",
+    async () => !(await running.rest.get<{ online: boolean }>("/stations/CMD-AWAY")).online,
+  );
   expect(await outcomeOf(station, reset)).toMatchObject({ outcome: "not_connected" });
   expect(station.commands).toHaveLength(0);
 });
 
-test("a station that vanishes with a command in its hands leaves it unknown, and its next connection does not get it", async () => {
+test.concurrent("a station that vanishes with a command in its hands leaves it unknown, and its next connection does not get it", async () => {
   const station = await online("CMD-VANISH", () => undefined);
   station.onCommand = () => {
     station.vanish();
     return undefined;
   };
-  const asked = await running.rest.command(station.id, { ...reset, timeoutSeconds: 3 });
+  const asked = await running.rest.command(station.id, { ...reset, timeoutSeconds: 1 });
   await eventually("the CALL", () => station.commands.length === 1);
   await using next = await online("CMD-VANISH", () => ({ status: "Accepted" }));
   const done = await running.rest.commandDone(asked.body.id);
@@ -128,19 +135,28 @@ test("one idempotency key is one command and one CALL, asked for at once and aga
   const later = await running.rest.command(station.id, body, 5);
   expect(later.body.id).toBe(id);
   await sleep(500);
-  expect(station.commands.map((command) => command.id), "CALLs").toEqual([id]);
+  expect(
+    station.commands.map((command) => command.id),
+    "CALLs",
+  ).toEqual([id]);
 });
 
 test("a queued command reaches the next connection once", async () => {
   const station = await online("CMD-QUEUE", () => ({ status: "Accepted" }));
   await station.close();
-  await eventually("it to be offline", async () => !(await running.rest.get<{ online: boolean }>("/stations/CMD-QUEUE")).online);
+  await eventually(
+    "it to be offline",
+    async () => !(await running.rest.get<{ online: boolean }>("/stations/CMD-QUEUE")).online,
+  );
   const queueUntil = new Date(Date.now() + 60_000).toISOString();
   const asked = await running.rest.command("CMD-QUEUE", { ...reset, queueUntil });
-  expect(asked.status, JSON.stringify(asked.body)).toBe(202);
+  expect(asked.status, `it said ${JSON.stringify(asked.body)}`).toBe(202);
   await using next = await online("CMD-QUEUE", () => ({ status: "Accepted" }));
   expect(await running.rest.commandDone(asked.body.id)).toMatchObject({ outcome: "accepted" });
-  expect(next.commands.map(({ id }) => id), "CALLs").toEqual([asked.body.id]);
+  expect(
+    next.commands.map(({ id }) => id),
+    "CALLs",
+  ).toEqual([asked.body.id]);
 });
 
 test("a payload that the station's version does not have is refused with the path, and nothing is sent", async () => {

@@ -18,7 +18,10 @@ async function bootedStations(gateway: GatewayUnderTest): Promise<TestStation[]>
 }
 
 /** Sends a Heartbeat from each while the log is held. @returns the ids, and how many were answered by then. */
-async function answersWhileHeld(log: HeldLog, stations: readonly TestStation[]): Promise<{ ids: string[]; answered: number }> {
+async function answersWhileHeld(
+  log: HeldLog,
+  stations: readonly TestStation[],
+): Promise<{ ids: string[]; answered: number }> {
   log.hold();
   const calls = stations.map((station) => ({ station, frame: station.frame("Heartbeat", {}) }));
   for (const { station, frame } of calls) station.sendRaw(frame.text);
@@ -39,7 +42,9 @@ test("no CALL is answered while the log holds its record, and each is once the l
   expect(answered, "answers before the log's receipt").toBe(0);
   expect(gateway.log.waiting, "appends that wait").toBeGreaterThan(0);
   gateway.log.release();
-  await Promise.all(stations.map((station, i) => eventually("the answer", () => station.answersTo(ids[i]!).length > 0)));
+  await Promise.all(
+    stations.map((station, i) => eventually("the answer", () => station.answersTo(ids[i]!).length > 0)),
+  );
   expect(await heldIn(gateway, ids)).toBe(stationCount);
   for (const station of stations) await station.close();
 });
@@ -95,7 +100,7 @@ test("while a sync takes 50 ms no answer comes sooner, and the main loop goes on
   expect(answerMs).toHaveLength(slowCalls);
   expect(Math.min(...answerMs), "the fastest answer, ms").toBeGreaterThanOrEqual(syncDelayMs);
   expect(loopMs.length, "probes of the main loop").toBeGreaterThanOrEqual(10);
-  expect(quantile(loopMs, 0.5), "a plain GET beside it, median ms").toBeLessThan(syncDelayMs / 2);
+  expect(quantile(loopMs, 0.9), "a plain GET beside it, nine of ten, ms").toBeLessThan(syncDelayMs / 2);
   await station.close();
 });
 
@@ -118,9 +123,9 @@ test("when a sync fails there is no answer at all, the socket closes, and it hea
 
 function watchMainLoop(adminUrl: string): { stop(): Promise<number[]> } {
   const times: number[] = [];
-  let going = true;
+  const watch = { going: true };
   const watching = (async () => {
-    while (going) {
+    while (watch.going) {
       const started = performance.now();
       await (await fetch(`${adminUrl}/health/live`)).text();
       times.push(performance.now() - started);
@@ -129,7 +134,7 @@ function watchMainLoop(adminUrl: string): { stop(): Promise<number[]> } {
   })();
   return {
     async stop() {
-      going = false;
+      watch.going = false;
       await watching;
       return times;
     },

@@ -8,17 +8,18 @@ const kills = 10;
 test(`${kills} kill -9 at random moments under load: the ledger check is clean`, async () => {
   const report = await stormRun({
     stations: 30,
-    seconds: 34,
+    seconds: 18,
     kills,
-    killEveryMs: [1200, 3000],
+    // From the moment it serves again: some kills come while stations still reconnect, some in full flow.
+    killEveryMs: [200, 1300],
     repeat: 0.05,
     reconnect: 0.05,
     offline: 0.05,
     disorder: 0.05,
-    commandsPerSecond: 2,
+    commandsPerSecond: 0,
     graceSeconds: 25,
   });
   expect(report.kills, "kills").toBe(kills);
   expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(20);
-  expect(report.verify.code, report.verify.words).toBe(0);
+  expect(report.verify.code, `it said ${report.verify.words}`).toBe(0);
 }, 150_000);

@@ -27,7 +27,9 @@ const stop16 = (transactionId: number, timestamp: string, meterStop: number) => 
 const reading16 = (transactionId: number, timestamp: string, wh: number) => ({
   connectorId: 1,
   transactionId,
-  meterValue: [{ timestamp, sampledValue: [{ value: String(wh), measurand: "Energy.Active.Import.Register", unit: "Wh" }] }],
+  meterValue: [
+    { timestamp, sampledValue: [{ value: String(wh), measurand: "Energy.Active.Import.Register", unit: "Wh" }] },
+  ],
 });
 
 /** Exactly one session with one CDR of this energy. */
@@ -54,7 +56,11 @@ test("a StartTransaction and StopTransaction repeated on the line make one sessi
   const [transactionId = 0] = ids;
   await station.call("MeterValues", reading16(transactionId, "2026-03-01T10:30:00Z", 4500));
   const stop = station.frame("StopTransaction", stop16(transactionId, "2026-03-01T11:00:00Z", 8250));
-  for (const frame of [stop, stop, station.frame("StopTransaction", stop16(transactionId, "2026-03-01T11:00:00Z", 8250))]) {
+  for (const frame of [
+    stop,
+    stop,
+    station.frame("StopTransaction", stop16(transactionId, "2026-03-01T11:00:00Z", 8250)),
+  ]) {
     expect((await station.exchange(frame)).frame[0]).toBe(3);
   }
   await expectOne(id, 7250);
@@ -93,11 +99,19 @@ test("an offline queue replayed twice, its readings after the stop, makes one se
   await expectOne(id, 11_500);
 });
 
-const event2x = (transactionId: string, seqNo: number, eventType: string, timestamp: string, wh: number, context: string) => ({
+const event2x = (
+  transactionId: string,
+  seqNo: number,
+  eventType: string,
+  timestamp: string,
+  wh: number,
+  context: string,
+) => ({
   eventType,
   timestamp,
   seqNo,
-  triggerReason: eventType === "Started" ? "CablePluggedIn" : eventType === "Ended" ? "EVDeparted" : "MeterValuePeriodic",
+  triggerReason:
+    eventType === "Started" ? "CablePluggedIn" : eventType === "Ended" ? "EVDeparted" : "MeterValuePeriodic",
   transactionInfo: { transactionId, ...(eventType === "Ended" ? { stoppedReason: "EVDisconnected" } : {}) },
   evse: { id: 1, connectorId: 1 },
   idToken: { idToken: "TAG-2", type: "ISO14443" },
@@ -109,7 +123,9 @@ test("2.0.1 events out of order, repeated, over two connections, make one sessio
   const url = running.ocppUrl;
   const station = await bootedStation({ url, id, protocol: "ocpp2.0.1" });
   const started = event2x("tx-1", 0, "Started", "2026-03-01T10:00:00Z", 100, "Transaction.Begin");
-  const updates = [1, 2, 3].map((n) => event2x("tx-1", n, "Updated", `2026-03-01T10:${n}0:00Z`, 100 + n * 1000, "Sample.Periodic"));
+  const updates = [1, 2, 3].map((n) =>
+    event2x("tx-1", n, "Updated", `2026-03-01T10:${n}0:00Z`, 100 + n * 1000, "Sample.Periodic"),
+  );
   const ended = event2x("tx-1", 4, "Ended", "2026-03-01T10:40:00Z", 4400, "Transaction.End");
   await station.call("TransactionEvent", updates[1]!);
   await station.call("TransactionEvent", started);
@@ -127,8 +143,14 @@ test("2.0.1 events out of order, repeated, over two connections, make one sessio
 test("two transactions of one connector one after the other stay two", async () => {
   const id = "TWO-16";
   const station = await bootedStation({ url: running.ocppUrl, id });
-  for (const [hour, meterStart] of [[10, 0], [12, 3000]] as const) {
-    const { transactionId } = await station.call<StartAnswer>("StartTransaction", start16(`2026-03-01T${hour}:00:00Z`, meterStart));
+  for (const [hour, meterStart] of [
+    [10, 0],
+    [12, 3000],
+  ] as const) {
+    const { transactionId } = await station.call<StartAnswer>(
+      "StartTransaction",
+      start16(`2026-03-01T${hour}:00:00Z`, meterStart),
+    );
     await station.call("StopTransaction", stop16(transactionId, `2026-03-01T${hour + 1}:00:00Z`, meterStart + 3000));
   }
   const sessions = await running.rest.settled(id, 2);

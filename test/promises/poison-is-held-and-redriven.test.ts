@@ -17,16 +17,24 @@ async function charge(station: TestStation, hour: number): Promise<void> {
   const start = { connectorId: 1, idTag: "TAG", meterStart: 500, timestamp: at(0) };
   const { transactionId } = await station.call<{ transactionId: number }>("StartTransaction", start);
   const sampledValue = [{ value: "2000", measurand: "Energy.Active.Import.Register", unit: "Wh" }];
-  await station.call("MeterValues", { connectorId: 1, transactionId, meterValue: [{ timestamp: at(10), sampledValue }] });
+  await station.call("MeterValues", {
+    connectorId: 1,
+    transactionId,
+    meterValue: [{ timestamp: at(10), sampledValue }],
+  });
   await station.call("StopTransaction", { transactionId, timestamp: at(20), meterStop: 3500 });
 }
 
 test("a start that cannot be folded is quarantined with what follows it, its neighbours charge on, a redrive makes the session", async () => {
   await using gateway = await startGateway({ partitions: 1 });
   await using fold = await startFold(gateway);
-  fold.isPoison = (record) => record.kind === "exchange" && record.action === "StartTransaction" && record.station === "POISON";
+  fold.isPoison = (record) =>
+    record.kind === "exchange" && record.action === "StartTransaction" && record.station === "POISON";
   const url = gateway.url;
-  const [poisoned, neighbour] = [await bootedStation({ url, id: "POISON" }), await bootedStation({ url, id: "HEALTHY" })];
+  const [poisoned, neighbour] = [
+    await bootedStation({ url, id: "POISON" }),
+    await bootedStation({ url, id: "HEALTHY" }),
+  ];
   await charge(poisoned, 10);
   await charge(neighbour, 10);
   await poisoned.call("StatusNotification", { connectorId: 1, errorCode: "NoError", status: "Available" });
@@ -36,7 +44,10 @@ test("a start that cannot be folded is quarantined with what follows it, its nei
     return found.length > 0 && found;
   });
   expect(ended).toMatchObject([{ energyMwh: 3_000_000 }]);
-  await eventually("the poisoned station's status", async () => (await bodiesOf(fold, "POISON", "connectorStatus")).length > 0);
+  await eventually(
+    "the poisoned station's status",
+    async () => (await bodiesOf(fold, "POISON", "connectorStatus")).length > 0,
+  );
   expect(await bodiesOf(fold, "POISON", "sessionStarted"), "sessions of the poisoned start").toEqual([]);
 
   const rows = await fold.quarantined();

@@ -33,7 +33,10 @@ for (const { protocol, version, script } of cases) {
   test(`a ${protocol} station of the mobilityhouse kit charges, started and stopped through REST`, async (context) => {
     if ("missing" in kits) return context.skip(kits.missing);
     const id = `PY-${protocol}`;
-    const station = new Child(kits.python, [join(kitFolder, script), running.ocppUrl, id, protocol].slice(0, version === "1.6" ? 3 : 4));
+    const station = new Child(
+      kits.python,
+      [join(kitFolder, script), running.ocppUrl, id, protocol].slice(0, version === "1.6" ? 3 : 4),
+    );
     onTestFinished(() => station.signal("SIGKILL"));
     const said = (event: string): Promise<Said> =>
       eventually(
@@ -46,7 +49,11 @@ for (const { protocol, version, script } of cases) {
       );
     expect(await said("ready")).toMatchObject({ boot: "Accepted", token: "Accepted" });
     await driveSession(running, id, version, { charging: () => said("charging"), stopped: () => said("stopped") });
-    expect(await running.rest.get(`/stations/${id}`)).toMatchObject({ vendor: "MobilityHouse", model: "Kit", protocol });
+    expect(await running.rest.get(`/stations/${id}`)).toMatchObject({
+      vendor: "MobilityHouse",
+      model: "Kit",
+      protocol,
+    });
     expect(station.stderr, "complaints of the kit").not.toMatch(/Error|Traceback/);
   });
 }

@@ -20,7 +20,8 @@ async function connect(identity: string, protocol: string): Promise<{ client: RP
   const options = { endpoint: running.ocppUrl, identity, protocols: [protocol], strictMode: true, reconnect: false };
   const client = new RPCClient(options as unknown as ConstructorParameters<typeof RPCClient>[0]);
   const complaints: unknown[] = [];
-  for (const event of ["strictValidationFailure", "badMessage"]) client.on(event, (complaint) => complaints.push(complaint));
+  for (const event of ["strictValidationFailure", "badMessage"])
+    client.on(event, (complaint) => complaints.push(complaint));
   await client.connect();
   expect(client.protocol).toBe(protocol);
   return { client, complaints };
@@ -47,13 +48,22 @@ test("a strict ocpp1.6 client of ocpp-rpc charges, started and stopped through R
       const start = { connectorId: 1, idTag: params["idTag"], meterStart: meters.start, timestamp: now() };
       transactionId = (await call(client, "StartTransaction", start))["transactionId"] as number;
       const sampledValue = [{ value: String(meters.middle), measurand: "Energy.Active.Import.Register", unit: "Wh" }];
-      await call(client, "MeterValues", { connectorId: 1, transactionId, meterValue: [{ timestamp: now(), sampledValue }] });
+      await call(client, "MeterValues", {
+        connectorId: 1,
+        transactionId,
+        meterValue: [{ timestamp: now(), sampledValue }],
+      });
     }).then(charging.resolve, charging.reject);
     return { status: "Accepted" };
   });
   client.handle("RemoteStopTransaction", async ({ params = {} }) => {
     afterwards(async () => {
-      await call(client, "StopTransaction", { transactionId, meterStop: meters.stop, timestamp: now(), reason: "Remote" });
+      await call(client, "StopTransaction", {
+        transactionId,
+        meterStop: meters.stop,
+        timestamp: now(),
+        reason: "Remote",
+      });
     }).then(stopped.resolve, stopped.reject);
     return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
   });
@@ -81,7 +91,9 @@ test("a strict ocpp2.0.1 client of ocpp-rpc charges, started and stopped through
       seqNo: seqNo++,
       transactionInfo: { transactionId, ...(eventType === "Ended" ? { stoppedReason: "Remote" } : {}) },
       evse: { id: 1, connectorId: 1 },
-      meterValue: [{ timestamp: now(), sampledValue: [{ value, context, measurand: "Energy.Active.Import.Register" }] }],
+      meterValue: [
+        { timestamp: now(), sampledValue: [{ value, context, measurand: "Energy.Active.Import.Register" }] },
+      ],
       ...more,
     });
   client.handle("RequestStartTransaction", async () => {
@@ -98,7 +110,10 @@ test("a strict ocpp2.0.1 client of ocpp-rpc charges, started and stopped through
     }).then(stopped.resolve, stopped.reject);
     return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
   });
-  const boot = await call(client, "BootNotification", { reason: "PowerUp", chargingStation: { vendorName: "RPC", model: "Client" } });
+  const boot = await call(client, "BootNotification", {
+    reason: "PowerUp",
+    chargingStation: { vendorName: "RPC", model: "Client" },
+  });
   expect(boot).toMatchObject({ status: "Accepted" });
   expect(await call(client, "Authorize", { idToken })).toMatchObject({ idTokenInfo: { status: "Accepted" } });
   await driveSession(running, "RPC-201", "2.x", { charging: () => charging.promise, stopped: () => stopped.promise });

@@ -24,7 +24,16 @@ export function pythonWithKits(): { readonly python: string } | { readonly missi
   rmSync(making, { recursive: true, force: true });
   mkdirSync(join(projectRoot, ".cache", "py"), { recursive: true });
   run("python3", ["-m", "venv", "--copies", making]);
-  const pip = [join(making, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements];
+  const pip = [
+    join(making, "bin", "python"),
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "-r",
+    requirements,
+  ];
   run(pip[0]!, pip.slice(1));
   renameSync(making, folder);
   return { python };

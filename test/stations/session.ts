@@ -20,7 +20,10 @@ export async function driveSession(
   const start =
     version === "1.6"
       ? { action: "RemoteStartTransaction", payload: { idTag: kitToken, connectorId: 1 } }
-      : { action: "RequestStartTransaction", payload: { idToken: { idToken: kitToken, type: "ISO14443" }, remoteStartId: 7, evseId: 1 } };
+      : {
+          action: "RequestStartTransaction",
+          payload: { idToken: { idToken: kitToken, type: "ISO14443" }, remoteStartId: 7, evseId: 1 },
+        };
   const started = await rest.command(station, start, 10);
   expect(started.body, "the remote start").toMatchObject({ status: "done", outcome: "accepted" });
   await charging();

@@ -1,0 +1,186 @@
+// The EventLog port over any Kafka driver: a guarded sender, a reader, and the checks that make their positions exact.
+import { WattlogError } from "../runtime/errors.ts";
+import { gapped } from "./kafka-feed.ts";
+import { KafkaReader, outOfRange, readerDefaults, type ReaderOptions } from "./kafka-reader.ts";
+import { KafkaSender, senderDefaults, type Anomaly, type SenderOptions } from "./kafka-sender.ts";
+import { KafkaSubscription } from "./kafka-subscription.ts";
+import type { KafkaConnection, MakeProducer, PartitionId, Wire } from "./kafka-wire.ts";
+import type { Entry, EventLog, LogBatch, LogRecord, Receipt, Subscription, Topic, Topics } from "./log.ts";
+
+/** Records that retention has handed to the archive (rule B2); absent: what Kafka has trimmed is out of range. */
+export interface ArchiveReader {
+  /** Records of [from, to), without a gap from `from` on; ends early where the archive ends. */
+  read(topic: Topic, partition: number, from: number, to: number): AsyncIterable<LogBatch>;
+}
+
+export interface KafkaLogOptions {
+  readonly connection: KafkaConnection;
+  readonly topics: Topics;
+  /** Counted in `ocpp_log_anomalies_total{kind}`; each one pages. */
+  readonly onAnomaly?: (anomaly: Anomaly) => void;
+  /** A broker that could not be read from; it is tried again. */
+  readonly onTrouble?: (detail: string) => void;
+  readonly archive?: ArchiveReader;
+  readonly sender?: Partial<SenderOptions>;
+  readonly reader?: Partial<ReaderOptions>;
+}
+
+/** What a client library is to us. */
+export interface KafkaDriver {
+  readonly makeProducer: MakeProducer;
+  makeWire(topics: readonly string[]): Wire;
+}
+
+const readBatchRecords = 4096;
+
+export class KafkaEventLog implements EventLog {
+  readonly topics: Topics;
+  private readonly sender: KafkaSender;
+  private readonly reader: KafkaReader;
+  private readonly archive: ArchiveReader | undefined;
+  private readonly subscriptions = new Set<Subscription>();
+  private closed: Promise<void> | undefined;
+
+  constructor(driver: KafkaDriver, options: KafkaLogOptions) {
+    const { topics, onAnomaly = () => {}, onTrouble = () => {} } = options;
+    this.topics = topics;
+    this.archive = options.archive;
+    this.sender = new KafkaSender(driver.makeProducer, { ...senderDefaults, ...options.sender }, onAnomaly);
+    const all = [topics.frames.name, topics.events.name, topics.registry.name];
+    this.reader = new KafkaReader(() => driver.makeWire(all), { ...readerDefaults, ...options.reader }, onTrouble);
+  }
+
+  /** Bytes appended and not yet acknowledged, for `ocpp_log_queue_bytes`. */
+  get queuedBytes(): number {
+    return this.sender.queuedBytes;
+  }
+
+  /** Partitions that send through a producer of their own, because a batch with them failed lately. */
+  get soloPartitions(): number {
+    return this.sender.soloPartitions;
+  }
+
+  append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
+    const id = this.place(topic, partition);
+    if (entries.length === 0) throw new RangeError("An append needs at least one entry.");
+    // Copied: the caller may reuse its bytes as soon as this returns.
+    const out = entries.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
+    return this.sender.append(id, out);
+  }
+
+  consume(
+    topic: Topic,
+    partition: number,
+    from: number,
+    handler: (batch: LogBatch) => Promise<void>,
+    options?: { readonly maxRecords?: number },
+  ): Subscription {
+    const id = this.place(topic, partition);
+    this.refuseWhenClosed();
+    const subscription = new KafkaSubscription({
+      open: (signal) => this.open(topic, id, from, signal),
+      topic,
+      partition,
+      handler,
+      maxRecords: options?.maxRecords ?? readBatchRecords,
+      onEnd: () => this.subscriptions.delete(subscription),
+    });
+    this.subscriptions.add(subscription);
+    subscription.start();
+    return subscription;
+  }
+
+  async *read(topic: Topic, partition: number, from: number, to: number): AsyncGenerator<LogBatch> {
+    const id = this.place(topic, partition);
+    this.refuseWhenClosed();
+    const range = await this.range(id);
+    if (from < 0 || from > range.end) throw outOfRange(id, from, range);
+    const until = Math.min(to, range.end);
+    let next = from;
+    for await (const records of this.archived(topic, id, from, Math.min(until, range.start))) {
+      next = records.at(-1)!.offset + 1;
+      yield { topic, partition, records };
+    }
+    while (next < until) {
+      this.refuseWhenClosed();
+      const records = await this.stored(id, next, until);
+      // Below the end that was told, so it comes: after a change of leader the new one may learn of it a little later.
+      if (records.length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      else yield { topic, partition, records };
+      next += records.length;
+    }
+  }
+
+  endOffset(topic: Topic, partition: number): Promise<number> {
+    const id = this.place(topic, partition);
+    this.refuseWhenClosed();
+    return this.reader.offsets.offset(id, "end");
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.closeOnce();
+    return this.closed;
+  }
+
+  private async closeOnce(): Promise<void> {
+    await Promise.all([...this.subscriptions].map((subscription) => subscription.stop()));
+    await this.sender.close();
+    await this.reader.close();
+  }
+
+  /** What a subscription reads from: the archive up to where Kafka begins, then a feed. */
+  private async open(topic: Topic, id: PartitionId, from: number, signal: AbortSignal) {
+    const range = await this.range(id);
+    if (from < 0 || from > range.end) throw outOfRange(id, from, range);
+    const archived = this.archived(topic, id, from, range.start);
+    const feed = this.reader.feed(id, Math.max(from, range.start));
+    if (signal.aborted) feed.end();
+    else signal.addEventListener("abort", () => feed.end(), { once: true });
+    return { archived, feed };
+  }
+
+  private async range(id: PartitionId): Promise<{ readonly start: number; readonly end: number }> {
+    const { offsets } = this.reader;
+    const [start, end] = await Promise.all([offsets.offset(id, "start"), offsets.offset(id, "end")]);
+    return { start, end };
+  }
+
+  /** Everything of [from, to), or an error: the archive may not end before Kafka begins. */
+  private async *archived(
+    topic: Topic,
+    id: PartitionId,
+    from: number,
+    to: number,
+  ): AsyncGenerator<readonly LogRecord[]> {
+    if (from >= to) return;
+    if (!this.archive) throw outOfRange(id, from);
+    let next = from;
+    for await (const { records } of this.archive.read(topic, id.partition, from, to)) {
+      if (records[0]!.offset !== next) throw gapped(id, next, records[0]!.offset);
+      next = records.at(-1)!.offset + 1;
+      yield records;
+    }
+    if (next !== to) throw outOfRange(id, next);
+  }
+
+  private async stored(id: PartitionId, next: number, until: number): Promise<readonly LogRecord[]> {
+    const fetched = await this.reader.fetchOnce(id, next);
+    const records = fetched.filter(({ offset }) => offset >= next && offset < until);
+    for (const [i, { offset }] of records.entries()) if (offset !== next + i) throw gapped(id, next + i, offset);
+    return records;
+  }
+
+  private refuseWhenClosed(): void {
+    if (this.closed) throw new WattlogError("log/closed", "The log is closed.");
+  }
+
+  /** @throws RangeError for a topic or partition that this log does not have: a bug of the caller. */
+  private place(topic: Topic, partition: number): PartitionId {
+    const { frames, events, registry } = this.topics;
+    const known = [frames, events, registry].find(({ name }) => name === topic.name);
+    if (known && Number.isInteger(partition) && partition >= 0 && partition < known.partitions) {
+      return { topic: known.name, partition };
+    }
+    throw new RangeError(`The log has no ${topic.name}/${partition}.`);
+  }
+}

@@ -1,0 +1,75 @@
+// One consumer of one partition: take what has been fetched, hand it over, wait for the handler, again.
+import type { KafkaFeed } from "./kafka-feed.ts";
+import type { LogBatch, LogRecord, Subscription, Topic } from "./log.ts";
+
+export interface KafkaSubscriptionOptions {
+  readonly open: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly archived: AsyncIterable<readonly LogRecord[]>; readonly feed: KafkaFeed }>;
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly handler: (batch: LogBatch) => Promise<void>;
+  readonly maxRecords: number;
+  readonly onEnd: () => void;
+}
+
+export class KafkaSubscription implements Subscription {
+  readonly done: Promise<void>;
+  private readonly options: KafkaSubscriptionOptions;
+  private readonly ended = Promise.withResolvers<void>();
+  private readonly finished = Promise.withResolvers<void>();
+  private readonly stopping = new AbortController();
+
+  constructor(options: KafkaSubscriptionOptions) {
+    this.options = options;
+    this.done = this.ended.promise;
+  }
+
+  start(): void {
+    this.run().then(
+      () => this.end(() => this.ended.resolve()),
+      (error: unknown) => this.end(() => this.ended.reject(error instanceof Error ? error : new Error(String(error)))),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.finished.promise;
+  }
+
+  private end(settle: () => void): void {
+    this.options.onEnd();
+    // Whatever ended it, nothing is fetched for it any more.
+    this.stopping.abort();
+    settle();
+    this.finished.resolve();
+  }
+
+  private async run(): Promise<void> {
+    const { open, maxRecords } = this.options;
+    const { signal } = this.stopping;
+    if (!(maxRecords >= 1)) throw new RangeError(`maxRecords must be at least 1, not ${maxRecords}.`);
+    const opened = await Promise.race([open(signal), aborted(signal)]);
+    if (opened === undefined || signal.aborted) return;
+    const { archived, feed } = opened;
+    for await (const records of archived) {
+      for (let at = 0; at < records.length; at += maxRecords) await this.hand(records.slice(at, at + maxRecords));
+      if (this.stopping.signal.aborted) return;
+    }
+    for (;;) {
+      const records = await feed.take(maxRecords);
+      if (records.length === 0 || this.stopping.signal.aborted) return;
+      await this.hand(records);
+    }
+  }
+
+  private async hand(records: readonly LogRecord[]): Promise<void> {
+    if (this.stopping.signal.aborted) return;
+    const { topic, partition, handler } = this.options;
+    await handler({ topic, partition, records });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
+}

@@ -1,0 +1,139 @@
+// The topics of a generation: made with the settings that the promises rest on, and checked at every start, because a
+// log that only looks durable is worse than none (reliability, "Log settings are checked, not assumed").
+import { WattlogError, messageOf } from "../runtime/errors.ts";
+import type { Topic, Topics } from "./log.ts";
+
+export interface TopicSettings {
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** What a client library is to us here. Every call throws where the cluster cannot be asked. */
+export interface TopicAdmin {
+  /** Makes it; a topic that is there already is left as it is. */
+  create(name: string, settings: TopicSettings): Promise<void>;
+  /** Changes these settings, leaves the others. */
+  configure(name: string, config: Readonly<Record<string, string>>): Promise<void>;
+  /** Undefined: there is no such topic. */
+  describe(name: string, config: readonly string[]): Promise<TopicSettings | undefined>;
+  /** Removes a topic and everything in it; one that is not there is fine. */
+  remove(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+const leastReplicas = 3;
+const leastInSync = 2;
+/** Above the largest batch that one append makes of one partition (SenderOptions.batchBytes), with room for its head. */
+const maxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
+
+/** @param replicas below 3 only for development on one broker */
+function wantedConfig(replicas: number): Record<string, string> {
+  return {
+    // The only time that a fold knows (rule T1); receipts carry it.
+    "message.timestamp.type": "LogAppendTime",
+    // Only the archiver trims (rule B2).
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "cleanup.policy": "delete",
+    "min.insync.replicas": String(Math.min(leastInSync, replicas)),
+    "unclean.leader.election.enable": "false",
+    "max.message.bytes": String(maxMessageBytes),
+    // A broker that compresses anew would make one-codec readers fail.
+    "compression.type": "producer",
+  };
+}
+
+export interface ProvisionOptions {
+  readonly replicas: number;
+}
+
+/** Idempotent. @returns a line for each topic that was made or changed */
+export async function provisionTopics(
+  admin: TopicAdmin,
+  topics: Topics,
+  { replicas }: ProvisionOptions,
+): Promise<string[]> {
+  const done: string[] = [];
+  for (const topic of listOf(topics)) {
+    const config = wantedConfig(replicas);
+    const names = Object.keys(config);
+    const before = await asked(() => admin.describe(topic.name, names));
+    if (before === undefined) {
+      await asked(() => admin.create(topic.name, { partitions: topic.partitions, replicas, config }));
+      done.push(`made ${topic.name}: ${topic.partitions} partitions, ${replicas} replicas`);
+      continue;
+    }
+    const changes = Object.entries(config).filter(([name, value]) => before.config[name] !== value);
+    if (changes.length === 0) continue;
+    await asked(() => admin.configure(topic.name, Object.fromEntries(changes)));
+    done.push(`set ${changes.map(([name, value]) => `${name}=${value}`).join(", ")} on ${topic.name}`);
+  }
+  return done;
+}
+
+/**
+ * @param allowWeak WATTLOG_ALLOW_WEAK_LOG: fewer replicas and weaker settings will do; what would be wrong will not
+ * @throws WattlogError `config/invalid`, one sentence with what to do; `log/unavailable` where Kafka cannot be asked
+ */
+export async function checkTopics(admin: TopicAdmin, topics: Topics, allowWeak: boolean): Promise<void> {
+  for (const topic of listOf(topics)) {
+    const found = await asked(() => admin.describe(topic.name, Object.keys(wantedConfig(leastReplicas))));
+    const problem =
+      found === undefined ? missing(topic) : (wrong(topic, found) ?? (allowWeak ? undefined : weak(topic, found)));
+    if (problem !== undefined) throw new WattlogError("config/invalid", problem);
+  }
+}
+
+function missing({ name }: Topic): string {
+  return `Kafka has no topic ${name}; \`wattlog topics\` makes it.`;
+}
+
+/** No development setting makes these right. */
+function wrong({ name, partitions }: Topic, found: TopicSettings): string | undefined {
+  if (found.partitions !== partitions) {
+    return (
+      `${name} has ${found.partitions} partitions and WATTLOG_PARTITIONS asks for ${partitions}: set it to ` +
+      `${found.partitions}, or begin a new generation; a station's records would go to another partition.`
+    );
+  }
+  if (found.config["message.timestamp.type"] !== "LogAppendTime") {
+    return `${name} does not stamp records with LogAppendTime, the only time that folds know; \`wattlog topics\` sets it.`;
+  }
+  const largest = Number(found.config["max.message.bytes"]);
+  if (largest < maxMessageBytes) {
+    return `${name} takes batches of ${largest} bytes at most (max.message.bytes) and needs ${maxMessageBytes}; \`wattlog topics\` sets it.`;
+  }
+  return undefined;
+}
+
+function weak({ name }: Topic, found: TopicSettings): string | undefined {
+  const but = "; WATTLOG_ALLOW_WEAK_LOG=true lets it pass in development.";
+  if (found.replicas < leastReplicas) {
+    return `${name} is kept on ${found.replicas} brokers and must be on ${leastReplicas} to survive one of them: make it anew with \`wattlog topics\`${but}`;
+  }
+  if (Number(found.config["min.insync.replicas"]) < leastInSync) {
+    return `${name} acknowledges what a single broker holds (min.insync.replicas below ${leastInSync}); \`wattlog topics\` sets it${but}`;
+  }
+  if (found.config["unclean.leader.election.enable"] !== "false") {
+    return `${name} may elect a leader that lacks acknowledged records (unclean.leader.election.enable); \`wattlog topics\` sets it${but}`;
+  }
+  if (found.config["retention.ms"] !== "-1" || found.config["cleanup.policy"] !== "delete") {
+    return `${name} lets Kafka drop records by itself (retention.ms, cleanup.policy); \`wattlog topics\` sets it${but}`;
+  }
+  return undefined;
+}
+
+function listOf({ frames, events, registry }: Topics): Topic[] {
+  return [frames, events, registry];
+}
+
+async function asked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof WattlogError) throw error;
+    const sentence = `Kafka could not be asked about its topics: ${messageOf(error)}. Check KAFKA_BROKERS, KAFKA_SSL and KAFKA_SASL_*.`;
+    throw new WattlogError("log/unavailable", sentence, { cause: error });
+  }
+}

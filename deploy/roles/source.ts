@@ -1,0 +1,69 @@
+// Where the command line and the ledger check read: a data folder, beside a live process or where none runs, or the
+// servers of a cluster. Nobody here writes, and no folder is locked.
+import { tmpdir } from "node:os";
+
+import type { Settings } from "../../core/config/settings.ts";
+import { openLogReadOnly } from "../../core/log/log-embedded.ts";
+import type { EventLog } from "../../core/log/log.ts";
+import { RegistryView } from "../../core/registry/view.ts";
+import { openStoreReadOnly, type ReadOnlyStore } from "../../core/store/store-sqlite.ts";
+
+export interface Source {
+  /** Where a scratch folder has room for as much again. */
+  readonly scratchIn: string;
+  /** @throws WattlogError `log/unavailable` where there is no log. */
+  openLog(): Promise<EventLog>;
+  /** @throws WattlogError `store/unavailable` where there are no tables. */
+  openStore(): Promise<ReadOnlyStore>;
+}
+
+export function folderSource(dataDir: string): Source {
+  return {
+    scratchIn: dataDir,
+    openLog: async () => openLogReadOnly(dataDir),
+    openStore: async () => openStoreReadOnly(dataDir),
+  };
+}
+
+/** The cluster's servers where KAFKA_BROKERS names them, else the data folder. */
+export function sourceOf(settings: Settings): Source {
+  if (settings.kafkaBrokers === "") return folderSource(settings.dataDir);
+  // Loaded only here: a laptop's command line needs no clients of servers.
+  const connect = () => import("./cluster/connect.ts");
+  return {
+    scratchIn: tmpdir(),
+    openLog: async () => (await connect()).openLogForReading(settings),
+    openStore: async () => (await connect()).connectStore(settings),
+  };
+}
+
+export async function withLog<T>(source: Source, work: (log: EventLog) => Promise<T>): Promise<T> {
+  const log = await source.openLog();
+  try {
+    return await work(log);
+  } finally {
+    await log.close();
+  }
+}
+
+/** The registry as it stands in the log now. */
+export function withRegistry<T>(source: Source, work: (registry: RegistryView) => T | Promise<T>): Promise<T> {
+  return withLog(source, async (log) => {
+    const registry = new RegistryView(log);
+    await registry.start();
+    try {
+      return await work(registry);
+    } finally {
+      await registry.stop();
+    }
+  });
+}
+
+export async function withStore<T>(source: Source, work: (store: ReadOnlyStore) => Promise<T>): Promise<T> {
+  const store = await source.openStore();
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { makeTopics, type Entry, type EventLog } from "../../core/log/log.ts";
+import { systemClock } from "../../core/runtime/clock.ts";
+import { createLogger } from "../../core/runtime/logger.ts";
+import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import type { Store } from "../../core/store/store.ts";
+import type { OutboxRow } from "../../core/store/tables.ts";
+import { Relay } from "./relay.ts";
+
+let folder: string;
+let store: Store;
+let relay: Relay;
+/** First bytes of the events, in the order of the log. */
+let sent: number[];
+let append: (entries: readonly Entry[]) => Promise<void>;
+
+const row = (sequence: number): OutboxRow => ({
+  table_set: 1,
+  partition: 0,
+  sequence,
+  party: "DEWLG",
+  station: "CS1",
+  event: new Uint8Array(new Uint32Array([sequence]).buffer),
+});
+const rows = (from: number, count: number) => Array.from({ length: count }, (_, n) => row(from + n));
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+/** As a partition does it: committed, then told. */
+async function commit(some: readonly OutboxRow[]): Promise<void> {
+  await store.transaction((tx) => tx.upsert("outbox", some));
+  relay.wake(1, some);
+}
+
+const waiting = () => store.reader.selectFrom("outbox").select("sequence").execute();
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "wattlog-relay-"));
+  store = openSqliteStore(folder);
+  await store.migrate();
+  sent = [];
+  append = async () => undefined;
+  const log = {
+    topics: makeTopics(1, 1),
+    append: async (_topic: unknown, _partition: number, entries: readonly Entry[]) => {
+      await append(entries);
+      for (const { value } of entries) sent.push(new DataView(value.buffer, value.byteOffset).getUint32(0, true));
+      return { baseOffset: 0, logTime: 0 };
+    },
+  } as unknown as EventLog;
+  relay = new Relay({ log, store, clock: systemClock, logger: createLogger("test", "silent"), partition: 0 });
+});
+afterEach(async () => {
+  await relay.stop();
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("F6: what an earlier run left goes first, then what is committed, each once and in order", async () => {
+  await store.transaction((tx) => tx.upsert("outbox", rows(0, 700)));
+  relay.wake(1);
+  for (let from = 700; from < 1_000; from += 50) await commit(rows(from, 50));
+  await relay.drain();
+  expect(sent).toEqual(numbers(1_000));
+  expect(await waiting()).toEqual([]);
+});
+
+test("F6: more than memory holds while the log is away is read back from the outbox", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  append = () => promise;
+  relay.wake(1);
+  for (let from = 0; from < 5_000; from += 500) await commit(rows(from, 500));
+  resolve();
+  await relay.drain();
+  expect(sent).toEqual(numbers(5_000));
+  expect(await waiting()).toEqual([]);
+});
+
+test("F6: an append that failed is tried again as it was", async () => {
+  let failures = 2;
+  append = async () => {
+    if (failures-- > 0) throw new Error("the log is away");
+  };
+  for (let from = 0; from < 30; from += 10) await commit(rows(from, 10));
+  await expect.poll(async () => (await waiting()).length, { timeout: 5_000 }).toBe(0);
+  expect(sent).toEqual(numbers(30));
+  expect(relay.problem).toBeUndefined();
+});

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+
+import { logKey, trusted } from "../core/ids/ids.ts";
+import { encodeRecord } from "../core/records/codec.ts";
+import { RegistryView } from "../core/registry/view.ts";
+import { World } from "./folding.test-helper.ts";
+import { MemoryLog } from "./memory-log.test-helper.ts";
+import { refold } from "./refold.ts";
+import { Line, nodeA, other } from "./station.test-helper.ts";
+
+test("L4, T3: what a lost node was told for one partition is remembered there alone, however the partitions take turns", async () => {
+  const log = new MemoryLog(2);
+  const world = new World();
+  const nobody = trusted.station("");
+  for (const partition of [0, 1]) {
+    const line = new Line(`CS${partition}`);
+    // Each partition has a writer of its own, as two processors have.
+    const writer = other("");
+    for (const record of [line.connected(nodeA), line.claimed(), writer.record({ kind: "nodeLost", nodeId: nodeA })]) {
+      const key = record.station === nobody ? "" : logKey(record.party, record.station);
+      await log.append(log.topics.frames, partition, [{ key, value: encodeRecord(record) }]);
+    }
+  }
+  const registry = new RegistryView(log);
+  await registry.start();
+  const states = async (turns: readonly number[][]) => {
+    const into = await world.store();
+    for (const partitions of turns) {
+      await refold({
+        log,
+        registry,
+        into,
+        partitions,
+        upTo: new Map([
+          [0, 3],
+          [1, 3],
+        ]),
+        holds: [],
+      });
+    }
+    const rows = await into.reader
+      .selectFrom("station_state")
+      .selectAll()
+      .orderBy("partition")
+      .orderBy("station")
+      .execute();
+    return rows.map((row) => ({ ...row, state: Buffer.from(row.state).toString("hex") }));
+  };
+  try {
+    const inOrder = await states([[0], [1]]);
+    expect(await states([[1], [0]])).toEqual(inOrder);
+    expect(inOrder.map((row) => [row.partition, row.station, row.node_id])).toEqual([
+      [0, "", ""],
+      [0, "CS0", ""],
+      [1, "", ""],
+      [1, "CS1", ""],
+    ]);
+  } finally {
+    await registry.stop();
+    await world.end();
+  }
+});

@@ -1,0 +1,194 @@
+// The console in a real Chromium: what a person sees and does, on a desk and on a phone.
+import { existsSync } from "node:fs";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it, type TestContext } from "vitest";
+
+import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
+import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
+import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { logKey, newConnectionId, trusted } from "../../core/ids/ids.ts";
+import { partitionOf } from "../../core/log/partition.ts";
+import { encodeRecord } from "../../core/records/codec.ts";
+import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import type { Projector } from "../models/projector.ts";
+import type { Api } from "../rest/api.ts";
+import { StationWriter } from "../testing/events.ts";
+import { adminToken, party, World, type Adapters } from "../testing/world.ts";
+
+const adapters: Adapters = {
+  openLog: async (folder, topics) => {
+    const server = await EmbeddedLogServer.start({ folder, topics });
+    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
+  },
+  openStore: openSqliteStore,
+  openBus: () => new EmbeddedBusHub().client(),
+};
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path),
+);
+const evil = `<img src=x onerror="window.hacked=1">`;
+
+let world: World;
+let projector: Projector;
+let api: Api;
+let browser: Browser | undefined;
+const writer = new StationWriter("CP-BERLIN-1", Date.now() - 600_000);
+
+beforeAll(async () => {
+  if (!executablePath) return;
+  world = await World.open(adapters);
+  projector = await world.project();
+  api = await world.serve(projector);
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  const injected = new StationWriter("CP-EVIL", Date.now() - 600_000);
+  await world.appendEvents([
+    writer.online(),
+    writer.booted("Alfen", "Eve Single"),
+    writer.status(1, "Available"),
+    ...writer.session("RFID-1", 12_345_678, 3),
+    injected.online(),
+    injected.booted(evil, evil),
+    injected.status(1, evil),
+  ]);
+  await world.caughtUp(projector);
+  await register({ id: "CP-BERLIN-1" });
+  await register({ id: "CP-WAITING", acceptance: "pending" });
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  if (executablePath) await world.close();
+});
+
+async function register(station: object): Promise<void> {
+  const headers = { authorization: `Bearer ${adminToken}` };
+  await api.app.inject({ method: "POST", url: "/api/v1/stations", headers, payload: station });
+}
+
+/** Signed in, and failing the test for anything the browser complains about. */
+async function open(
+  context: TestContext,
+  options: { width: number; height: number },
+  check: (page: Page, base: string) => Promise<void>,
+): Promise<void> {
+  if (!browser) {
+    if (process.env["CI"]) throw new Error("there is no Chromium: apt-get install chromium");
+    context.skip("needs Chromium: apt-get install chromium");
+    return;
+  }
+  const page = await browser.newPage({ viewport: options });
+  page.setDefaultTimeout(8_000);
+  const complaints: string[] = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  const base = `http://127.0.0.1:${api.port()}`;
+  await page.goto(`${base}/sign-in?code=${api.signInCode()}`);
+  await page.waitForURL(`${base}/`);
+  await check(page, base);
+  expect(complaints).toEqual([]);
+  await page.close();
+}
+
+const desk = { width: 1280, height: 860 };
+
+it("the fleet is live: a status shows without a reload, a pending station is approved with one click", async (context) => {
+  await open(context, desk, async (page) => {
+    const row = page.locator('tr[data-id="CP-BERLIN-1"]');
+    await row.getByText("Available").waitFor();
+    await page.locator("#live", { hasText: "live" }).waitFor();
+    await world.appendEvents([writer.status(1, "Charging")]);
+    await row.getByText("Charging").waitFor();
+    await page.getByRole("button", { name: "Approve CP-WAITING" }).click();
+    await expect.poll(() => world.registry.find(party, "station", "CP-WAITING")?.doc.acceptance).toBe("accepted");
+    await page.getByText("waits for approval").waitFor({ state: "detached" });
+    await page.getByRole("searchbox").fill("berlin");
+    await page.locator('tr[data-id="CP-EVIL"]').waitFor({ state: "detached" });
+    expect(await page.locator("tbody tr").count()).toBe(1);
+  });
+});
+
+it("what a station sends is text, never markup (stored injection)", async (context) => {
+  await open(context, desk, async (page, base) => {
+    await page.locator('tr[data-id="CP-EVIL"]').getByText(evil, { exact: false }).first().waitFor();
+    await page.goto(`${base}/#/stations/CP-EVIL`);
+    await page.getByRole("heading", { name: "CP-EVIL" }).waitFor();
+    expect(await page.locator("main img").count()).toBe(0);
+    expect(await page.evaluate("window.hacked")).toBeUndefined();
+  });
+});
+
+it("a station's page shows frames as they come, sends a command and shows its outcome", async (context) => {
+  await open(context, desk, async (page, base) => {
+    await page.goto(`${base}/#/stations/CP-BERLIN-1`);
+    await page.locator("#live", { hasText: "live" }).waitFor();
+    await appendHeartbeat();
+    const frame = page.locator(".frames > li", { hasText: "Heartbeat" });
+    await frame.locator("summary").first().click();
+    await frame.getByText('[2,"m-1","Heartbeat",  {}]').last().waitFor();
+    await page.getByLabel("Action").selectOption("Reset");
+    await expect.poll(() => page.getByLabel("Payload").inputValue()).toContain('"type": "Hard"');
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.locator(".outcome", { hasText: "not_connected" }).waitFor();
+    expect(await page.getByText("12.35 kWh").count()).toBe(1);
+  });
+});
+
+it("on a phone nothing scrolls sideways, and every page has its landmarks and names", async (context) => {
+  await open(context, { width: 390, height: 844 }, async (page, base) => {
+    for (const [path, heading] of [
+      ["/#/", "Stations"],
+      ["/#/sessions", "Sessions"],
+      ["/#/stations/CP-BERLIN-1", "CP-BERLIN-1"],
+    ] as const) {
+      await page.goto(base + path);
+      await page.getByRole("heading", { name: heading }).first().waitFor();
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+      expect(await page.getByRole("main").count()).toBe(1);
+      expect(await page.getByRole("navigation").count()).toBeGreaterThan(0);
+      const unnamed = await page.evaluate(
+        `[...document.querySelectorAll("button, a, input, select, textarea")].filter((e) => !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).length`,
+      );
+      expect(unnamed).toBe(0);
+    }
+  });
+});
+
+it("signing in with a token, and out again", async (context) => {
+  await open(context, desk, async (page, base) => {
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(`${base}/sign-in`);
+    await page.goto(base);
+    await page.waitForURL(`${base}/sign-in`);
+    await page.getByLabel("Admin token or API key").fill(adminToken);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL(`${base}/`);
+    await page.goto(`${base}/api/docs`);
+    await page.getByText("/api/v1/stations/{id}/commands").waitFor();
+    expect(await page.locator("details.route").count()).toBeGreaterThan(30);
+  });
+});
+
+async function appendHeartbeat(): Promise<void> {
+  const station = trusted.station("CP-BERLIN-1");
+  const topic = world.log.topics.frames;
+  const key = logKey(party, station);
+  const value = encodeRecord({
+    party,
+    station,
+    source: newConnectionId(),
+    sequence: 1,
+    arrivedAt: Date.now(),
+    registry: { generation: 1, offset: 0 },
+    keyId: null,
+    kind: "exchange",
+    protocol: "ocpp1.6",
+    action: "Heartbeat",
+    messageId: "m-1",
+    call: Buffer.from('[2,"m-1","Heartbeat",  {}]'),
+    answer: Buffer.from('[3,"m-1",{}]'),
+    facts: {},
+    annotations: [],
+  });
+  await world.log.append(topic, partitionOf(key, topic.partitions), [{ key, value }]);
+}

@@ -1,0 +1,54 @@
+// Which page is shown: the part of the address after #.
+import { post, unwatch } from "./api.mjs";
+import { fill, h, toast } from "./dom.mjs";
+import { fleetPage } from "./fleet.mjs";
+import { sessionsPage } from "./sessions.mjs";
+import { stationPage } from "./station.mjs";
+
+const main = document.querySelector("#main");
+let leave;
+
+async function show() {
+  leave?.();
+  unwatch();
+  const path = location.hash.replace(/^#/, "") || "/";
+  const station = /^\/stations\/(.+)$/.exec(path)?.[1];
+  const page = station ? "station" : path === "/sessions" ? "sessions" : "fleet";
+  for (const link of document.querySelectorAll("[data-page]")) {
+    const here = link.dataset.page === page || (page === "station" && link.dataset.page === "fleet");
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  fill(main, h("p", { class: "note" }, "Loading …"));
+  try {
+    leave = await (page === "station"
+      ? stationPage(main, decodeURIComponent(station))
+      : page === "sessions"
+        ? sessionsPage(main)
+        : fleetPage(main));
+  } catch (error) {
+    fill(
+      main,
+      h(
+        "section",
+        { class: "card" },
+        h("h1", {}, "This page could not be loaded"),
+        h("p", {}, error.message),
+        h("button", { type: "button", onclick: show }, "Try again"),
+      ),
+    );
+  }
+}
+
+addEventListener("hashchange", () => {
+  // The skip link is no page.
+  if (location.hash === "#main") return;
+  void show().then(() => main.focus({ preventScroll: true }));
+});
+addEventListener("unhandledrejection", (event) => toast(event.reason?.message ?? "Something went wrong."));
+
+document.querySelector("#sign-out").addEventListener("click", () => {
+  void post("/sign-out").then(() => location.assign("/sign-in"));
+});
+
+void show();

@@ -1,0 +1,42 @@
+// The one way to make elements: what stations and people wrote only ever becomes text, never markup.
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | number | boolean | null | undefined | ((event: Event) => unknown)>} props attributes; `on…` functions are listeners; false, null and undefined are left out.
+ * @param {...unknown} children nodes, texts, numbers, or lists of them.
+ */
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : `${value}`);
+  }
+  append(element, children);
+  return element;
+}
+
+function append(element, children) {
+  for (const child of children) {
+    if (Array.isArray(child)) append(element, child);
+    else if (child instanceof Node) element.append(child);
+    else if (child !== null && child !== undefined && child !== false)
+      element.append(document.createTextNode(String(child)));
+  }
+}
+
+/** Replaces what is inside. */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children);
+  return element;
+}
+
+let toastTimer;
+export function toast(text) {
+  const element = document.querySelector("#toast");
+  element.textContent = text;
+  element.hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => (element.hidden = true), 6000);
+}
