@@ -14,7 +14,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["**/*.test.ts"], exclude: [...untested, ...system, ...SERVER_FAULT_TESTS], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...untested, ...system, ...SERVER_FAULT_TESTS],
+          testTimeout: 20_000,
+        },
       },
       {
         extends: true,
