@@ -42,7 +42,7 @@ function open(url: string, options: Partial<RedisBusOptions> = {}): RedisBus {
 const party = trusted.party("DEABC");
 
 function claimOf(nodeId: NodeId, offset = 1): Claim {
-  const station = trusted.station(`s-${randomUUID().slice(0, 8)}`);
+  const station = trusted.station(`s-${randomUUID()}`);
   const epoch = { generation: 1, offset };
   return { party, station, connectionId: newConnectionId(), nodeId, epoch, protocol: "ocpp1.6" };
 }

@@ -3,7 +3,6 @@
 // and, in any case, every few minutes; so Redis may be killed, flushed or fail over with lost writes.
 import { limits } from "../config/limits.ts";
 import { trusted, type NodeId, type PartyId, type StationId } from "../ids/ids.ts";
-import type { Protocol } from "../records/frame-record.ts";
 import { pack, unpack } from "../records/msgpack.ts";
 import { systemClock, type Clock, type Timer } from "../runtime/clock.ts";
 import { isWattlogError, messageOf, WattlogError } from "../runtime/errors.ts";
@@ -11,15 +10,11 @@ import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { OwnClaims } from "./own-claims.ts";
 import { defaultTimes, RedisClient, type RedisTimes } from "./redis-client.ts";
 import { channelOf, Listening } from "./redis-listening.ts";
+import { RedisOwnership } from "./redis-ownership.ts";
 import { parseRedisUrl } from "./redis-url.ts";
 
 const clusterKey = "wattlog:{nodes}:cluster";
 const leasesKey = "wattlog:{nodes}:leases";
-
-/** The hash tag keeps a station's keys together on a Redis Cluster. A station's identity cannot hold a brace. */
-function ownerKey(party: PartyId, station: StationId): string {
-  return `wattlog:{${party}/${station}}:owner`;
-}
 
 export interface RedisBusOptions {
   /** redis://, rediss://, redis+sentinel://, redis+cluster:// */
@@ -51,8 +46,10 @@ class BusOnRedis implements RedisBus {
   private readonly times: { readonly leaseMs: number; readonly renewMs: number; readonly registerMs: number };
   private readonly client: RedisClient;
   private readonly listening: Listening;
+  private readonly ownership: RedisOwnership;
   private readonly claims: OwnClaims;
   private timer: Timer | undefined;
+  private expiry: Timer | undefined;
   private renewing: Promise<void> | undefined;
   private leaseUntil = -Infinity;
   private wasHeld = false;
@@ -70,12 +67,8 @@ class BusOnRedis implements RedisBus {
     const address = parseRedisUrl(options.url);
     this.client = new RedisClient(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
     this.listening = new Listening(this.client, this.clock);
-    this.claims = new OwnClaims({
-      claim: (claim) => this.put(claim),
-      release: (claim) => this.remove(claim),
-      superseded: (claim) => this.tellSelf(claim),
-      look: (claim) => this.look(claim),
-    });
+    this.ownership = new RedisOwnership(this.client);
+    this.claims = new OwnClaims(this.ownership, (claim) => this.tellSelf(claim));
     this.failure = new WattlogError("bus/unavailable", `Redis at ${address.place} has not answered yet.`);
     this.schedule();
   }
@@ -84,7 +77,7 @@ class BusOnRedis implements RedisBus {
     this.open();
     // Kept before it is asked: where Redis is away, it is registered as soon as it is back.
     this.claims.add(claim);
-    const verdict = await this.put(claim);
+    const verdict = await this.ownership.claim(claim);
     if (verdict === "superseded") this.claims.drop(claim);
     return verdict;
   }
@@ -96,20 +89,7 @@ class BusOnRedis implements RedisBus {
 
   async owner(party: PartyId, station: StationId): Promise<Claim | undefined> {
     this.open();
-    const names = ["generation", "offset", "connection", "node", "protocol"];
-    const [generation, offset, connection, node, protocol] = await this.client.fields(
-      ownerKey(party, station),
-      ...names,
-    );
-    if (!generation || !offset || !connection || !node || !protocol) return undefined;
-    return {
-      party,
-      station,
-      connectionId: trusted.connection(connection),
-      nodeId: trusted.node(node),
-      epoch: { generation: Number(generation), offset: Number(offset) },
-      protocol: protocol as Protocol,
-    };
+    return this.ownership.owner(party, station);
   }
 
   async send(to: NodeId, message: BusMessage): Promise<boolean> {
@@ -147,6 +127,7 @@ class BusOnRedis implements RedisBus {
     const nodes = this.listening.nodes();
     this.listening.close();
     await this.renewing;
+    this.expiry?.cancel();
     await Promise.allSettled(nodes.map((node) => this.client.removeMember(leasesKey, node)));
     this.client.close();
     this.leaseUntil = -Infinity;
@@ -166,32 +147,6 @@ class BusOnRedis implements RedisBus {
     await this.client.ready();
     await this.renew();
     if (this.failure) throw this.failure;
-  }
-
-  // --- what is asked of Redis ---
-
-  private async put(claim: Claim): Promise<"current" | "superseded"> {
-    const { party, station, connectionId, nodeId, epoch, protocol } = claim;
-    const args = [epoch.generation, epoch.offset, connectionId, nodeId, protocol, limits.busClaimMs];
-    const answer = await this.client.run("claim", [ownerKey(party, station)], args);
-    const [won, node, connection] = answer as [number, string?, string?];
-    if (won !== 1) return "superseded";
-    if (node && connection) {
-      const message: BusMessage = { type: "superseded", connectionId: trusted.connection(connection) };
-      // Lost with a process that dies here: the other node learns it when it registers its claim again.
-      this.client.publish(channelOf(trusted.node(node)), pack(message)).catch(() => undefined);
-    }
-    return "current";
-  }
-
-  private async remove({ party, station, epoch }: Claim): Promise<void> {
-    await this.client.run("release", [ownerKey(party, station)], [epoch.generation, epoch.offset]);
-  }
-
-  private async look({ party, station, connectionId }: Claim): Promise<"held" | "gone" | "other"> {
-    const [connection] = await this.client.fields(ownerKey(party, station), "connection");
-    if (!connection) return "gone";
-    return connection === connectionId ? "held" : "other";
   }
 
   // --- leases ---
@@ -239,7 +194,7 @@ class BusOnRedis implements RedisBus {
     const sentence = `Redis at ${this.client.place} already serves the cluster ${found}, this is ${clusterId}: give each its own Redis or database number.`;
     this.foreign = found === clusterId ? undefined : new WattlogError("bus/unavailable", sentence);
     if (this.foreign) throw this.foreign;
-    if (nodes.length > 0) this.leaseUntil = asked + leaseMs;
+    if (nodes.length > 0) this.hold(asked + leaseMs);
     if (known === 0) this.registerAt = -Infinity;
   }
 
@@ -257,6 +212,14 @@ class BusOnRedis implements RedisBus {
   }
 
   /** By this process's own clock, which a freeze does not stop: what lay in the socket meanwhile is stale. */
+  private hold(until: number): void {
+    // One that had run out meanwhile is told as such, however short.
+    this.tellLease();
+    this.leaseUntil = until;
+    this.expiry?.cancel();
+    if (!this.closed) this.expiry = this.clock.after(until - this.clock.monotonic(), () => this.tellLease());
+  }
+
   private tellLease(): void {
     const held = this.leaseHeld();
     if (held === this.wasHeld) return;

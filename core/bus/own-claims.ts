@@ -6,8 +6,6 @@ import { OwnershipTable } from "./ownership.ts";
 export interface ClaimRegistrar {
   claim(claim: Claim): Promise<"current" | "superseded">;
   release(claim: Claim): Promise<void>;
-  /** A claim that was current when it was made, and is not any more. */
-  superseded(claim: Claim): void;
   look(claim: Claim): Promise<"held" | "gone" | "other">;
 }
 
@@ -18,16 +16,15 @@ const mostReleases = 50_000;
 
 export class OwnClaims {
   private readonly registrar: ClaimRegistrar;
+  private readonly superseded: (claim: Claim) => void;
   /** By party and station: bounded by the connections of a node. */
   private readonly live = new Map<string, Claim>();
   private readonly releases = new Map<string, Claim>();
 
-  constructor(registrar: ClaimRegistrar) {
+  /** @param superseded is told of a claim that was current when it was made, and is not any more. */
+  constructor(registrar: ClaimRegistrar, superseded: (claim: Claim) => void) {
     this.registrar = registrar;
-  }
-
-  get size(): number {
-    return this.live.size;
+    this.superseded = superseded;
   }
 
   add(claim: Claim): void {
@@ -84,7 +81,7 @@ export class OwnClaims {
     if (this.live.get(OwnershipTable.key(claim.party, claim.station)) !== claim) return;
     if ((await this.registrar.claim(claim)) === "current") return;
     this.drop(claim);
-    this.registrar.superseded(claim);
+    this.superseded(claim);
   }
 
   private async inGroups(claims: readonly Claim[], work: (claim: Claim) => Promise<void>): Promise<void> {

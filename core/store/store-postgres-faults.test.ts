@@ -57,7 +57,7 @@ async function killAndRestart(): Promise<void> {
   await killServer(pid());
   await own.restart("postgres");
   // It listens before it has recovered.
-  await expect.poll(() => runSql(own.server.url, "select 1").then(String, () => ""), { timeout: 20_000 }).not.toBe("");
+  await runSql(own.server.url, "select 1");
 }
 
 async function both(): Promise<{ position: number; state: number }> {

@@ -15,14 +15,28 @@ export interface PostgresSchema {
 
 const freshName = (): string => `t_${randomUUID().replaceAll("-", "")}`;
 
-/** One statement, or several, on a connection of its own. */
+/** One statement, or several, on a connection of its own; waits for a server that listens before it is ready. */
 export async function runSql(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
+  const client = await connected(url);
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows;
   } finally {
     await client.end();
+  }
+}
+
+async function connected(url: string): Promise<Client> {
+  const until = performance.now() + 20_000;
+  for (;;) {
+    const client = new Client({ connectionString: url });
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      // cannot_connect_now
+      if ((error as { code?: string }).code !== "57P03" || performance.now() > until) throw error;
+      await sleep(20);
+    }
   }
 }
 
