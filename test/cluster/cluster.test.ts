@@ -75,3 +75,14 @@ test("promises 1-5 on a cluster: every process is killed once under load and the
   });
   expect(code, `${stdout}\n${stderr}\n${output.slice(-60).join("\n")}`).toBe(0);
 }, 300_000);
+
+test("a role without the schema, or without the topics, says in one sentence what to run, with exit code 2", async () => {
+  const env = { ...environment, WATTLOG_ALLOW_WEAK_LOG: "true", WATTLOG_ADMIN_PORT: "0" };
+  const empty = await freshDatabase(servers.postgres!.url, `empty_${randomBytes(4).toString("hex")}`);
+  const withoutSchema = await runCommand(["projector"], { env: { ...env, DATABASE_URL: empty } });
+  expect(withoutSchema.stderr).toContain("wattlog migrate");
+  expect(withoutSchema.code).toBe(2);
+  const otherPartitions = await runCommand(["projector"], { env: { ...env, WATTLOG_PARTITIONS: "7" } });
+  expect(otherPartitions.stderr).toContain("WATTLOG_PARTITIONS");
+  expect(otherPartitions.code).toBe(2);
+}, 60_000);

@@ -16,6 +16,7 @@ import { RegistryView } from "../../../core/registry/view.ts";
 import { messageOf, WattlogError } from "../../../core/runtime/errors.ts";
 import type { Logger } from "../../../core/runtime/logger.ts";
 import type { Metrics } from "../../../core/runtime/metrics.ts";
+import { requireSchema } from "../../../core/store/migrations.ts";
 import { openPostgresStore } from "../../../core/store/store-postgres.ts";
 import type { Store } from "../../../core/store/store.ts";
 
@@ -109,8 +110,20 @@ export function connectBus(settings: Settings, logger: Logger): RedisBus {
   });
 }
 
-/** @throws WattlogError `store/schema` | `store/unavailable`, one sentence. */
+/** @throws WattlogError `store/schema` | `store/unavailable`, one sentence: a role never works on tables of another version. */
 export async function connectStore(settings: Settings): Promise<Store> {
+  const store = openPostgresStore({ url: settings.databaseUrl });
+  try {
+    await requireSchema(store.reader, "postgres");
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** For `wattlog migrate`, which makes the schema that everyone else requires. */
+export function connectUnmigratedStore(settings: Settings): Store {
   return openPostgresStore({ url: settings.databaseUrl });
 }
 

@@ -2,7 +2,7 @@
 import type { Settings } from "../../../core/config/settings.ts";
 import { checkTopics, provisionTopics } from "../../../core/log/kafka-topics.ts";
 import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
-import { connectStore, kafkaConnection, requireCluster, topicsOf } from "./connect.ts";
+import { connectUnmigratedStore, kafkaConnection, requireCluster, topicsOf } from "./connect.ts";
 
 /** @returns what was done, a line each; empty: everything was as it must be. */
 export async function provisionLog(settings: Settings): Promise<readonly string[]> {
@@ -20,7 +20,7 @@ export async function provisionLog(settings: Settings): Promise<readonly string[
 
 export async function migrateStore(settings: Settings): Promise<void> {
   requireCluster(settings, ["databaseUrl"]);
-  const store = await connectStore(settings);
+  const store = connectUnmigratedStore(settings);
   try {
     await store.migrate();
   } finally {
