@@ -94,7 +94,6 @@ function report(error: unknown): number {
   if (isWattlogError(error)) {
     say(error.message);
     // The reader can put these right before trying again; anything else happened on the way.
-    // What the person who starts it has to change first; nothing was tried.
     return /^(?:config\/|start\/|store\/schema$)/.test(error.code) ? exitCodes.wrongUse : exitCodes.failed;
   }
   say(process.env["WATTLOG_LOG_LEVEL"] === "debug" && error instanceof Error ? String(error.stack) : messageOf(error));
