@@ -1,8 +1,10 @@
 // The admin port: metrics, liveness, readiness. Liveness says only that this event loop turns; readiness names
 // what is missing (design.md, roles).
+import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { WattlogError } from "../../core/runtime/errors.ts";
 import type { Readiness } from "../../core/runtime/service.ts";
 
 export interface AdminQuestions {
@@ -24,15 +26,22 @@ export class AdminServer {
     this.server.headersTimeout = 5_000;
   }
 
-  /** @returns the port, for 0 is any. Rejects with Node's error, `EADDRINUSE` among them. */
-  listen(host: string, port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.server.once("error", reject);
-      this.server.listen(port, host, () => {
-        this.server.off("error", reject);
-        resolve((this.server.address() as AddressInfo).port);
-      });
-    });
+  /**
+   * @returns the port, for 0 is any.
+   * @throws WattlogError `start/port-in-use`
+   */
+  async listen(host: string, port: number): Promise<number> {
+    try {
+      this.server.listen(port, host);
+      await once(this.server, "listening");
+    } catch (cause) {
+      throw new WattlogError(
+        "start/port-in-use",
+        `Port ${port} on ${host} is taken; set WATTLOG_ADMIN_PORT to a free one.`,
+        { cause },
+      );
+    }
+    return (this.server.address() as AddressInfo).port;
   }
 
   async close(): Promise<void> {

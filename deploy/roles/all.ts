@@ -152,7 +152,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
       return [logPart, ...gateway.readiness(), ...parts.flat()];
     },
   });
-  const adminPort = await listenAdmin(admin, settings);
+  const adminPort = await admin.listen(settings.bind, settings.adminPort);
   undo.add("admin port", () => admin.close());
 
   const host = (address: string) => (address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address);
@@ -192,18 +192,6 @@ async function migrate(folder: string): Promise<void> {
     await store.migrate();
   } finally {
     await store.close();
-  }
-}
-
-async function listenAdmin(admin: AdminServer, settings: Settings): Promise<number> {
-  try {
-    return await admin.listen(settings.bind, settings.adminPort);
-  } catch (cause) {
-    throw new WattlogError(
-      "start/port-in-use",
-      `Port ${settings.adminPort} on ${settings.bind} is taken; set WATTLOG_ADMIN_PORT to a free one.`,
-      { cause },
-    );
   }
 }
 

@@ -1,7 +1,7 @@
 // What the processes of all roles have in common: an admin port, a start that ends with one sentence, a drain on
 // SIGTERM, and an end when something dies that the role cannot do without.
 import type { Settings } from "../../../core/config/settings.ts";
-import { messageOf, WattlogError } from "../../../core/runtime/errors.ts";
+import { messageOf } from "../../../core/runtime/errors.ts";
 import { createLogger, type Logger } from "../../../core/runtime/logger.ts";
 import { createMetrics, mergeMetrics, snapshotMetrics, type Metrics } from "../../../core/runtime/metrics.ts";
 import type { Readiness } from "../../../core/runtime/service.ts";
@@ -50,7 +50,7 @@ export async function startRole(name: ClusterRoleName, settings: Settings, start
   });
   try {
     // Before anything else: liveness must answer while the role still waits for its servers.
-    const port = await listen(admin, settings);
+    const port = await admin.listen(settings.bind, settings.adminPort);
     undo.add("admin port", () => admin.close());
     role = await start({
       settings,
@@ -70,18 +70,6 @@ export async function startRole(name: ClusterRoleName, settings: Settings, start
   } catch (error) {
     await undoAll();
     throw error;
-  }
-}
-
-async function listen(admin: AdminServer, settings: Settings): Promise<number> {
-  try {
-    return await admin.listen(settings.bind, settings.adminPort);
-  } catch (cause) {
-    throw new WattlogError(
-      "start/port-in-use",
-      `Port ${settings.adminPort} on ${settings.bind} is taken; set WATTLOG_ADMIN_PORT to a free one.`,
-      { cause },
-    );
   }
 }
 
