@@ -6,7 +6,8 @@ import type { Store } from "../core/store/store.ts";
 import type { PositionRow, QuarantineRow } from "../core/store/tables.ts";
 import { limits } from "../core/config/limits.ts";
 import { Folder } from "./engine/folder.ts";
-import { openPosition, verifyPosition } from "./engine/position.ts";
+import { openPosition } from "../core/store/position.ts";
+import { verifyPosition } from "./engine/position.ts";
 import type { StationFold } from "./engine/station-fold.ts";
 import { ocppFold, type StationState } from "./ocpp-fold.ts";
 
@@ -43,7 +44,7 @@ async function refoldPartition(options: RefoldOptions, partition: number): Promi
   // Held by the gateway means held in the log already; only what a fold could not take must be repeated.
   const held = options.holds.filter((row) => row.partition === partition && row.stage === "fold");
   const known = new Map(held.map((row) => [row.record_offset, row]));
-  let position = await openPosition(store, topic, partition, options.tableSet ?? 1);
+  let position = await openPosition(store, "processor", topic, partition, options.tableSet ?? 1);
   await verifyPosition(log, topic, position);
   const fold = options.fold ?? ocppFold;
   const folder = new Folder({

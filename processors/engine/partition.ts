@@ -15,7 +15,8 @@ import { DueIndex } from "./due-index.ts";
 import { Folder, type Committed } from "./folder.ts";
 import { nodesOf, timersOf } from "./loading.ts";
 import { measure } from "./measures.ts";
-import { openPosition, TableSetChanged, verifyPosition } from "./position.ts";
+import { openPosition, TableSetChanged } from "../../core/store/position.ts";
+import { verifyPosition } from "./position.ts";
 import { Relay } from "./relay.ts";
 import { Pauses } from "./retry.ts";
 import type { Effect, StationFold } from "./station-fold.ts";
@@ -138,7 +139,7 @@ export class Partition<State> {
   private async follow(): Promise<void> {
     const { log, store, partition, fold, registry, tableSet } = this.options;
     const topic = log.topics.frames;
-    let position = await openPosition(store, topic, partition, tableSet);
+    let position = await openPosition(store, "processor", topic, partition, tableSet);
     await verifyPosition(log, topic, position);
     await this.loadTimers(position);
     this.position = position;

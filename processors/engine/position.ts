@@ -1,62 +1,13 @@
 // Rule F3: the position row of a partition. A batch begins exactly at `next`; rows and position move in one transaction;
 // whoever finds the row moved by somebody else stops.
-import { hash } from "node:crypto";
-
 import type { EventLog, LogRecord, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import type { Store, StoreTransaction } from "../../core/store/store.ts";
+import { fingerprintOf, readPosition, TableSetChanged } from "../../core/store/position.ts";
+import type { StoreTransaction } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import type { Counts } from "./batch.ts";
 
 const role = "processor";
-
-/** A rebuild took the partition over (rule B1): what is in memory is of the old tables. */
-export class TableSetChanged extends Error {
-  override readonly name = "TableSetChanged";
-}
-
-export function fingerprintOf(value: Uint8Array): string {
-  return hash("sha256", value, "hex").slice(0, 16);
-}
-
-function find(db: Store["reader"], topic: Topic, partition: number) {
-  return db
-    .selectFrom("position")
-    .selectAll()
-    .where("role", "=", role)
-    .where("topic", "=", topic.name)
-    .where("partition", "=", partition)
-    .executeTakeFirst();
-}
-
-/** @returns the row, made with `tableSet` where the partition was never folded. */
-export async function openPosition(
-  store: Store,
-  topic: Topic,
-  partition: number,
-  tableSet: number,
-): Promise<PositionRow> {
-  const found = await find(store.reader, topic, partition);
-  if (found) return found;
-  const fresh: PositionRow = {
-    role,
-    topic: topic.name,
-    partition,
-    generation: topic.generation,
-    next: 0,
-    fingerprint: "",
-    table_set: tableSet,
-    applied: 0,
-    skipped: 0,
-    quarantined: 0,
-    parked: 0,
-    log_time: 0,
-  };
-  return store.transaction(async (tx) => {
-    await tx.insertNew("position", [fresh]);
-    return (await find(tx.db, topic, partition)) ?? fresh;
-  });
-}
 
 /**
  * That the log is still the one that was folded.
@@ -114,7 +65,7 @@ export async function movePosition(
     .where("table_set", "=", from.table_set)
     .executeTakeFirst();
   if (result.numUpdatedRows === 1n) return;
-  const now = await find(tx.db, topic, from.partition);
+  const now = await readPosition(tx.db, role, topic.name, from.partition);
   if (now && now.table_set !== from.table_set) throw new TableSetChanged("another table set is live now");
   throw new WattlogError(
     "fold/zombie",

@@ -3,7 +3,7 @@ import type { EventLog, LogBatch, Subscription, Topic } from "../../core/log/log
 import type { Clock } from "../../core/runtime/clock.ts";
 import { isWattlogError, messageOf, type ErrorCode } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
-import { TableSetChanged } from "./position.ts";
+import { TableSetChanged } from "../../core/store/position.ts";
 
 /** Waiting cannot heal these: a person has to look (rules F3, F8, B2). */
 const permanent: readonly ErrorCode[] = ["fold/zombie", "fold/fingerprint", "fold/unknown-record", "log/out-of-range"];

@@ -13,7 +13,7 @@ import { openTestStore } from "../../test/harness/stores.ts";
 import { StationWriter } from "../testing/events.ts";
 import { party, partitions, until, World, type Adapters } from "../testing/world.ts";
 import { projectBatch } from "./batch.ts";
-import { openPosition } from "./position.ts";
+import { openPosition } from "../../core/store/position.ts";
 import { projectorRole } from "./projector.ts";
 import { reproject } from "./reproject.ts";
 

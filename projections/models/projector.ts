@@ -15,7 +15,8 @@ import type { ProjectorReadiness } from "./changes.ts";
 import { projectBatch, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
 import { Gauges } from "./measures.ts";
-import { firstTableSet, openPosition, verifyFingerprint } from "./position.ts";
+import { firstTableSet, openPosition } from "../../core/store/position.ts";
+import { verifyFingerprint } from "./position.ts";
 import { RegistryTable } from "./registry-table.ts";
 
 export const projectorRole = "projector";

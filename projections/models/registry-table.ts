@@ -4,7 +4,8 @@ import { decodeChange } from "../../core/records/registry-change.ts";
 import { RegistryFold } from "../../core/registry/fold.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow, RegistryVersionRow } from "../../core/store/tables.ts";
-import { advance, openPosition, positionAfter, verifyFingerprint } from "./position.ts";
+import { openPosition } from "../../core/store/position.ts";
+import { advance, positionAfter, verifyFingerprint } from "./position.ts";
 
 export const registryRole = "registry";
 

@@ -3,7 +3,7 @@ import { limits } from "../../core/config/limits.ts";
 import type { EventLog, LogBatch } from "../../core/log/log.ts";
 import type { Store } from "../../core/store/store.ts";
 import { projectBatch } from "./batch.ts";
-import { openPosition } from "./position.ts";
+import { openPosition } from "../../core/store/position.ts";
 import { projectorRole } from "./projector.ts";
 import { RegistryTable } from "./registry-table.ts";
 
