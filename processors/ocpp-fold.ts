@@ -4,6 +4,7 @@ import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts
 import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
 import { noCommands, packCommands, unpackCommands, type CommandsState } from "./commands/command-state.ts";
 import {
+  answeredCommand,
   bindQueued,
   commandBound,
   commandEnded,
@@ -15,7 +16,17 @@ import {
   connectionEnded,
 } from "./commands/commands.ts";
 import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
-import { fieldsOf, type Fields } from "./payload.ts";
+import { answerOf, fieldsOf, type Fields } from "./payload.ts";
+import {
+  hasResult,
+  isReport,
+  noReports,
+  reported,
+  reportsDueAt,
+  reportsTick,
+  resulted,
+  type ReportsState,
+} from "./reports/fields.ts";
 import {
   changeConnection,
   claimed,
@@ -26,6 +37,7 @@ import {
   nodeLost,
   packSelf,
   revived,
+  speaksForStation,
   tellCurrent,
   unknownStation,
   unpackSelf,
@@ -48,22 +60,21 @@ export interface StationState {
   readonly self: StationSelf;
   readonly transactions: TransactionsState;
   readonly commands: CommandsState;
+  readonly reports: ReportsState;
 }
 
 /** Of the packed form below; a state of another version cannot be read and must be rebuilt from the log. */
 const stateVersion = 1;
 
 export const ocppFold: StationFold<StationState> = {
-  initial: () => ({ self: unknownStation, transactions: noTransactions, commands: noCommands }),
+  initial: () => ({ self: unknownStation, transactions: noTransactions, commands: noCommands, reports: noReports }),
   evolve,
   transactionOf,
   quarantined,
   reread,
   dueAt(state) {
-    const settlement = settlementDueAt(state.transactions);
-    const command = commandsDueAt(state.commands);
-    if (settlement === null || command === null) return settlement ?? command;
-    return Math.min(settlement, command);
+    const dues = [settlementDueAt(state.transactions), commandsDueAt(state.commands), reportsDueAt(state.reports)];
+    return dues.reduce((least, due) => (due === null || (least !== null && least < due) ? least : due), null);
   },
   nodeOf: (state) => currentOf(state.self)?.nodeId ?? "",
   pack: (state) => [
@@ -71,14 +82,17 @@ export const ocppFold: StationFold<StationState> = {
     packSelf(state.self),
     packTransactions(state.transactions),
     packCommands(state.commands),
+    state.reports,
   ],
   unpack(packed) {
-    const [version, self, transactions, commands] = packed as [number, unknown, unknown, unknown];
+    const [version, self, transactions, commands, reports] = packed as [number, unknown, unknown, unknown, unknown];
     if (version !== stateVersion) throw new Error(`A station's state has version ${version}; run \`wattlog rebuild\`.`);
     return {
       self: unpackSelf(self),
       transactions: unpackTransactions(transactions),
       commands: unpackCommands(commands),
+      // Rows of earlier builds have none.
+      reports: (reports as ReportsState | undefined) ?? noReports,
     };
   },
 };
@@ -108,13 +122,13 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
     case "exchange":
       return exchange(state, record, context);
     case "commandRequested":
-      return { ...state, commands: commandRequested(commands, self, record, context) };
+      return { ...state, commands: commandRequested(commands, self, record, hasResult(record.action), context) };
     case "commandBound":
-      return { ...state, commands: commandBound(commands, self, record, context) };
+      return { ...state, commands: commandBound(commands, self, record, hasResult, context) };
     case "commandSent":
       return { ...state, commands: commandSent(commands, record, context) };
     case "commandResult":
-      return { ...state, commands: commandResult(commands, record, context) };
+      return result(state, record, context);
     case "commandEnded":
       return { ...state, commands: commandEnded(commands, record, context) };
     case "tick":
@@ -122,6 +136,7 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
         ...state,
         transactions: settleDue(state.transactions, record, record.dueAt, context),
         commands: commandsTick(commands, self, record, context),
+        reports: reportsTick(state.reports, record.dueAt, context),
       };
     // Bytes that nobody understands are a sign of life; redrive and release are the engine's business.
     case "quarantined":
@@ -145,7 +160,12 @@ function claim(state: StationState, record: FrameRecordOf<"claimed">, context: F
   const merged = mergeReports(self, connection, context);
   const is16 = connection.protocol === "ocpp1.6";
   const transactions = is16 ? withStates(state.transactions, merged.changed, context) : state.transactions;
-  return { self: merged.self, transactions, commands: bindQueued(state.commands, merged.self, record, context) };
+  return {
+    ...state,
+    self: merged.self,
+    transactions,
+    commands: bindQueued(state.commands, merged.self, record, context),
+  };
 }
 
 function disconnect(state: StationState, record: FrameRecord, context: FoldContext): StationState {
@@ -176,11 +196,19 @@ function requestOf(record: Exchange): Fields {
 }
 
 // What these say is of no concern to sessions, status or commands: they need not be parsed.
-const ignored = new Set(["Heartbeat", "Authorize", "DataTransfer", "SecurityEventNotification"]);
+const ignored = new Set(["Heartbeat", "Authorize", "DataTransfer"]);
 
 function exchange(state: StationState, record: Exchange, context: FoldContext): StationState {
-  if (ignored.has(record.action)) return state;
+  if (ignored.has(record.action) && !isReport(record.action)) return state;
   const request = requestOf(record);
+  const after = exchanged(state, record, request, context);
+  if (!isReport(record.action) || !speaksForStation(state.self, record.source)) return after;
+  const { protocol, action } = record;
+  const report = { protocol, action, request, answer: answerOf(record) };
+  return { ...after, reports: reported(after.reports, report, context) };
+}
+
+function exchanged(state: StationState, record: Exchange, request: Fields, context: FoldContext): StationState {
   switch (record.action) {
     case "BootNotification":
       return { ...state, self: bootNotification(state.self, record.source, request, context) };
@@ -219,6 +247,14 @@ function transactionMessage(
     default:
       return transactions;
   }
+}
+
+function result(state: StationState, record: FrameRecordOf<"commandResult">, context: FoldContext): StationState {
+  const answered = answeredCommand(state.commands, record);
+  const after = { ...state, commands: commandResult(state.commands, record, context) };
+  if (!answered) return after;
+  const done = { ...answered, request: fieldsOf(answered.request), response: fieldsOf(answered.response) };
+  return { ...after, reports: resulted(state.reports, done, context) };
 }
 
 /** 1.6 has no charging state: the connector's status is the session's. */

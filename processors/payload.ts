@@ -1,6 +1,8 @@
 // Reading payloads that no schema vouches for: in lenient mode a violation was answered normally and kept, so a fold
 // must make sense of what is readable and must not fall over the rest.
 
+import { parseFrame } from "../core/ocpp/framing.ts";
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 const nothing: Fields = {};
@@ -8,6 +10,12 @@ const nothing: Fields = {};
 /** {} where it is no object, so that reading on finds nothing. */
 export function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : nothing;
+}
+
+/** The payload of our own answer; {} where it was a CALLERROR or there was none. */
+export function answerOf(record: { readonly answer: Uint8Array | null }): Fields {
+  const frame = record.answer && parseFrame(record.answer);
+  return frame?.type === "result" ? fieldsOf(frame.payload) : nothing;
 }
 
 export function listOf(value: unknown): readonly unknown[] {

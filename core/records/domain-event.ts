@@ -16,6 +16,7 @@ import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
 import { packBriefly, unpack } from "./msgpack.ts";
 import { isTag, misfit } from "./shape.ts";
+import type { DocumentChange } from "./station-documents.ts";
 
 export const eventVersion = 1;
 
@@ -168,7 +169,9 @@ export type EventBody =
       readonly response: string | null;
     }
   /** An answer that came after the end: kept beside it (rule C4). */
-  | { readonly kind: "commandLateAnswer"; readonly commandId: CommandId; readonly response: string };
+  | { readonly kind: "commandLateAnswer"; readonly commandId: CommandId; readonly response: string }
+  /** What the station said of itself, or did as it was told, that is none of the above. */
+  | { readonly kind: "documentsChanged"; readonly changes: readonly DocumentChange[] };
 
 export type EventKind = EventBody["kind"];
 
@@ -203,6 +206,7 @@ const kindNumbers: Readonly<Record<EventKind, number>> = {
   commandSent: 12,
   commandEnded: 13,
   commandLateAnswer: 14,
+  documentsChanged: 15,
 };
 const kindNames = new Map<number, EventKind>(
   Object.entries(kindNumbers).map(([name, number]) => [number, name as EventKind]),

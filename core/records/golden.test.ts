@@ -231,6 +231,13 @@ const events: { readonly [Kind in EventKind]: readonly [Extract<EventBody, { kin
     { kind: "commandLateAnswer", commandId, response: '[3,"c",{}]' },
     "a24db28df084b731701e6c0e6461a6ed",
   ],
+  documentsChanged: [
+    {
+      kind: "documentsChanged",
+      changes: [{ collection: "securityEvents", key: "000001700000000-0000000000000041-0", document: '{"type":"X"}' }],
+    },
+    "d57a0455508b5fad22025c42e2821a63",
+  ],
 };
 
 const chain = {

@@ -3,7 +3,9 @@
 import { sql, type CreateTableBuilder, type Kysely } from "kysely";
 
 import { WattlogError } from "../runtime/errors.ts";
-import { indexesOfVersion1, tablesOfVersion1, type ColumnKind } from "./schema-version-1.ts";
+import { indexesOfVersion1, tablesOfVersion1 } from "./schema-version-1.ts";
+import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
+import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
 
@@ -21,20 +23,24 @@ const migrations: readonly Migration[] = [
   {
     version: 1,
     async apply(db, dialect) {
-      for (const table of Object.keys(tablesOfVersion1) as TableName[]) await createTable(db, dialect, table);
-      for (const [table, indexes] of Object.entries(indexesOfVersion1)) {
-        for (const columns of indexes) {
-          await db.schema
-            .createIndex(`${table}_by_${columns.join("_")}`)
-            .on(table)
-            .columns([...columns])
-            .execute();
-        }
-      }
-      for (const table of Object.keys(derivedTables) as DerivedTable[]) await createLiveView(db, table);
+      await createTables(db, dialect, tablesOfVersion1);
+      await createIndexes(db, indexesOfVersion1);
+      for (const table of derivedOf(tablesOfVersion1)) await createLiveView(db, table);
+    },
+  },
+  {
+    version: 2,
+    async apply(db, dialect) {
+      await createTables(db, dialect, tablesOfVersion2);
+      await createIndexes(db, indexesOfVersion2);
+      for (const table of derivedOf(tablesOfVersion2)) await createLiveView(db, table);
     },
   },
 ];
+
+function derivedOf(tables: Readonly<Record<string, unknown>>): DerivedTable[] {
+  return (Object.keys(derivedTables) as DerivedTable[]).filter((table) => table in tables);
+}
 
 export const schemaVersion = migrations.at(-1)!.version;
 
@@ -51,11 +57,6 @@ export async function migrateSchema(db: Builder, dialect: Dialect): Promise<void
     await apply(db, dialect);
     await sql`insert into schema_version (version) values (${version})`.execute(db);
   }
-}
-
-/** Of the newest version: what bulk writes go by. */
-export function columnsOf(table: TableName): Readonly<Record<string, ColumnKind>> {
-  return tablesOfVersion1[table];
 }
 
 /**
@@ -102,12 +103,34 @@ function dataType(kind: ColumnKind, dialect: Dialect) {
   return ({ text: sql`text collate "C"`, integer: "bigint", bigint: "bigint", blob: "bytea" } as const)[plain];
 }
 
-async function createTable(db: Builder, dialect: Dialect, table: TableName): Promise<void> {
+type Columns = Readonly<Record<string, ColumnKind>>;
+
+async function createTables(db: Builder, dialect: Dialect, tables: Readonly<Record<string, Columns>>): Promise<void> {
+  for (const table of Object.keys(tables)) await createTable(db, dialect, table as TableName, tables[table]!);
+}
+
+async function createTable(db: Builder, dialect: Dialect, table: TableName, columns: Columns): Promise<void> {
   let builder: CreateTableBuilder<string, string> = db.schema.createTable(table);
-  for (const [column, kind] of Object.entries(tablesOfVersion1[table]) as [string, ColumnKind][]) {
+  for (const [column, kind] of Object.entries(columns)) {
     builder = builder.addColumn(column, dataType(kind, dialect), (c) => (kind.endsWith("?") ? c : c.notNull()));
   }
   await builder.addPrimaryKeyConstraint(`${table}_key`, keyOrder(table)).execute();
+}
+
+async function createIndexes(
+  db: Builder,
+  tables: Readonly<Record<string, readonly (readonly string[])[]>>,
+): Promise<void> {
+  for (const [table, indexes] of Object.entries(tables)) {
+    for (const columns of indexes) {
+      const name = `${table}_by_${columns.join("_")}`;
+      await db.schema
+        .createIndex(name)
+        .on(table)
+        .columns([...columns])
+        .execute();
+    }
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 // Columns of many rows as Postgres arrays in its binary form: `array_recv` takes them without parsing text, and bytes
 // go as bytes. Layout: dimensions, has-nulls flag, element oid, length, lower bound, then length and bytes of each.
-import type { ColumnKind } from "./schema-version-1.ts";
+import type { ColumnKind } from "./schema.ts";
 import { asStored } from "./text.ts";
 
 const oids = { int8: 20, text: 25, bytea: 17 } as const;

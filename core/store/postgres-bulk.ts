@@ -1,6 +1,6 @@
 // Bulk writes on Postgres: one prepared statement for each table and kind, whatever the number of rows: a column is one
 // array parameter, which `unnest` turns into rows.
-import { columnsOf } from "./migrations.ts";
+import { columnsOf } from "./schema.ts";
 import { ArrayEncoder, arrayTypeOf, type ArrayType } from "./postgres-arrays.ts";
 import type { PostgresSession } from "./postgres-connection.ts";
 import { asStored } from "./text.ts";

@@ -1,4 +1,5 @@
 // What every Store promises, run on each adapter.
+import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
@@ -352,6 +353,19 @@ function schemaContract(parts: () => Parts): void {
     await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
     await Promise.all([store.migrate(), (await harness.another()).migrate()]);
     expect(await nextOf(store)).toBe(5);
+  });
+
+  test("tables of schema version 1 become those of the newest, and keep their rows", async () => {
+    const { store } = parts();
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
+    await store.transaction(async ({ db }) => {
+      await db.schema.dropView("live_station_document").execute();
+      await db.schema.dropTable("station_document").execute();
+      await sql`delete from schema_version where version > 1`.execute(db);
+    });
+    await store.migrate();
+    expect(await nextOf(store)).toBe(5);
+    expect(await store.reader.selectFrom("live_station_document").selectAll().execute()).toEqual([]);
   });
 
   test("tables of a newer wattlog are refused with a sentence", async () => {

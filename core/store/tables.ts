@@ -226,6 +226,17 @@ export interface CommandRow extends Derived {
   last_updated: number;
 }
 
+/** What a station said of itself beside all that: see core/records/station-documents.ts. */
+export interface StationDocumentRow extends Derived {
+  party: string;
+  station: string;
+  collection: string;
+  key: string;
+  /** JSON; null: a thing that is gone. */
+  document: string | null;
+  last_updated: number;
+}
+
 // --- registry (one partition; kept by the projector role) ---
 
 /** Every version of every entity (rule R2). */
@@ -256,6 +267,7 @@ export interface Tables {
   meter_value: MeterValueRow;
   cdr: CdrRow;
   command: CommandRow;
+  station_document: StationDocumentRow;
   registry_version: RegistryVersionRow;
   member: MemberRow;
   assignment: AssignmentRow;
@@ -279,6 +291,7 @@ export const primaryKeys = {
   meter_value: ["table_set", "session_id", "sequence"],
   cdr: ["table_set", "id"],
   command: ["table_set", "id"],
+  station_document: ["table_set", "party", "station", "collection", "key"],
   registry_version: ["party", "entity", "id", "version"],
   member: ["role", "name"],
   assignment: ["role", "partition"],
@@ -299,6 +312,7 @@ export const derivedTables = {
   meter_value: "projector",
   cdr: "projector",
   command: "projector",
+  station_document: "projector",
 } as const satisfies Partial<Record<TableName, "processor" | "projector">>;
 
 export type DerivedTable = keyof typeof derivedTables;

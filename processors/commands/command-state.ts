@@ -17,7 +17,7 @@ export interface PendingCommand {
   readonly timeoutMs: number;
   /** Log time; of a queued one: until when it waits. */
   readonly deadline: number;
-  /** Queued only, to wake the node with once it is bound. */
+  /** Of a queued one, to wake the node with once it is bound; and where the answer is understood only with it. */
   readonly payload: Uint8Array | null;
   readonly replyTo: NodeId | null;
   /** Queued and a connection is there: when to ask again for the record that binds it. */

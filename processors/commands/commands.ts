@@ -34,11 +34,15 @@ function end(
   };
 }
 
-/** Rule C1: the first request of an id is the command. */
+/**
+ * Rule C1: the first request of an id is the command.
+ * @param keepsPayload its answer will be asked for with the payload; see {@link answeredCommand}.
+ */
 export function commandRequested(
   state: CommandsState,
   self: StationSelf,
   record: FrameRecordOf<"commandRequested">,
+  keepsPayload: boolean,
   context: FoldContext,
 ): CommandsState {
   const { commandId: id } = record;
@@ -57,8 +61,8 @@ export function commandRequested(
     requestedAt: context.logTime,
     timeoutMs: record.timeoutMs,
     deadline: queueUntil ?? context.logTime + record.timeoutMs,
-    // A copy: the record's bytes are a view into a batch that may go. Only what may have to wait keeps its payload.
-    payload: isQueued ? record.payload.slice() : null,
+    // A copy: the record's bytes are a view into a batch that may go.
+    payload: isQueued || keepsPayload ? record.payload.slice() : null,
     replyTo: record.replyTo,
     bindAt: null,
     requestedBy: record.source,
@@ -126,6 +130,7 @@ export function commandBound(
   state: CommandsState,
   self: StationSelf,
   record: FrameRecordOf<"commandBound">,
+  keepsPayload: (action: string) => boolean,
   context: FoldContext,
 ): CommandsState {
   const command = pendingOf(state, record.commandId);
@@ -136,7 +141,7 @@ export function commandBound(
     connectionId: record.connectionId,
     nodeId: connection?.nodeId ?? null,
     deadline: context.logTime + command.timeoutMs,
-    payload: null,
+    payload: keepsPayload(command.action) ? command.payload : null,
     bindAt: null,
   };
   const after = change(state, command, bound);
@@ -168,6 +173,17 @@ export function commandResult(
     context.emit({ kind: "commandLateAnswer", commandId: record.commandId, response });
   }
   return state;
+}
+
+/** The station's answer to a command that has not ended, with what was asked; undefined: there is nothing to learn. */
+export function answeredCommand(state: CommandsState, record: FrameRecordOf<"commandResult">) {
+  const command = pendingOf(state, record.commandId);
+  const frame = command?.payload && parseFrame(record.frame);
+  if (!frame || frame.type !== "result") return undefined;
+  const { id: commandId, protocol, action } = command;
+  const outcome = outcomeOf(protocol, action, frame.payload);
+  const request: unknown = JSON.parse(Buffer.from(command.payload).toString("utf8"));
+  return { commandId, protocol, action, request, response: frame.payload, outcome };
 }
 
 function resultOutcome(command: PendingCommand, bytes: Uint8Array): CommandOutcome {

@@ -41,6 +41,17 @@ export function connectionOf(self: StationSelf, id: string | null): Connection |
   return id === null ? undefined : self.connections.find((c) => c.id === id);
 }
 
+/**
+ * Rule I4: the current connection, or a newer one: what it says before its `claimed` is in the log is not lost, for its
+ * saying so is the life that makes the gateway write that record.
+ */
+export function speaksForStation(self: StationSelf, source: string): boolean {
+  const connection = connectionOf(self, source);
+  if (!connection) return false;
+  const current = currentOf(self);
+  return !current || compareEpochs(connection.epoch, current.epoch) >= 0;
+}
+
 function compareEpochs(a: Epoch, b: Epoch): number {
   return a.generation - b.generation || a.offset - b.offset;
 }

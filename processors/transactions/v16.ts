@@ -1,10 +1,10 @@
 // OCPP 1.6: StartTransaction, MeterValues, StopTransaction.
-import { integerAt, parseFrame } from "../../core/ocpp/framing.ts";
+import { integerAt } from "../../core/ocpp/framing.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
-import { digestOf, fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
+import { answerOf, digestOf, fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import {
@@ -29,12 +29,6 @@ import {
   type Opening,
 } from "./sessions.ts";
 import type { StartIdentity, Transaction, TransactionsState } from "./transaction.ts";
-
-/** The fold's own reading of an answer: ours, so it is JSON. */
-function answerOf(record: Exchange): Fields {
-  const frame = record.answer && parseFrame(record.answer);
-  return frame?.type === "result" ? fieldsOf(frame.payload) : {};
-}
 
 /** The id in our answer; where the answer had none (CALLERROR), the one that it would have had (rule I5). */
 function startedId(request: Fields, answer: Fields): string {

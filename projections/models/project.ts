@@ -62,6 +62,10 @@ export function projectEvent(event: DomainEvent, rows: WorkingSet): "applied" | 
         late_response: body.response,
         last_updated: event.logTime,
       }));
+    case "documentsChanged":
+      seen(event, rows);
+      changeDocuments(event, body, rows);
+      return "applied";
   }
 }
 
@@ -150,6 +154,15 @@ function changeConnector(event: DomainEvent, body: Body<"connectorStatus">, rows
   // The same status again keeps its `since`: it says how long the connector has been so.
   const unchanged = before && before.status === row.status && before.error_code === row.error_code;
   rows.connectors.put(key, unchanged ? { ...row, since: before.since } : row);
+}
+
+function changeDocuments(event: DomainEvent, body: Body<"documentsChanged">, rows: WorkingSet): void {
+  const { party, station, logTime } = event;
+  const { tableSet: table_set, partition } = rows.scope;
+  for (const { collection, key, document } of body.changes) {
+    const row = { table_set, partition, party, station, collection, key, document, last_updated: logTime };
+    rows.documents.put(`${stationKey(event)}/${collection}/${key}`, row);
+  }
 }
 
 function changeSession(rows: WorkingSet, id: string, change: (row: SessionRow) => SessionRow): "applied" | "orphan" {

@@ -32,7 +32,16 @@ beforeEach(async () => {
 });
 afterEach(() => world.close());
 
-const tables = ["chain", "station", "connector", "session", "meter_value", "cdr", "command"] as const;
+const tables = [
+  "chain",
+  "station",
+  "connector",
+  "session",
+  "meter_value",
+  "cdr",
+  "command",
+  "station_document",
+] as const;
 
 async function rowsOf(store: Store): Promise<Record<string, unknown[]>> {
   const all: Record<string, unknown[]> = {};
@@ -52,6 +61,10 @@ function fleet(): DomainEvent[] {
       a.status(1, "Available"),
       ...a.session("RFID-1", 12_345_678, 4),
       ...a.command("Reset", "accepted"),
+      a.event({
+        kind: "documentsChanged",
+        changes: [{ collection: "securityEvents", key: "1", document: '{"type":"TamperDetectionActivated"}' }],
+      }),
     ],
     [
       b.online("ocpp2.0.1"),

@@ -7,6 +7,7 @@ import type {
   ConnectorRow,
   MeterValueRow,
   SessionRow,
+  StationDocumentRow,
   StationRow,
 } from "../../core/store/tables.ts";
 
@@ -48,6 +49,8 @@ export class WorkingSet {
   readonly connectors = new RowMap<ConnectorRow>();
   readonly sessions = new RowMap<SessionRow>();
   readonly commands = new RowMap<CommandRow>();
+  /** Whole documents: nothing of the row before is asked. */
+  readonly documents = new RowMap<StationDocumentRow>();
   /** Only ever added; the key of each says its place, so writing one twice changes nothing. */
   readonly meterValues: MeterValueRow[] = [];
   readonly cdrs: CdrRow[] = [];
@@ -89,6 +92,7 @@ export class WorkingSet {
     await tx.upsert("connector", this.connectors.dirty());
     await tx.upsert("session", this.sessions.dirty());
     await tx.upsert("command", this.commands.dirty());
+    await tx.upsert("station_document", this.documents.dirty());
     await tx.insertNew("meter_value", this.meterValues);
     await tx.insertNew("cdr", this.cdrs);
   }

@@ -18,6 +18,7 @@ import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
 import { installCommands } from "./routes-commands.ts";
+import { installDocuments } from "./routes-documents.ts";
 import { installFrames } from "./routes-frames.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
@@ -65,6 +66,7 @@ class HttpApi implements Api {
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
       installStations(app, context);
+      installDocuments(app, context);
       installCommands(app, context, sender);
       installSessions(app, context);
       installFrames(app, context);

@@ -1,0 +1,34 @@
+// What a station says of itself beside sessions, status and commands, as documents: one JSON object by collection and key.
+// A fold tells whole documents, so a projection needs to understand none of them, and a new collection is a line here, a
+// field in processors/reports and a route.
+
+/** What each collection holds; its key names one document within a station. */
+export const collections = {
+  /** Every report of a security relevant event, newest last. Key: {@link noticeKey}. */
+  securityEvents: "notice",
+} as const satisfies Readonly<Record<string, "notice" | "named">>;
+
+/** `notice`: something that happened, kept for ever, in the order of the log. `named`: a thing that changes or goes. */
+export type CollectionKind = "notice" | "named";
+export type Collection = keyof typeof collections;
+
+/** One document as it is from now on; a named one that is gone is `null`. */
+export interface DocumentChange {
+  readonly collection: Collection;
+  readonly key: string;
+  /** JSON text. */
+  readonly document: string | null;
+}
+
+const timeDigits = 15;
+const offsetDigits = 16;
+
+/**
+ * Sorts as the log does, within a station and over generations of the log.
+ * @param logTime epoch ms
+ * @param index of the notice within its record
+ */
+export function noticeKey(at: { readonly logTime: number; readonly offset: number }, index = 0): string {
+  const time = String(at.logTime).padStart(timeDigits, "0");
+  return `${time}-${String(at.offset).padStart(offsetDigits, "0")}-${index}`;
+}

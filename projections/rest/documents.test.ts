@@ -1,0 +1,66 @@
+// /api/v1/stations/{id}/… and /api/v1/…: what fields of the fold told, as people read it.
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
+import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
+import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { collections } from "../../core/records/station-documents.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
+import { callAs } from "../testing/client.ts";
+import { StationWriter } from "../testing/events.ts";
+import { World, type Adapters } from "../testing/world.ts";
+import type { Api } from "./api.ts";
+
+const adapters: Adapters = {
+  openLog: async (folder, topics) => {
+    const server = await EmbeddedLogServer.start({ folder, topics });
+    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
+  },
+  openStore: openTestStore,
+  openBus: () => new EmbeddedBusHub().client(),
+};
+
+let world: World;
+let api: Api;
+const get = (url: string) => callAs(api, "GET", url);
+
+beforeAll(async () => {
+  world = await World.open(adapters);
+  const projector = await world.project();
+  api = await world.serve(projector);
+  const [a, b] = [new StationWriter("CP-A"), new StationWriter("CP-B")];
+  const event = (writer: StationWriter, key: string, type: string | null) =>
+    writer.event({
+      kind: "documentsChanged",
+      changes: [{ collection: "securityEvents", key, document: type && JSON.stringify({ type, techInfo: null }) }],
+    });
+  await world.appendEvents([
+    a.online(),
+    event(a, "1", "First"),
+    event(a, "3", "Third"),
+    event(b, "2", "Second"),
+    event(b, "4", "Gone"),
+    event(b, "4", null),
+  ]);
+  await world.caughtUp(projector);
+});
+afterAll(() => world.close());
+
+test("notices are read the newest first, of one station and of all, page by page", async () => {
+  const types = (body: { items: readonly object[] }) => body.items.map((item) => (item as { type: string }).type);
+  const all = await get("/api/v1/security-events?limit=2");
+  expect(types(all.body)).toEqual(["Third", "Second"]);
+  const rest = await get(`/api/v1/security-events?limit=2&cursor=${all.body["nextCursor"] as string}`);
+  expect(types(rest.body)).toEqual(["First"]);
+  expect(rest.body["nextCursor"]).toBeUndefined();
+  const ofOne = await get("/api/v1/stations/CP-A/security-events");
+  expect(ofOne.body.items[0]).toMatchObject({ stationId: "CP-A", key: "3", type: "Third", techInfo: null });
+  expect(types(ofOne.body)).toEqual(["Third", "First"]);
+});
+
+test("every collection has its route", async () => {
+  const document = (await get("/api/openapi.json")).body as unknown as { paths: Record<string, unknown> };
+  const routes = Object.keys(document.paths).filter((path) => path.startsWith("/api/v1/stations/{id}/"));
+  expect(routes.length).toBeGreaterThanOrEqual(Object.keys(collections).length);
+  expect((await get("/api/v1/stations/CP-A/no-such-thing")).status).toBe(404);
+});
