@@ -1,6 +1,7 @@
 // What every Store promises, run on each adapter.
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import type { Adapter } from "../../tools/test-adapters.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { tableChecksums } from "./checksum.ts";
 import { schemaVersion } from "./migrations.ts";
@@ -52,8 +53,8 @@ interface Parts {
   readonly store: Store;
 }
 
-export function storeContract(name: string, make: () => Promise<StoreHarness>): void {
-  describe(`Store contract: ${name}`, () => {
+export function storeContract(adapter: Adapter, make: () => Promise<StoreHarness>): void {
+  describe(`Store contract on ${adapter}`, () => {
     let harness: StoreHarness;
     let store: Store;
 
