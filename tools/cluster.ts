@@ -29,6 +29,13 @@ export interface Cluster {
   readonly consoleUrl: string;
   /** Kills and starts a process again under its name and ports. */
   restart(name: string, signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when it has ended; half a minute after a signal that it does not follow it is killed. */
+  end(name: string, signal: NodeJS.Signals): Promise<void>;
+  /**
+   * Starts a process that was ended under its name and ports; resolves once it is ready.
+   * @param more settings beside the cluster's own, for this start alone
+   */
+  start(name: string, more?: Readonly<Record<string, string>>): Promise<void>;
   of(name: string): ClusterProcess;
   stop(): Promise<void>;
 }
@@ -55,7 +62,7 @@ export async function startCluster(
     WATTLOG_UNKNOWN_TOKENS: "accept",
     ...options.environment,
   };
-  for (const command of ["topics", "migrate"]) await runOnce(command, common);
+  await Promise.all(["topics", "migrate"].map((command) => runOnce(command, common)));
   const counts = new Map<string, number>();
   const processes = new Map<string, ClusterProcess>();
   const onLine = options.onLine ?? ((name, line) => process.stderr.write(`${name.padEnd(12)} ${line}\n`));
@@ -78,10 +85,15 @@ export async function startCluster(
       return found;
     },
     async restart(name, signal) {
-      const { role, environment, child } = cluster.of(name);
-      await end(child, signal);
-      processes.set(name, launch(name, role, environment, onLine));
-      await ready(cluster.of(name));
+      await cluster.end(name, signal);
+      await cluster.start(name);
+    },
+    end: (name, signal) => end(cluster.of(name).child, signal),
+    async start(name, more = {}) {
+      const { role, environment } = cluster.of(name);
+      const started = launch(name, role, { ...environment, ...more }, onLine);
+      processes.set(name, { ...started, environment });
+      await ready(started);
     },
     async stop() {
       // What takes new work goes first, what others write through last.
