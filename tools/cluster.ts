@@ -1,10 +1,12 @@
 // `npm run cluster`: a whole wattlog cluster on this machine: real Kafka, Redis and Postgres, two gateways, two
-// processors, a projector and an api, each a process of its own. Ctrl-C ends all of it.
+// processors, a projector and an api, each a process of its own; `-- --gateway 3 --api 2` starts other numbers. Ctrl-C
+// ends all of it.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { ensureServers } from "./servers/ensure.ts";
 
@@ -41,6 +43,7 @@ export interface Cluster {
 }
 
 export interface ClusterOptions {
+  /** One process each; several of a role are numbered from one on. */
   readonly roles?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   /** Where the processes' output goes; default: ours. */
@@ -189,16 +192,30 @@ function listenAnywhere() {
   });
 }
 
+/** `--gateway 3 --api 2`: as many of these, of the others as usual. */
+function rolesAsked(): string[] {
+  const roles = [...new Set(usualRoles)];
+  const { values } = parseArgs({
+    options: Object.fromEntries(roles.map((role) => [role, { type: "string" as const }])),
+  });
+  return roles.flatMap((role) => {
+    const count = Number(values[role] ?? usualRoles.filter((usual) => usual === role).length);
+    if (!Number.isInteger(count) || count < 1) throw new Error(`--${role} takes a number from 1 on`);
+    return Array.from({ length: count }, () => role);
+  });
+}
+
 async function main(): Promise<void> {
+  const roles = rolesAsked();
   process.stderr.write("Kafka, Redis and Postgres start; the first time they are fetched, which takes a minute.\n");
   const { kafka, redis, postgres } = await ensureServers(["kafka", "redis", "postgres"]);
   const cluster = await startCluster(
     { KAFKA_BROKERS: kafka!.brokers.join(","), REDIS_URL: redis!.url, DATABASE_URL: postgres!.url },
-    { environment: { WATTLOG_ALLOW_WEAK_LOG: "true" } },
+    { roles, environment: { WATTLOG_ALLOW_WEAK_LOG: "true" } },
   );
-  const gateways = cluster.processes.filter(({ role }) => role === "gateway").map(({ url }) => url);
+  const urls = (of: string) => cluster.processes.filter(({ role }) => role === of).map(({ url }) => url);
   process.stdout.write(
-    `Console: ${cluster.consoleUrl} · token ${cluster.token}\nConnect chargers to ${gateways.join(" or ")}\nCtrl-C ends all of it.\n`,
+    `Console: ${urls("api").join(" or ")} · token ${cluster.token}\nConnect chargers to ${urls("gateway").join(" or ")}\nCtrl-C ends all of it.\n`,
   );
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   process.once("SIGINT", ask);
