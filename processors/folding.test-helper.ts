@@ -16,16 +16,13 @@ import type { FrameRecord } from "../core/records/frame-record.ts";
 import { encodeChange } from "../core/records/registry-change.ts";
 import type { EntityDocs, EntityKind } from "../core/registry/entities.ts";
 import { RegistryView } from "../core/registry/view.ts";
-import { openSqliteStore } from "../core/store/store-sqlite.ts";
 import type { Store } from "../core/store/store.ts";
+import { openTestStore } from "../test/harness/stores.ts";
 import type { Effect, FoldContext, StationFold } from "./engine/station-fold.ts";
 import { MemoryLog } from "./memory-log.test-helper.ts";
 import { ocppFold, type StationState } from "./ocpp-fold.ts";
 import { refold } from "./refold.ts";
 import { party } from "./station.test-helper.ts";
-
-/** Which Store the worlds of a test file have. */
-export const storesUnderTest: { open: (folder: string) => Store } = { open: openSqliteStore };
 
 export const t0 = Date.UTC(2023, 10, 14, 21, 0);
 
@@ -125,7 +122,7 @@ export class World {
   async store(): Promise<Store> {
     const folder = mkdtempSync(join(tmpdir(), "wattlog-fold-"));
     this.folders.push(folder);
-    const store = storesUnderTest.open(folder);
+    const store = openTestStore(folder);
     this.stores.push(store);
     await store.migrate();
     return store;

@@ -1,10 +1,12 @@
 // `npm run cluster`: a whole wattlog cluster on this machine: real Kafka, Redis and Postgres, two gateways, two
-// processors, a projector and an api, each a process of its own. Ctrl-C ends all of it.
+// processors, a projector and an api, each a process of its own; `-- --gateway 3 --api 2` starts other numbers. Ctrl-C
+// ends all of it.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 import { ensureServers } from "./servers/ensure.ts";
 
@@ -29,11 +31,19 @@ export interface Cluster {
   readonly consoleUrl: string;
   /** Kills and starts a process again under its name and ports. */
   restart(name: string, signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when it has ended; half a minute after a signal that it does not follow it is killed. */
+  end(name: string, signal: NodeJS.Signals): Promise<void>;
+  /**
+   * Starts a process that was ended under its name and ports; resolves once it is ready.
+   * @param more settings beside the cluster's own, for this start alone
+   */
+  start(name: string, more?: Readonly<Record<string, string>>): Promise<void>;
   of(name: string): ClusterProcess;
   stop(): Promise<void>;
 }
 
 export interface ClusterOptions {
+  /** One process each; several of a role are numbered from one on. */
   readonly roles?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   /** Where the processes' output goes; default: ours. */
@@ -55,7 +65,7 @@ export async function startCluster(
     WATTLOG_UNKNOWN_TOKENS: "accept",
     ...options.environment,
   };
-  for (const command of ["topics", "migrate"]) await runOnce(command, common);
+  await Promise.all(["topics", "migrate"].map((command) => runOnce(command, common)));
   const counts = new Map<string, number>();
   const processes = new Map<string, ClusterProcess>();
   const onLine = options.onLine ?? ((name, line) => process.stderr.write(`${name.padEnd(12)} ${line}\n`));
@@ -78,10 +88,15 @@ export async function startCluster(
       return found;
     },
     async restart(name, signal) {
-      const { role, environment, child } = cluster.of(name);
-      await end(child, signal);
-      processes.set(name, launch(name, role, environment, onLine));
-      await ready(cluster.of(name));
+      await cluster.end(name, signal);
+      await cluster.start(name);
+    },
+    end: (name, signal) => end(cluster.of(name).child, signal),
+    async start(name, more = {}) {
+      const { role, environment } = cluster.of(name);
+      const started = launch(name, role, { ...environment, ...more }, onLine);
+      processes.set(name, { ...started, environment });
+      await ready(started);
     },
     async stop() {
       // What takes new work goes first, what others write through last.
@@ -177,16 +192,30 @@ function listenAnywhere() {
   });
 }
 
+/** `--gateway 3 --api 2`: as many of these, of the others as usual. */
+function rolesAsked(): string[] {
+  const roles = [...new Set(usualRoles)];
+  const { values } = parseArgs({
+    options: Object.fromEntries(roles.map((role) => [role, { type: "string" as const }])),
+  });
+  return roles.flatMap((role) => {
+    const count = Number(values[role] ?? usualRoles.filter((usual) => usual === role).length);
+    if (!Number.isInteger(count) || count < 1) throw new Error(`--${role} takes a number from 1 on`);
+    return Array.from({ length: count }, () => role);
+  });
+}
+
 async function main(): Promise<void> {
+  const roles = rolesAsked();
   process.stderr.write("Kafka, Redis and Postgres start; the first time they are fetched, which takes a minute.\n");
   const { kafka, redis, postgres } = await ensureServers(["kafka", "redis", "postgres"]);
   const cluster = await startCluster(
     { KAFKA_BROKERS: kafka!.brokers.join(","), REDIS_URL: redis!.url, DATABASE_URL: postgres!.url },
-    { environment: { WATTLOG_ALLOW_WEAK_LOG: "true" } },
+    { roles, environment: { WATTLOG_ALLOW_WEAK_LOG: "true" } },
   );
-  const gateways = cluster.processes.filter(({ role }) => role === "gateway").map(({ url }) => url);
+  const urls = (of: string) => cluster.processes.filter(({ role }) => role === of).map(({ url }) => url);
   process.stdout.write(
-    `Console: ${cluster.consoleUrl} · token ${cluster.token}\nConnect chargers to ${gateways.join(" or ")}\nCtrl-C ends all of it.\n`,
+    `Console: ${urls("api").join(" or ")} · token ${cluster.token}\nConnect chargers to ${urls("gateway").join(" or ")}\nCtrl-C ends all of it.\n`,
   );
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   process.once("SIGINT", ask);

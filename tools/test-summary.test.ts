@@ -5,9 +5,10 @@ const summary = (passed: number, failed = 0, skipped: Summary["skipped"] = []): 
   passed,
   failed,
   skipped,
+  adapters: [],
 });
 const judged = (s: Summary, options = { strict: false, filtered: false }): ReturnType<typeof judge> =>
-  judge([{ name: "unit", summary: s }], options);
+  judge([{ name: "unit", summary: s }], { ...options, required: {} });
 
 test("all passed is green", () => {
   expect(judged(summary(3))).toEqual({ counts: { passed: 3, failed: 0, skipped: 0 }, problems: [], ok: true });
@@ -44,6 +45,19 @@ test("a skip without a reason is a failure; one with another reason is not", () 
   expect(judged(summary(2, 0, [{ name: "a", reason: "not on macOS" }]), { strict: true, filtered: false }).ok).toBe(
     true,
   );
+});
+
+test("in CI a suite that has not passed on an adapter where it must run is red, by hand it is not", () => {
+  const required = { "a contract": ["SQLite", "Postgres"] } as const;
+  const ran = { suite: "a contract", adapter: "SQLite", passed: 3, failed: 0, skipped: 0 } as const;
+  const stages = [{ name: "unit", summary: { ...summary(3), adapters: [ran] } }];
+  expect(judge(stages, { strict: true, filtered: false, required })).toMatchObject({
+    ok: false,
+    counts: { passed: 3, failed: 1, skipped: 0 },
+    problems: ["no test of a contract has passed on Postgres"],
+  });
+  expect(judge(stages, { strict: false, filtered: false, required }).ok).toBe(true);
+  expect(judge(stages, { strict: true, filtered: true, required }).ok).toBe(true);
 });
 
 test("the closing line is read back from the end of a command's output", () => {

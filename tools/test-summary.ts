@@ -1,4 +1,5 @@
 // What a run of tests amounts to, whatever ran them. Pure: tools/test.ts does the running.
+import { missingAdapters, REQUIRED, type AdapterCount } from "./test-adapters.ts";
 
 /** A test that did not run. Without a reason it is a mistake; a reason that begins with "needs " names a missing tool. */
 export interface Skip {
@@ -10,6 +11,7 @@ export interface Summary {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly Skip[];
+  readonly adapters: readonly AdapterCount[];
 }
 
 export interface Verdict {
@@ -38,12 +40,12 @@ export function parseClosingLine(output: string): { passed: number; failed: numb
 
 /**
  * Judges the summaries of all stages.
- * @param strict no skip may be due to a missing server or tool (CI=true)
+ * @param strict no skip may be due to a missing server or tool (CI=true), and what must run on an adapter has run there
  * @param filtered the run was narrowed by hand, so tests left out by the filter count as skipped without a reason
  */
 export function judge(
   stages: readonly { readonly name: string; readonly summary: Summary }[],
-  { strict, filtered }: { strict: boolean; filtered: boolean },
+  { strict, filtered, required = REQUIRED }: { strict: boolean; filtered: boolean; required?: typeof REQUIRED },
 ): Verdict {
   let passed = 0;
   let failed = 0;
@@ -60,8 +62,11 @@ export function judge(
   const unexplained = filtered ? [] : skipped.filter((s) => s.reason === null);
   for (const skip of missing) problems.push(`skipped although CI=true: ${skip.name} (${skip.reason})`);
   for (const skip of unexplained) problems.push(`skipped without a reason: ${skip.name}`);
+  const ran = stages.flatMap(({ summary }) => summary.adapters);
+  const notRun = strict && !filtered ? missingAdapters(ran, required) : [];
+  problems.push(...notRun);
   const turned = missing.length + unexplained.length;
-  const counts = { passed, failed: failed + turned, skipped: skipped.length - turned };
+  const counts = { passed, failed: failed + turned + notRun.length, skipped: skipped.length - turned };
   if (passed === 0) problems.push("no test passed");
   return { counts, problems, ok: counts.failed === 0 && problems.length === 0 };
 }

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensurePrepared } from "./prepare.ts";
 import { sweepServers } from "./servers/ensure.ts";
+import { adapterTable, REQUIRED } from "./test-adapters.ts";
 import { SYSTEM_TEST_FOLDERS } from "./test-folders.ts";
 import { SUMMARY_FILE_VARIABLE } from "./test-reporter.ts";
 import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
@@ -33,7 +34,7 @@ const FULL_SUITES: readonly CommandSuite[] = [
 ];
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const BROKEN: Summary = { passed: 0, failed: 1, skipped: [] };
+const BROKEN: Summary = { passed: 0, failed: 1, skipped: [], adapters: [] };
 
 async function main(): Promise<number> {
   const full = process.argv.includes("--full");
@@ -55,7 +56,11 @@ async function main(): Promise<number> {
   if (!filtered) for (const suite of COMMAND_SUITES) await stage(suite.name, () => runCommand(suite));
   await sweepServers();
 
-  console.log("");
+  const table = adapterTable(
+    stages.flatMap(({ summary }) => summary.adapters),
+    filtered ? {} : REQUIRED,
+  );
+  for (const line of ["", ...table, ""]) console.log(line);
   for (const { name, summary, seconds } of stages) {
     const counts = { passed: summary.passed, failed: summary.failed, skipped: summary.skipped.length };
     console.log(`${name.padEnd(10)} ${seconds.toFixed(1).padStart(7)} s   ${closingLine(counts)}`);
@@ -96,7 +101,7 @@ async function runCommand({ command, args }: CommandSuite): Promise<Summary> {
     reason: "see its output",
   }));
   const failed = status !== 0 && counts.failed === 0 ? 1 : counts.failed;
-  return { passed: counts.passed, failed, skipped };
+  return { passed: counts.passed, failed, skipped, adapters: [] };
 }
 
 async function run(

@@ -26,11 +26,11 @@ function harness(client: (hub: EmbeddedBusHub) => CommandBus): () => Promise<Bus
 }
 
 commandBusContract(
-  "embedded, on the hub's thread",
+  "the embedded bus, one thread",
   harness((hub) => hub.client()),
 );
 commandBusContract(
-  "embedded, through ports",
+  "the embedded bus, through ports",
   harness((hub) => attachBus(hub.connect())),
 );
 

@@ -44,19 +44,19 @@ function harness(url: () => string): () => Promise<BusHarness> {
 const redis = () => found.servers.redis!;
 
 commandBusContract(
-  "redis",
+  "Redis",
   harness(() => redis().url),
 );
 commandBusContract(
-  "redis, by TLS",
+  "Redis by TLS",
   harness(() => `${redis().tlsUrl}?caFile=${encodeURIComponent(redis().caFile)}`),
 );
 commandBusContract(
-  "redis, by Sentinel",
+  "Redis Sentinel",
   harness(() => redis().sentinelUrl),
 );
 commandBusContract(
-  "redis, a Cluster",
+  "Redis Cluster",
   harness(() => redis().clusterUrl),
 );
 

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import type { Adapter } from "../../tools/test-adapters.ts";
 import { newCommandId, newConnectionId, newNodeId, trusted, type NodeId } from "../ids/ids.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import type { BusMessage, Claim, CommandBus } from "./bus.ts";
@@ -50,8 +51,8 @@ function inbox(): Inbox {
   };
 }
 
-export function commandBusContract(name: string, make: () => Promise<BusHarness>): void {
-  describe(`CommandBus contract: ${name}`, () => {
+export function commandBusContract(adapter: Adapter, make: () => Promise<BusHarness>): void {
+  describe(`CommandBus contract on ${adapter}`, () => {
     let harness: BusHarness;
     let one: CommandBus;
     let two: CommandBus;

@@ -37,4 +37,4 @@ async function embedded(): Promise<LogHarness> {
   };
 }
 
-eventLogContract("embedded", embedded);
+eventLogContract("the embedded log", embedded);

@@ -2,6 +2,7 @@
 // separate as the adapter has them (another thread's, another process's).
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import type { Adapter } from "../../tools/test-adapters.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import type { Entry, EventLog, LogBatch, LogRecord, Receipt } from "./log.ts";
 
@@ -33,11 +34,11 @@ function values(records: readonly LogRecord[]): string[] {
 
 /** @param needs what is missing on this machine for the adapter, as a reason to skip; undefined: nothing */
 export function eventLogContract(
-  name: string,
+  adapter: Adapter,
   make: () => Promise<LogHarness>,
   needs: () => Promise<string | undefined> = async () => undefined,
 ): void {
-  describe(`EventLog contract: ${name}`, () => {
+  describe(`EventLog contract on ${adapter}`, () => {
     let harness: LogHarness | undefined;
     let log: EventLog;
 

@@ -56,8 +56,8 @@ async function postgres(url: string): Promise<StoreHarness> {
   };
 }
 
-storeContract("postgres", () => postgres(serverUrl));
-storeContract("postgres, in a database that orders text as people do", () => postgres(localised.url));
+storeContract("Postgres", () => postgres(serverUrl));
+storeContract("Postgres, text ordered as people do", () => postgres(localised.url));
 
 describe("the Store on Postgres", () => {
   let schema: PostgresSchema;

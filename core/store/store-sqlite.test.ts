@@ -41,7 +41,7 @@ async function sqlite(): Promise<StoreHarness> {
   };
 }
 
-storeContract("sqlite", sqlite);
+storeContract("SQLite", sqlite);
 
 const module = new URL("./store-sqlite.ts", import.meta.url).href;
 let folder: string;

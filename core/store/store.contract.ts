@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
+import type { Adapter } from "../../tools/test-adapters.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { tableChecksums } from "./checksum.ts";
 import { schemaVersion } from "./migrations.ts";
@@ -53,8 +54,8 @@ interface Parts {
   readonly store: Store;
 }
 
-export function storeContract(name: string, make: () => Promise<StoreHarness>): void {
-  describe(`Store contract: ${name}`, () => {
+export function storeContract(adapter: Adapter, make: () => Promise<StoreHarness>): void {
+  describe(`Store contract on ${adapter}`, () => {
     let harness: StoreHarness;
     let store: Store;
 

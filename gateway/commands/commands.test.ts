@@ -94,6 +94,18 @@ describe("commands (C1-C4)", () => {
     expect(rig.kinds().slice(-3)).toEqual(["commandSent", "commandEnded", "disconnected"]);
   });
 
+  test("a socket that does not take the CALL (too much waits in it): it ends not_connected, nothing of it was written", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    socket.dropping = true;
+    const [id, next] = [ask(rig, socket), ask(rig, socket)];
+    await settle();
+    expect(rig.kinds().slice(-4)).toEqual(["commandSent", "commandEnded", "commandEnded", "disconnected"]);
+    expect(progress(rig)).toMatchObject(
+      [id, next].map((commandId) => ({ commandId, state: { at: "ended", outcome: "not_connected" } })),
+    );
+  });
+
   test("one is outstanding at a time; the next leaves when it is answered, or its time is over", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");

@@ -127,12 +127,17 @@ export class Commands {
       line.current = undefined;
       return;
     }
+    const sent = connection.socket.send(composeCall(command.commandId, command.action, command.payload));
+    if (sent !== "sent") {
+      // A socket takes all of a message or nothing: the station has not seen it, which only this node knows.
+      this.end(command, "not_connected");
+      line.current = undefined;
+      return closeNow(connection, "notReading");
+    }
     current.state = "written";
     line.unanswered.set(command.commandId, command);
     if (line.unanswered.size > mostUnanswered) line.unanswered.delete(line.unanswered.keys().next().value!);
     current.timeout = this.node.clock.after(command.deadline - logTime, () => this.freeSlot(connection, line));
-    const sent = connection.socket.send(composeCall(command.commandId, command.action, command.payload));
-    if (sent === "dropped") closeNow(connection, "notReading");
   }
 
   private freeSlot(connection: Connection, line: CommandLine): void {

@@ -1,4 +1,6 @@
 // Whether a command is one: action and payload against the schema of the version that the station speaks.
+import { isDeepStrictEqual } from "node:util";
+
 import { commandActions, isCommandAction } from "../../core/ocpp/command-outcome.ts";
 import { validator } from "../../core/ocpp/validators.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
@@ -39,4 +41,18 @@ function violationOf(protocol: Protocol, action: string, payload: unknown): Prob
   return new Problem("invalid", `${protocol} ${action}: payload${violation.path} ${violation.message}.`, {
     path: `/payload${violation.path}`,
   });
+}
+
+/**
+ * A caller's key names one command: whoever uses it again for another one must hear that this one is not sent.
+ * @param first what counts under the key (rule C1).
+ * @throws Problem `invalid`
+ */
+export function checkSameCommand(
+  first: { readonly id: string; readonly action: string; readonly payload: string },
+  { action, payload = {} }: { readonly action: string; readonly payload?: object },
+): void {
+  if (first.action === action && isDeepStrictEqual(JSON.parse(first.payload), payload)) return;
+  const sentence = `This idempotencyKey already names another command, see /api/v1/commands/${first.id}. This one is not sent; give it a key of its own.`;
+  throw new Problem("invalid", sentence, { path: "/idempotencyKey" });
 }

@@ -14,7 +14,7 @@ import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
 import type { CommandRow } from "../../core/store/tables.ts";
-import { asProtocol, checkCommand } from "./command-check.ts";
+import { asProtocol, checkCommand, checkSameCommand } from "./command-check.ts";
 import type { CommandWaiters, Outcome } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
@@ -41,8 +41,12 @@ export interface CommandAnswer {
 
 /** While it waits for the projection: often enough to feel immediate, seldom enough to cost nothing. */
 const pollMs = 200;
-/** A key that another api may have used in the same moment: until the fold has said which request was first. */
+/**
+ * A key that another api may have used in the same moment: until the fold has said which request was first. Where it
+ * does not say so in time, the request is durable all the same, and the answer is `requested`.
+ */
 const keyVerdictMs = 2_000;
+const firstPollMs = 20;
 /** Far more than are requested in the moment that the projection is behind. */
 const recentCommands = 10_000;
 
@@ -75,7 +79,7 @@ export class CommandSender {
 
   /**
    * @param waitSeconds 0: answers once the request is durable.
-   * @throws Problem `invalid`, `not-found`; WattlogError `log/…`, `bus/unavailable`
+   * @throws Problem `invalid` (also: the key is another command's), `not-found`; WattlogError `log/…`, `bus/unavailable`
    */
   async request(
     principal: Principal,
@@ -87,7 +91,7 @@ export class CommandSender {
     const key = input.idempotencyKey ?? null;
     // A repeat of a known key is answered from what is known of it: nothing is appended twice without need, and a
     // station that went offline meanwhile cannot end a command that was sent before.
-    const known = key === null ? undefined : await this.known(principal, bound.id);
+    const known = key === null ? undefined : await this.known(principal, bound.id, input);
     if (known?.status === "done" || (known && waitSeconds === 0)) return known;
     const earlier = this.recent.get(bound.id);
     // No pause where there is none: between looking and writing no other request may come.
@@ -183,9 +187,9 @@ export class CommandSender {
     await this.write(principal, station, this.requestBody(principal, bound, input, false), "not_connected");
     if (input.idempotencyKey === undefined) return { id, status: "done", outcome: "not_connected", response: null };
     const ms = Math.max(waitSeconds * 1_000, keyVerdictMs);
-    const ended = await this.firstOf(new Promise<Outcome>(() => undefined), principal, id, ms);
+    const ended = await this.firstOf(new Promise<Outcome>(() => undefined), principal, id, input, ms);
     if (ended) return { id, status: "done", ...ended };
-    return (await this.known(principal, id)) ?? { id, status: "requested", outcome: null, response: null };
+    return (await this.known(principal, id, input)) ?? requested(id);
   }
 
   /** @returns the deadline in log time. */
@@ -249,18 +253,31 @@ export class CommandSender {
     const { id, protocol } = bound;
     if (waitSeconds === 0) {
       await append?.(false);
-      return { id, status: "requested", outcome: null, response: null };
+      return (await this.verdict(principal, id, input)) ?? requested(id);
     }
     const wait = this.waiters.expect({ commandId: id, protocol, action: input.action });
     try {
       const deadline = await append?.(true);
       if (deadline !== undefined) wait.begins(deadline);
-      const ended = await this.firstOf(wait.outcome, principal, id, waitSeconds * 1_000);
+      const ended = await this.firstOf(wait.outcome, principal, id, input, waitSeconds * 1_000);
       if (ended) return { id, status: "done", ...ended };
     } finally {
       wait.cancel();
     }
-    return (await this.known(principal, id)) ?? { id, status: "requested", outcome: null, response: null };
+    return (await this.known(principal, id, input)) ?? requested(id);
+  }
+
+  /** Rule C1: of two requests of one key only the fold says which was first; one that asks for else is refused. */
+  private async verdict(principal: Principal, id: CommandId, input: CommandInput): Promise<CommandAnswer | undefined> {
+    if (input.idempotencyKey === undefined) return undefined;
+    const { clock } = this.context;
+    const until = clock.monotonic() + keyVerdictMs;
+    for (let ms = firstPollMs; clock.monotonic() < until; ms = Math.min(ms * 2, pollMs)) {
+      await this.pause(ms);
+      const first = await this.known(principal, id, input);
+      if (first) return first;
+    }
+    return undefined;
   }
 
   /** The bus's word or the projection's, whichever comes first; undefined when neither came in time. */
@@ -268,6 +285,7 @@ export class CommandSender {
     outcome: Promise<Outcome>,
     principal: Principal,
     id: CommandId,
+    input: CommandInput,
     ms: number,
   ): Promise<Outcome | undefined> {
     const { clock } = this.context;
@@ -276,8 +294,13 @@ export class CommandSender {
       const left = until - clock.monotonic();
       if (left <= 0) return undefined;
       const first = await Promise.race([outcome, this.pause(Math.min(pollMs, left))]);
-      if (first) return first;
-      const row = await this.known(principal, id);
+      if (first) {
+        // Told to this process, so its own request was the first of the key.
+        const own = this.recent.get(id)?.row;
+        if (own) checkSameCommand(own, input);
+        return first;
+      }
+      const row = await this.known(principal, id, input);
       if (row?.status === "done" && row.outcome) return { outcome: row.outcome, response: row.response };
     }
   }
@@ -286,16 +309,22 @@ export class CommandSender {
     return new Promise((resolve) => this.context.clock.after(ms, () => resolve(undefined)));
   }
 
-  private async known(principal: Principal, id: CommandId): Promise<CommandAnswer | undefined> {
+  /** @throws Problem `invalid` where the command of this key is another one than `input` */
+  private async known(principal: Principal, id: CommandId, input: CommandInput): Promise<CommandAnswer | undefined> {
     const row = await this.context.store.reader
       .selectFrom("live_command")
-      .select(["status", "outcome", "response"])
+      .select(["id", "action", "payload", "status", "outcome", "response"])
       .where("party", "=", principal.party)
       .where("id", "=", id)
       .executeTakeFirst();
     if (!row) return undefined;
+    checkSameCommand(row, input);
     return { id, status: row.status, outcome: row.outcome as CommandOutcome | null, response: row.response };
   }
+}
+
+function requested(id: CommandId): CommandAnswer {
+  return { id, status: "requested", outcome: null, response: null };
 }
 
 /** What the projection will write for it, for whoever asks before it did. */

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
@@ -26,12 +28,14 @@ const adapters: Adapters = {
 let world: World;
 let projector: Projector;
 let api: Api;
+/** What a processor concludes of CP-A. */
+const cpA = new StationWriter("CP-A");
 
 beforeAll(async () => {
   world = await World.open(adapters);
   projector = await world.project();
   api = await world.serve(projector);
-  const [a, b] = [new StationWriter("CP-A"), new StationWriter("CP-B")];
+  const [a, b] = [cpA, new StationWriter("CP-B")];
   const bad = new StationWriter("CP-XSS");
   await world.appendEvents([
     a.online(),
@@ -69,6 +73,16 @@ describe("commands", () => {
     protocol: "ocpp1.6",
   } as const;
   const woken: Extract<BusMessage, { type: "command" }>[] = [];
+
+  /** The fold has found the first request of a key. */
+  async function folded(key: string, action: string, payload = "{}"): Promise<void> {
+    const commandId = commandIdOf(party, station, key);
+    const origin = { via: "rest", actor: "somebody" } as const;
+    const deadline = Date.now() + 30_000;
+    await world.appendEvents([
+      cpA.event({ kind: "commandRequested", commandId, connectionId, action, payload, deadline, origin }),
+    ]);
+  }
 
   it("are checked against the station's schema, with the path of what is wrong", async () => {
     expect((await call("POST", "/api/v1/stations/CP-A/commands", { action: "Fly", payload: {} })).body).toMatchObject({
@@ -159,7 +173,10 @@ describe("commands", () => {
   it("with the same key are the same command, woken by the processor and not by the api (C1)", async () => {
     const before = woken.length;
     const body = { action: "ClearCache", idempotencyKey: "nightly-1" };
-    const first = await call("POST", "/api/v1/stations/CP-A/commands", body);
+    const [first] = await Promise.all([
+      call("POST", "/api/v1/stations/CP-A/commands", body),
+      sleep(50).then(() => folded("nightly-1", "ClearCache")),
+    ]);
     const second = await call("POST", "/api/v1/stations/CP-A/commands", body);
     expect(first.body["id"]).toBe(commandIdOf(party, station, "nightly-1"));
     expect(second.body["id"]).toBe(first.body["id"]);
@@ -179,7 +196,10 @@ describe("commands", () => {
     const refused = await call("POST", "/api/v1/stations/CP-A/commands", body);
     append.mockRestore();
     expect([refused.status, refused.headers["retry-after"]]).toEqual([503, "2"]);
-    const both = await Promise.all([1, 2].map(() => call("POST", "/api/v1/stations/CP-A/commands", body)));
+    const [both] = await Promise.all([
+      Promise.all([1, 2].map(() => call("POST", "/api/v1/stations/CP-A/commands", body))),
+      sleep(50).then(() => folded("nightly-2", "ClearCache")),
+    ]);
     expect(both.map(({ status }) => status)).toEqual([202, 202]);
     const id = commandIdOf(party, station, "nightly-2");
     const requested = (await framesOf("CP-A")).filter((r) => r.kind === "commandRequested" && r.commandId === id);
@@ -191,6 +211,48 @@ describe("commands", () => {
     const answer = await call("POST", "/api/v1/stations/CP-A/commands", body);
     expect(answer.body).toMatchObject({ status: "requested", outcome: null });
     expect((await framesOf("CP-A")).at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
+  });
+
+  it("of a key that names another command are refused, also where that one came through another api (C1)", async () => {
+    const unlock = (connectorId: number, more: object = {}) => ({
+      action: "UnlockConnector",
+      payload: { connectorId },
+      idempotencyKey: "nightly-4",
+      ...more,
+    });
+    const post = (body: object, query = "") => call("POST", `/api/v1/stations/CP-A/commands${query}`, body);
+    const refusal = { status: 422, path: "/idempotencyKey" };
+    // Ours is durable before the fold says that another one was first: with and without a wait.
+    const [plain, waiting] = await Promise.all([
+      post(unlock(2)),
+      post(unlock(2), "?wait=5"),
+      sleep(100).then(() => folded("nightly-4", "UnlockConnector", '{"connectorId":1}')),
+    ]);
+    expect([plain.body, waiting.body]).toMatchObject([refusal, refusal]);
+    expect((await post(unlock(3))).body).toMatchObject(refusal);
+    expect((await post({ ...unlock(1), action: "ClearCache", payload: {} })).body).toMatchObject(refusal);
+    expect(await post(unlock(1))).toMatchObject({
+      status: 202,
+      body: { id: commandIdOf(party, station, "nightly-4") },
+    });
+  });
+
+  it("of a key that names another command are not given its outcome, however fast a gateway tells it", async () => {
+    const ask = (connectorId: number) =>
+      call("POST", "/api/v1/stations/CP-A/commands?wait=5", {
+        action: "UnlockConnector",
+        payload: { connectorId },
+        idempotencyKey: "nightly-5",
+      });
+    await world.bus.claim(claim);
+    const [first, second] = [ask(1), sleep(50).then(() => ask(2))];
+    await sleep(150);
+    const commandId = commandIdOf(party, station, "nightly-5");
+    const state = { at: "ended", outcome: "expired" } as const;
+    await world.bus.send(world.nodeId, { type: "commandProgress", commandId, state });
+    expect((await second).body).toMatchObject({ status: 422, path: "/idempotencyKey" });
+    expect((await first).body).toMatchObject({ status: "done", outcome: "expired" });
+    await world.bus.release(claim);
   });
 
   it("larger than what a station takes are refused: its socket would be closed over it", async () => {
@@ -220,7 +282,7 @@ describe("commands", () => {
   });
 
   it("can be read afterwards", async () => {
-    const { items } = (await get("/api/v1/commands?station=CP-A")).body;
+    const { items } = (await get("/api/v1/commands?station=CP-A&status=done")).body;
     expect(items).toMatchObject([{ action: "Reset", status: "done", outcome: "accepted", payload: { type: "Soft" } }]);
     expect((await get(`/api/v1/commands/${String(items[0]!["id"])}`)).body["response"]).toMatch(/^\[3,/);
     expect((await get("/api/v1/commands/6f1d2c1e-6a0f-5c3e-9b1a-000000000000")).status).toBe(404);

@@ -67,7 +67,7 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
               type: "string",
               minLength: 1,
               maxLength: 255,
-              description: "The same key is the same command",
+              description: "The same key is the same command; 422 where it already names another one",
             },
             queueUntil: {
               type: "string",

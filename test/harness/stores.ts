@@ -6,6 +6,7 @@ import { openPostgresStore } from "../../core/store/store-postgres.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import { primaryKeys } from "../../core/store/tables.ts";
+import { ranOn } from "../../tools/ran-on.ts";
 import { serversForTests } from "../../tools/servers/ensure.ts";
 import { postgresSchema, type PostgresSchema } from "./postgres.ts";
 
@@ -13,6 +14,7 @@ let serverUrl: string | undefined;
 
 /** Not migrated yet. */
 export function openTestStore(folder: string): Store {
+  ranOn(serverUrl === undefined ? "SQLite" : "Postgres");
   return serverUrl === undefined ? openSqliteStore(folder) : new BorrowedStore(serverUrl);
 }
 

@@ -1,0 +1,17 @@
+// For helpers that choose an adapter inside a test: the running test counts for it in the table of tools/test.ts.
+import { TestRunner } from "vitest";
+import type { Adapter } from "./test-adapters.ts";
+
+declare module "vitest" {
+  interface TaskMeta {
+    adapters?: Adapter[];
+  }
+}
+
+/** Counts the running test for the adapter; outside of a test, in a beforeAll for instance, there is none to count. */
+export function ranOn(adapter: Adapter): void {
+  const test = TestRunner.getCurrentTest();
+  if (!test) return;
+  const known = (test.meta.adapters ??= []);
+  if (!known.includes(adapter)) known.push(adapter);
+}
