@@ -7,11 +7,20 @@ import { parseArgs } from "node:util";
 import { commands } from "./commands.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
+import { kafka } from "./kafka.ts";
 import { replay } from "./replay.ts";
 import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
+import { whole } from "./whole.ts";
 
-const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = { ingest, idle, commands, replay };
-const laterOnes = ["whole", "storm", "price", "ocpi", "peers", "all"];
+const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = {
+  ingest,
+  idle,
+  commands,
+  replay,
+  kafka,
+  whole,
+};
+const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { Child } from "./load/process.ts";
 import { median } from "./load/samples.ts";
-import type { Exchanged, Generator, LogFigures, Target } from "./load/targets.ts";
+import type { Exchanged, Generator, KafkaTarget, LogFigures, Target } from "./load/targets.ts";
 import { usedBetween, type CpuUsage } from "./load/usage.ts";
 import { atLeast, figure, InvalidRun, type Figure, type Goal, type Outcome } from "./report.ts";
 
@@ -15,7 +15,7 @@ const warmUpRounds = 12;
 /** CPU a frame may differ so much between two rounds of a warm program on a machine with neighbours. */
 const settledWithin = 0.12;
 
-interface Measured {
+export interface Measured {
   readonly exchanged: Exchanged;
   readonly cpu: CpuUsage;
   readonly log: LogFigures | undefined;
@@ -24,7 +24,7 @@ interface Measured {
 }
 
 /** A server and the stations on it. */
-class Pair {
+export class Pair {
   readonly name: string;
   private readonly target: Child<Target>;
   private readonly generator = new Child<Generator>("./generator.ts");
@@ -34,8 +34,8 @@ class Pair {
     this.target = new Child<Target>(file);
   }
 
-  async start(folder: string, stations: number, ocpp: boolean): Promise<void> {
-    const { host, port } = await this.target.ask("start", { folder });
+  async start(folder: string, stations: number, ocpp: boolean, kafka?: KafkaTarget): Promise<void> {
+    const { host, port } = await this.target.ask("start", { folder, ...(kafka ? { kafka } : {}) });
     await this.generator.ask("connect", { host, port, stations, prefix: "bench-", ocpp, addresses: 1 });
     if (ocpp) await this.generator.ask("boot", { transactions: true });
   }
@@ -69,7 +69,7 @@ class Pair {
   }
 }
 
-function refuse(name: string, { frames, unanswered, wrong, lost }: Exchanged): void {
+export function refuse(name: string, { frames, unanswered, wrong, lost }: Exchanged): void {
   if (lost.length > 0) throw new InvalidRun(`${name} lost ${lost.length} connections, first ${lost[0]}.`);
   if (unanswered > 0) throw new InvalidRun(`${name} left ${unanswered} frames unanswered.`);
   if (wrong > 0) throw new InvalidRun(`${name} gave ${wrong} answers that were not to the frame sent.`);

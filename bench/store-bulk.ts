@@ -1,6 +1,6 @@
 // What it costs to keep what was folded: `node bench/store-bulk.ts [frames]`. Bulk upserts by table, then the fold itself
 // from frames in memory into a store. SQLite and PostgreSQL side by side, CPU of this process and of the server apart.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -24,26 +24,12 @@ import { refold } from "../processors/refold.ts";
 import { idOf, Line } from "../processors/station.test-helper.ts";
 import { postgresSchema } from "../test/harness/postgres.ts";
 import { ownServer } from "../tools/servers/ensure.ts";
+import { cpuMicrosOf } from "./load/process-tree.ts";
 
 const frames = Number(process.argv[2] ?? 100_000);
 const stations = 1_000;
 const batchRows = 4_096;
 const rounds = 12;
-const ticksPerSecond = 100;
-
-/** User and system CPU of a process and all its children, in seconds. */
-function cpuOf(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // utime, stime, and those of children that have ended.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-    return ticks / ticksPerSecond + children.reduce((sum, child) => sum + cpuOf(Number(child)), 0);
-  } catch {
-    return 0;
-  }
-}
 
 interface Cost {
   readonly seconds: number;
@@ -52,13 +38,17 @@ interface Cost {
 }
 
 async function costOf(server: number | undefined, work: () => Promise<void>): Promise<Cost> {
-  const [started, client, before] = [performance.now(), process.cpuUsage(), server === undefined ? 0 : cpuOf(server)];
+  const [started, client, before] = [
+    performance.now(),
+    process.cpuUsage(),
+    server === undefined ? 0 : cpuMicrosOf(server) / 1e6,
+  ];
   await work();
   const used = process.cpuUsage(client);
   return {
     seconds: (performance.now() - started) / 1_000,
     client: (used.user + used.system) / 1e6,
-    server: server === undefined ? 0 : cpuOf(server) - before,
+    server: server === undefined ? 0 : cpuMicrosOf(server) / 1e6 - before,
   };
 }
 

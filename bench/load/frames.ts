@@ -49,7 +49,8 @@ export class MeterValuesFrame {
   private readonly start: number;
   private readonly timeAt: number;
   private readonly valueAt: number;
-  private id = firstId;
+  /** Of the frame built last; its reading in Wh too. */
+  id = firstId;
 
   constructor(transactionId: number) {
     const call = meterValuesCall(transactionId);

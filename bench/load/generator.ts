@@ -79,6 +79,7 @@ serve<Generator>(
     connect,
     boot: ({ transactions }) => someAtOnce(stations, (station) => station.boot(transactions)),
     exchange,
+    sent: async () => stations.map((station) => ({ station: station.id, ...station.sent })),
     status: async () => ({ commandsAnswered: run.commandsAnswered, lost: run.lost }),
   },
   async () => {

@@ -1,6 +1,6 @@
 // One simulated station of the load generator: a connection and what it waits for.
 import { LoadClient, type ClientEvents, type ClientOptions } from "./client.ts";
-import { MeterValuesFrame, meterValuesBytes, textFrame } from "./frames.ts";
+import { firstId, MeterValuesFrame, meterValuesBytes, textFrame } from "./frames.ts";
 
 /** What the stations of a process have in common. */
 export interface Run {
@@ -54,6 +54,12 @@ export class Station implements ClientEvents {
     const { transactionId } = (await this.ask("StartTransaction", start)) as { transactionId?: unknown };
     if (typeof transactionId !== "number") throw new Error(`${this.id} got no transactionId`);
     this.frame = new MeterValuesFrame(transactionId);
+  }
+
+  /** Frames sent since the boot, and the energy that the last of them told. */
+  get sent(): { readonly frames: number; readonly energyWh: number } {
+    const { id } = this.frame;
+    return { frames: id - firstId, energyWh: id };
   }
 
   /** The next frame, now. */

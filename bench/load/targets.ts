@@ -3,7 +3,7 @@ import type { ApiLoad, ApiLoaded } from "./api-load.ts";
 import type { Latency } from "./samples.ts";
 import type { CpuUsage, MemoryUsage } from "./usage.ts";
 
-/** A server under test: echo-server.ts, gateway-server.ts, all-server.ts. */
+/** A server under test: echo-server.ts, gateway-server.ts, kafka-gateway-server.ts, all-server.ts. */
 export interface Target {
   start(input: TargetOptions): Promise<TargetAddress>;
   cpu(): Promise<CpuUsage>;
@@ -18,6 +18,16 @@ export interface TargetOptions {
   readonly folder: string;
   /** Whether `log` tells the latency of appends. */
   readonly timeAppends?: boolean;
+  /** kafka-gateway-server.ts: where the log is. */
+  readonly kafka?: KafkaTarget;
+}
+
+export interface KafkaTarget {
+  readonly brokers: readonly string[];
+  readonly driver: "platformatic" | "kafkajs";
+  readonly partitions: number;
+  /** Topics are made under this number. */
+  readonly generation: number;
 }
 
 export interface TargetAddress {
@@ -44,7 +54,17 @@ export interface Generator {
   boot(input: { readonly transactions: boolean }): Promise<void>;
   /** Closed loop: each station sends its next frame when the one before is answered. */
   exchange(input: { readonly ms: number }): Promise<Exchanged>;
+  /** Of each station since its boot. */
+  sent(): Promise<readonly SentByStation[]>;
   status(): Promise<{ readonly commandsAnswered: number; readonly lost: readonly string[] }>;
+}
+
+export interface SentByStation {
+  readonly station: string;
+  /** MeterValues, two readings each. */
+  readonly frames: number;
+  /** Of the last one. */
+  readonly energyWh: number;
 }
 
 export interface ConnectOptions {

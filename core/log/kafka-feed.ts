@@ -64,7 +64,8 @@ export class KafkaFeed {
   }
 
   /**
-   * The next records, as soon as there are any; none: it was ended.
+   * The next records, as soon as there are any: all that have come, up to `most`, for a reader that is behind gets on
+   * by large batches; none: it was ended.
    * @throws what `fail` was given, once everything before it is taken
    */
   async take(most: number): Promise<readonly LogRecord[]> {
@@ -73,17 +74,25 @@ export class KafkaFeed {
       if (this.over) return [];
       await new Promise<void>((resolve) => (this.arrived = resolve));
     }
-    const chunk = this.chunks[0]!;
-    const records =
-      chunk.length - this.taken <= most ? chunk.slice(this.taken) : chunk.slice(this.taken, this.taken + most);
-    this.taken += records.length;
-    if (this.taken === chunk.length) {
-      this.chunks.shift();
-      this.taken = 0;
-    }
+    const records = this.firstOf(most);
     const wasFull = !this.hasRoom;
     for (const { value } of records) this.bytes -= value.length;
     if (wasFull && this.hasRoom) this.onRoom();
+    return records;
+  }
+
+  private firstOf(most: number): readonly LogRecord[] {
+    const records: LogRecord[] = [];
+    let used = 0;
+    for (const chunk of this.chunks) {
+      const end = Math.min(chunk.length, this.taken + most - records.length);
+      for (let at = this.taken; at < end; at++) records.push(chunk[at]!);
+      this.taken = end;
+      if (end < chunk.length) break;
+      used++;
+      this.taken = 0;
+    }
+    this.chunks.splice(0, used);
     return records;
   }
 
