@@ -47,6 +47,11 @@ test.each([
   ["no topic", undefined, /no topic ocpp\.frames\.g1.*wattlog topics/],
   ["another number of partitions", { partitions: 5 }, /5 partitions and WATTLOG_PARTITIONS asks for 4/],
   ["the stations' time", { config: { ...sound, "message.timestamp.type": "CreateTime" } }, /LogAppendTime/],
+  ["retention by age", { config: { ...sound, "retention.ms": "604800000" } }, /drop records.*retention\.ms=604800000/],
+  ["retention by size", { config: { ...sound, "retention.bytes": "1000000" } }, /drop records.*retention\.bytes/],
+  ["compaction", { config: { ...sound, "cleanup.policy": "compact" } }, /drop records.*cleanup\.policy=compact/],
+  ["compression anew", { config: { ...sound, "compression.type": "zstd" } }, /compression\.type=zstd/],
+  ["a generation that was ended", { config: { ...sound, "max.message.bytes": "1" } }, /takes no records any more/],
   ["batches too small for us", { config: { ...sound, "max.message.bytes": "1048588" } }, /max\.message\.bytes/],
 ])("%s is refused, in development too", async (_, settings, sentence) => {
   for (const allowWeak of [false, true]) {
@@ -60,11 +65,14 @@ test.each([
   ["two copies", { replicas: 2 }, /kept on 2 brokers/],
   ["one broker's word", { config: { ...sound, "min.insync.replicas": "1" } }, /min\.insync\.replicas/],
   ["unclean elections", { config: { ...sound, "unclean.leader.election.enable": "true" } }, /unclean/],
-  ["retention", { config: { ...sound, "retention.ms": "604800000" } }, /retention/],
-  ["compaction", { config: { ...sound, "cleanup.policy": "compact" } }, /cleanup\.policy/],
 ])("%s is refused, and allowed where a weak log is", async (_, settings, sentence) => {
   await expect(checkTopics(looking(settings), topics, false)).rejects.toThrow(sentence);
   await checkTopics(looking(settings), topics, true);
+});
+
+test("a generation that was ended is not opened again by an older release's job", async () => {
+  const admin = looking({ config: { ...sound, "max.message.bytes": "1" } });
+  await expect(provisionTopics(admin, topics, { replicas: 3 })).rejects.toThrow(/takes no records any more/);
 });
 
 test("on a real Kafka: made once, left alone the second time, set right where a setting has changed", async () => {

@@ -1,6 +1,6 @@
 // The topics of a generation: made with the settings that the promises rest on, and checked at every start, because a
 // log that only looks durable is worse than none (reliability, "Log settings are checked, not assumed").
-import { WattlogError, messageOf } from "../runtime/errors.ts";
+import { WattlogError } from "../runtime/errors.ts";
 import type { Topic, Topics } from "./log.ts";
 
 export interface TopicSettings {
@@ -27,15 +27,18 @@ const leastInSync = 2;
 /** Above the largest batch that one append makes of one partition (SenderOptions.batchBytes), with room for its head. */
 const maxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
 
+/** What ends a generation (rule B4). */
+const fenced = 1;
+
+/** Only the archiver trims (rule B2). */
+const keepsAll = { "retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete" } as const;
+
 /** @param replicas below 3 only for development on one broker */
 function wantedConfig(replicas: number): Record<string, string> {
   return {
     // The only time that a fold knows (rule T1); receipts carry it.
     "message.timestamp.type": "LogAppendTime",
-    // Only the archiver trims (rule B2).
-    "retention.ms": "-1",
-    "retention.bytes": "-1",
-    "cleanup.policy": "delete",
+    ...keepsAll,
     "min.insync.replicas": String(Math.min(leastInSync, replicas)),
     "unclean.leader.election.enable": "false",
     "max.message.bytes": String(maxMessageBytes),
@@ -48,7 +51,10 @@ export interface ProvisionOptions {
   readonly replicas: number;
 }
 
-/** Idempotent. @returns a line for each topic that was made or changed */
+/**
+ * Idempotent. @returns a line for each topic that was made or changed
+ * @throws WattlogError `config/invalid` for a generation that was ended
+ */
 export async function provisionTopics(
   admin: TopicAdmin,
   topics: Topics,
@@ -58,27 +64,31 @@ export async function provisionTopics(
   for (const topic of listOf(topics)) {
     const config = wantedConfig(replicas);
     const names = Object.keys(config);
-    const before = await asked(() => admin.describe(topic.name, names));
+    const before = await admin.describe(topic.name, names);
     if (before === undefined) {
-      await asked(() => admin.create(topic.name, { partitions: topic.partitions, replicas, config }));
+      await admin.create(topic.name, { partitions: topic.partitions, replicas, config });
       done.push(`made ${topic.name}: ${topic.partitions} partitions, ${replicas} replicas`);
       continue;
     }
+    // A fence must not be opened by whoever still runs an older release's job.
+    if (Number(before.config["max.message.bytes"]) === fenced) {
+      throw new WattlogError("config/invalid", ended(topic.name));
+    }
     const changes = Object.entries(config).filter(([name, value]) => before.config[name] !== value);
     if (changes.length === 0) continue;
-    await asked(() => admin.configure(topic.name, Object.fromEntries(changes)));
+    await admin.configure(topic.name, Object.fromEntries(changes));
     done.push(`set ${changes.map(([name, value]) => `${name}=${value}`).join(", ")} on ${topic.name}`);
   }
   return done;
 }
 
 /**
- * @param allowWeak WATTLOG_ALLOW_WEAK_LOG: fewer replicas and weaker settings will do; what would be wrong will not
- * @throws WattlogError `config/invalid`, one sentence with what to do; `log/unavailable` where Kafka cannot be asked
+ * @param allowWeak WATTLOG_ALLOW_WEAK_LOG: fewer brokers and weaker acknowledgements will do; what would be wrong will not
+ * @throws WattlogError `config/invalid`, one sentence with what to do; what the client throws where Kafka cannot be asked
  */
 export async function checkTopics(admin: TopicAdmin, topics: Topics, allowWeak: boolean): Promise<void> {
   for (const topic of listOf(topics)) {
-    const found = await asked(() => admin.describe(topic.name, Object.keys(wantedConfig(leastReplicas))));
+    const found = await admin.describe(topic.name, Object.keys(wantedConfig(leastReplicas)));
     const problem =
       found === undefined ? missing(topic) : (wrong(topic, found) ?? (allowWeak ? undefined : weak(topic, found)));
     if (problem !== undefined) throw new WattlogError("config/invalid", problem);
@@ -87,6 +97,10 @@ export async function checkTopics(admin: TopicAdmin, topics: Topics, allowWeak: 
 
 function missing({ name }: Topic): string {
   return `Kafka has no topic ${name}; \`wattlog topics\` makes it.`;
+}
+
+function ended(name: string): string {
+  return `${name} takes no records any more (max.message.bytes=${fenced}): its generation was ended, so run the wattlog that knows the next one.`;
 }
 
 /** No development setting makes these right. */
@@ -100,7 +114,16 @@ function wrong({ name, partitions }: Topic, found: TopicSettings): string | unde
   if (found.config["message.timestamp.type"] !== "LogAppendTime") {
     return `${name} does not stamp records with LogAppendTime, the only time that folds know; \`wattlog topics\` sets it.`;
   }
+  const dropping = Object.entries(keepsAll).find(([setting, value]) => found.config[setting] !== value);
+  if (dropping) {
+    const [setting, value] = dropping;
+    return `${name} lets Kafka drop records by itself (${setting}=${found.config[setting]}, must be ${value}); \`wattlog topics\` sets it.`;
+  }
+  if (found.config["compression.type"] !== "producer") {
+    return `${name} compresses records anew (compression.type=${found.config["compression.type"]}), which readers do not expect; \`wattlog topics\` sets it.`;
+  }
   const largest = Number(found.config["max.message.bytes"]);
+  if (largest === fenced) return ended(name);
   if (largest < maxMessageBytes) {
     return `${name} takes batches of ${largest} bytes at most (max.message.bytes) and needs ${maxMessageBytes}; \`wattlog topics\` sets it.`;
   }
@@ -118,22 +141,9 @@ function weak({ name }: Topic, found: TopicSettings): string | undefined {
   if (found.config["unclean.leader.election.enable"] !== "false") {
     return `${name} may elect a leader that lacks acknowledged records (unclean.leader.election.enable); \`wattlog topics\` sets it${but}`;
   }
-  if (found.config["retention.ms"] !== "-1" || found.config["cleanup.policy"] !== "delete") {
-    return `${name} lets Kafka drop records by itself (retention.ms, cleanup.policy); \`wattlog topics\` sets it${but}`;
-  }
   return undefined;
 }
 
 function listOf({ frames, events, registry }: Topics): Topic[] {
   return [frames, events, registry];
-}
-
-async function asked<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof WattlogError) throw error;
-    const sentence = `Kafka could not be asked about its topics: ${messageOf(error)}. Check KAFKA_BROKERS, KAFKA_SSL and KAFKA_SASL_*.`;
-    throw new WattlogError("log/unavailable", sentence, { cause: error });
-  }
 }

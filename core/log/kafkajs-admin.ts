@@ -4,10 +4,16 @@ import type { TopicAdmin, TopicSettings } from "./kafka-topics.ts";
 import type { KafkaConnection } from "./kafka-wire.ts";
 
 const adminPatienceMs = 15_000;
+/** What is no Kafka, or is frozen, may say nothing at all: a start must be able to tell within ten seconds. */
+const adminRequestMs = 5_000;
 
-/** @throws where no broker can be reached or the credentials are refused */
-export async function openTopicAdmin(connection: KafkaConnection): Promise<TopicAdmin> {
-  const admin = clientOf(connection, 0, { retry: { retries: 3, initialRetryTime: 100, maxRetryTime: 500 } }).admin();
+/**
+ * @param attempt how many were in vain before; which broker is asked first follows from it
+ * @throws where no broker can be reached or the credentials are refused
+ */
+export async function openTopicAdmin(connection: KafkaConnection, attempt = 0): Promise<TopicAdmin> {
+  const retry = { retries: 3, initialRetryTime: 100, maxRetryTime: 500 };
+  const admin = clientOf(connection, attempt, { retry, requestTimeout: adminRequestMs }).admin();
   try {
     await admin.connect();
   } catch (error) {

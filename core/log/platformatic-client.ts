@@ -1,5 +1,7 @@
 // The only product file that names @platformatic/kafka (2.12.1). Its protocol layer is used, not its clients: an answer
 // then tells of each partition by itself, with the log's time, and nothing is repeated behind our back.
+import { isIP } from "node:net";
+
 import {
   Connection,
   FetchIsolationLevels,
@@ -39,6 +41,8 @@ export function newSequences(): Sequences {
 interface Cluster {
   readonly nodes: ReadonlyMap<number, { readonly host: string; readonly port: number }>;
   readonly leaders: ReadonlyMap<string, readonly number[]>;
+  /** A topic that was made anew under its name has another one. Only of those that exist. */
+  readonly topicIds: ReadonlyMap<string, string>;
 }
 
 /** Connections to the brokers of a cluster, made when they are needed. One on which a request failed is never used again. */
@@ -67,6 +71,9 @@ export class Brokers {
         this.cluster = {
           nodes: new Map(answer.brokers.map((broker) => [broker.nodeId, broker])),
           leaders: new Map(answer.topics.map((topic) => [topic.name ?? "", leadersOf(topic.partitions)])),
+          topicIds: new Map(
+            answer.topics.filter(({ errorCode }) => errorCode === 0).map(({ name, topicId }) => [name ?? "", topicId]),
+          ),
         };
         return this.cluster;
       } catch (error) {
@@ -163,7 +170,8 @@ export class Brokers {
     const settings: ConnectionOptions = {
       connectTimeout: connectMs,
       requestTimeout: this.requestMs,
-      ...(tls ? { tls: { ...tls }, tlsServerName: true } : {}),
+      // Node warns of an address in the place of a name.
+      ...(tls ? { tls: { ...tls }, tlsServerName: isIP(host) === 0 } : {}),
       ...(sasl
         ? {
             sasl: {

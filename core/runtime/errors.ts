@@ -1,4 +1,5 @@
 // The closed set of error codes. Each message says what to do next; `cause` keeps what happened underneath.
+// `…/unavailable`: waiting may heal it. `…/refused`: a server answered and said no; a person has to change something.
 
 export type ErrorCode =
   | "config/invalid"
@@ -6,17 +7,20 @@ export type ErrorCode =
   | "start/data-folder"
   | "start/second-process"
   | "log/unavailable"
+  | "log/refused"
   | "log/full"
   | "log/too-large"
   | "log/out-of-range"
   | "log/closed"
   | "store/unavailable"
+  | "store/refused"
   | "store/schema"
   | "store/full"
   | "fold/zombie"
   | "fold/fingerprint"
   | "fold/unknown-record"
-  | "bus/unavailable";
+  | "bus/unavailable"
+  | "bus/refused";
 
 export class WattlogError extends Error {
   override readonly name = "WattlogError";
