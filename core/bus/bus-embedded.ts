@@ -1,9 +1,10 @@
 // The CommandBus of one process. The hub lives on the main thread and holds the ownership table; clients are there
-// (`hub.client()`) or, through a MessagePort, in any other thread (`attachBus(hub.connect())`).
+// (`hub.client()`) or, through a MessagePort, in any other thread (`attachBus(hub.connect())`, bus-embedded-port.ts).
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 
 import type { NodeId, PartyId, StationId } from "../ids/ids.ts";
-import { messageOf, WattlogError } from "../runtime/errors.ts";
+import { messageOf } from "../runtime/errors.ts";
+import { closedError, type BusCall, type BusReply, type BusRequest, type Owned } from "./bus-embedded-port.ts";
 import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { OwnershipTable } from "./ownership.ts";
 
@@ -13,12 +14,20 @@ type Deliver = (message: BusMessage) => void;
 class Member {
   readonly claims = new Map<string, Claim>();
   readonly listening = new Map<NodeId, Deliver>();
+  /** Of a client in another thread: it keeps the owners that it asked for, and is told what becomes of them. */
+  readonly tell: ((owned: Owned) => void) | undefined;
+
+  constructor(tell?: (owned: Owned) => void) {
+    this.tell = tell;
+  }
 }
 
 export class EmbeddedBusHub {
   private readonly ownership = new OwnershipTable();
   private readonly listeners = new Map<NodeId, Deliver>();
   private readonly ports = new Set<MessagePort>();
+  /** By station, who was told its owner: only those that are held, so bounded by the stations that are connected. */
+  private readonly told = new Map<string, Set<Member>>();
 
   /** For the thread that the hub lives on. */
   client(): CommandBus {
@@ -28,7 +37,7 @@ export class EmbeddedBusHub {
   /** For another thread: transfer it there and `attachBus` it. When it closes, what came through it is forgotten. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    const member = new Member();
+    const member = new Member((owned) => port1.postMessage(owned satisfies BusReply));
     this.ports.add(port1);
     port1.on("message", (request: BusRequest) => port1.postMessage(answer(this, member, port1, request)));
     port1.on("close", () => {
@@ -42,11 +51,15 @@ export class EmbeddedBusHub {
     for (const port of this.ports) port.close();
     this.listeners.clear();
     this.ownership.clear();
+    this.told.clear();
   }
 
   claim(member: Member, claim: Claim): "current" | "superseded" {
     const { verdict, displaced } = this.ownership.claim(claim);
-    if (verdict === "current") member.claims.set(OwnershipTable.key(claim.party, claim.station), claim);
+    if (verdict === "current") {
+      member.claims.set(OwnershipTable.key(claim.party, claim.station), claim);
+      this.changed(claim.party, claim.station);
+    }
     if (displaced && displaced.connectionId !== claim.connectionId)
       this.send(displaced.nodeId, { type: "superseded", connectionId: displaced.connectionId });
     return verdict;
@@ -55,18 +68,33 @@ export class EmbeddedBusHub {
   release(member: Member, claim: Claim): void {
     const key = OwnershipTable.key(claim.party, claim.station);
     if (member.claims.get(key)?.connectionId === claim.connectionId) member.claims.delete(key);
-    this.ownership.release(claim);
+    this.giveUp(claim);
   }
 
   owner(party: PartyId, station: StationId): Claim | undefined {
     return this.ownership.owner(party, station);
   }
 
-  /** Delivered in a turn of its own, so that a listener never runs inside its sender. */
-  send(to: NodeId, message: BusMessage): boolean {
+  /** As `owner`; the member is told from now on when it changes, until nobody holds the station. */
+  ownerFor(member: Member, party: PartyId, station: StationId): Claim | undefined {
+    const owner = this.ownership.owner(party, station);
+    if (!owner || !member.tell) return owner;
+    const key = OwnershipTable.key(party, station);
+    const told = this.told.get(key);
+    if (told) told.add(member);
+    else this.told.set(key, new Set([member]));
+    member.tell({ station: key, owner });
+    return owner;
+  }
+
+  /**
+   * A listener never runs inside its sender.
+   * @param defer what comes from another thread needs no turn of its own; default: the end of this turn.
+   */
+  send(to: NodeId, message: BusMessage, defer: (run: () => void) => void = setImmediate): boolean {
     const deliver = this.listeners.get(to);
     if (!deliver) return false;
-    setImmediate(() => {
+    defer(() => {
       if (this.listeners.get(to) === deliver) deliver(message);
     });
     return true;
@@ -92,14 +120,24 @@ export class EmbeddedBusHub {
   /** A client that is gone took its sockets along. */
   forget(member: Member): void {
     for (const nodeId of member.listening.keys()) this.unlisten(member, nodeId);
-    for (const claim of member.claims.values()) this.ownership.release(claim);
+    for (const members of this.told.values()) members.delete(member);
+    for (const claim of member.claims.values()) this.giveUp(claim);
     member.claims.clear();
   }
-}
 
-/** Every call ends in this, so that both kinds of client refuse alike after `close`. */
-function closedError(): WattlogError {
-  return new WattlogError("bus/unavailable", "The command bus is closed.");
+  private giveUp(claim: Claim): void {
+    this.ownership.release(claim);
+    if (!this.ownership.owner(claim.party, claim.station)) this.changed(claim.party, claim.station);
+  }
+
+  private changed(party: PartyId, station: StationId): void {
+    const key = OwnershipTable.key(party, station);
+    const told = this.told.get(key);
+    if (!told) return;
+    const owner = this.ownership.owner(party, station);
+    if (!owner) this.told.delete(key);
+    for (const member of told) member.tell?.({ station: key, owner });
+  }
 }
 
 class LocalBus implements CommandBus {
@@ -148,20 +186,6 @@ class LocalBus implements CommandBus {
   }
 }
 
-type BusCall =
-  | { readonly call: "claim" | "release"; readonly claim: Claim }
-  | { readonly call: "owner"; readonly party: PartyId; readonly station: StationId }
-  | { readonly call: "send"; readonly to: NodeId; readonly message: BusMessage }
-  | { readonly call: "listen" | "unlisten"; readonly nodeId: NodeId }
-  | { readonly call: "nodes" };
-
-type BusRequest = BusCall & { readonly id: number };
-
-type BusReply =
-  | { readonly id: number; readonly result: unknown }
-  | { readonly id: number; readonly failure: string }
-  | { readonly to: NodeId; readonly message: BusMessage };
-
 function answer(hub: EmbeddedBusHub, member: Member, port: MessagePort, request: BusRequest): BusReply {
   try {
     return { id: request.id, result: perform(hub, member, port, request) };
@@ -177,9 +201,9 @@ function perform(hub: EmbeddedBusHub, member: Member, port: MessagePort, request
     case "release":
       return hub.release(member, request.claim);
     case "owner":
-      return hub.owner(request.party, request.station);
+      return hub.ownerFor(member, request.party, request.station);
     case "send":
-      return hub.send(request.to, request.message);
+      return hub.send(request.to, request.message, queueMicrotask);
     case "listen": {
       const to = request.nodeId;
       return hub.listen(member, to, (message) => port.postMessage({ to, message } satisfies BusReply));
@@ -189,90 +213,4 @@ function perform(hub: EmbeddedBusHub, member: Member, port: MessagePort, request
     case "nodes":
       return hub.nodes();
   }
-}
-
-class PortBus implements CommandBus {
-  private readonly port: MessagePort;
-  private readonly handlers = new Map<NodeId, Deliver>();
-  private readonly calls = new Map<number, PromiseWithResolvers<unknown>>();
-  private lastId = 0;
-  private closed = false;
-
-  constructor(port: MessagePort) {
-    this.port = port;
-    port.on("message", (reply: BusReply) => this.receive(reply));
-    port.on("close", () => this.end());
-  }
-
-  claim(claim: Claim): Promise<"current" | "superseded"> {
-    return this.ask({ call: "claim", claim });
-  }
-
-  release(claim: Claim): Promise<void> {
-    return this.ask({ call: "release", claim });
-  }
-
-  owner(party: PartyId, station: StationId): Promise<Claim | undefined> {
-    return this.ask({ call: "owner", party, station });
-  }
-
-  send(to: NodeId, message: BusMessage): Promise<boolean> {
-    return this.ask({ call: "send", to, message });
-  }
-
-  async listen(nodeId: NodeId, handler: Deliver): Promise<() => Promise<void>> {
-    if (this.handlers.has(nodeId)) throw new Error(`Node ${nodeId} listens already.`);
-    this.handlers.set(nodeId, handler);
-    try {
-      await this.ask({ call: "listen", nodeId });
-    } catch (error) {
-      this.handlers.delete(nodeId);
-      throw error;
-    }
-    return async () => {
-      this.handlers.delete(nodeId);
-      if (!this.closed) await this.ask({ call: "unlisten", nodeId });
-    };
-  }
-
-  nodes(): Promise<readonly NodeId[]> {
-    return this.ask({ call: "nodes" });
-  }
-
-  async close(): Promise<void> {
-    this.end();
-    this.port.close();
-  }
-
-  private ask<T>(request: BusCall): Promise<T> {
-    if (this.closed) return Promise.reject(closedError());
-    const id = ++this.lastId;
-    const call = Promise.withResolvers<unknown>();
-    this.calls.set(id, call);
-    this.port.postMessage({ ...request, id } satisfies BusRequest);
-    return call.promise as Promise<T>;
-  }
-
-  private receive(reply: BusReply): void {
-    if ("to" in reply) {
-      this.handlers.get(reply.to)?.(reply.message);
-      return;
-    }
-    const call = this.calls.get(reply.id);
-    this.calls.delete(reply.id);
-    if ("failure" in reply) call?.reject(new Error(reply.failure));
-    else call?.resolve(reply.result);
-  }
-
-  private end(): void {
-    this.closed = true;
-    this.handlers.clear();
-    for (const call of this.calls.values()) call.reject(closedError());
-    this.calls.clear();
-  }
-}
-
-/** The bus in a thread that was given a port of `EmbeddedBusHub.connect()`. */
-export function attachBus(port: MessagePort): CommandBus {
-  return new PortBus(port);
 }

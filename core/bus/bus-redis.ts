@@ -9,17 +9,15 @@ import { isWattlogError, messageOf, WattlogError } from "../runtime/errors.ts";
 import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { OwnClaims } from "./own-claims.ts";
 import { defaultTimes, RedisClient, type RedisTimes } from "./redis-client.ts";
-import { channelOf, Listening } from "./redis-listening.ts";
+import { RedisKeys } from "./redis-keys.ts";
+import { Listening } from "./redis-listening.ts";
 import { RedisOwnership } from "./redis-ownership.ts";
 import { parseRedisUrl } from "./redis-url.ts";
-
-const clusterKey = "wattlog:{nodes}:cluster";
-const leasesKey = "wattlog:{nodes}:leases";
 
 export interface RedisBusOptions {
   /** redis://, rediss://, redis+sentinel://, redis+cluster:// */
   readonly url: string;
-  /** Two clusters on one Redis would command each other's chargers: the second one is refused. */
+  /** What no other cluster has: two on one Redis know nothing of each other. */
   readonly clusterId: string;
   readonly clock?: Clock;
   readonly times?: Partial<
@@ -29,6 +27,8 @@ export interface RedisBusOptions {
   readonly onLease?: (held: boolean) => void;
   /** A message that nobody here understands, a claim that could not be registered again. */
   readonly onAnomaly?: (what: string) => void;
+  /** What Redis' clock showed, epoch ms, at some time between the two of ours, monotonic ms; at each renewal. */
+  readonly onTime?: (time: number, from: number, to: number) => void;
 }
 
 export interface RedisBus extends CommandBus {
@@ -36,7 +36,7 @@ export interface RedisBus extends CommandBus {
   leaseHeld(): boolean;
   /** One sentence for readiness; undefined: it works. */
   problem(): string | undefined;
-  /** Waits for the first answer of Redis. @throws WattlogError `bus/unavailable`: what is wrong, in one sentence. */
+  /** Waits for the first answer of Redis. @throws WattlogError `bus/unavailable` | `bus/refused`: one sentence. */
   check(): Promise<void>;
 }
 
@@ -44,6 +44,7 @@ class BusOnRedis implements RedisBus {
   private readonly options: RedisBusOptions;
   private readonly clock: Clock;
   private readonly times: { readonly leaseMs: number; readonly renewMs: number; readonly registerMs: number };
+  private readonly keys: RedisKeys;
   private readonly client: RedisClient;
   private readonly listening: Listening;
   private readonly ownership: RedisOwnership;
@@ -55,8 +56,8 @@ class BusOnRedis implements RedisBus {
   private wasHeld = false;
   private registerAt = -Infinity;
   private failure: WattlogError | undefined;
-  /** Redis serves another cluster. */
-  private foreign: WattlogError | undefined;
+  /** It answers, and is no place for a bus all the same. */
+  private unfit: WattlogError | undefined;
   private closed = false;
 
   constructor(options: RedisBusOptions) {
@@ -66,8 +67,9 @@ class BusOnRedis implements RedisBus {
     this.times = { leaseMs: busLeaseMs, renewMs: busRenewMs, registerMs: busRegisterEveryMs, ...options.times };
     const address = parseRedisUrl(options.url);
     this.client = new RedisClient(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
-    this.listening = new Listening(this.client, this.clock);
-    this.ownership = new RedisOwnership(this.client);
+    this.keys = new RedisKeys(options.clusterId);
+    this.listening = new Listening(this.client, this.keys, this.clock);
+    this.ownership = new RedisOwnership(this.client, this.keys);
     this.claims = new OwnClaims(this.ownership, (claim) => this.tellSelf(claim));
     this.failure = new WattlogError("bus/unavailable", `Redis at ${address.place} has not answered yet.`);
     this.schedule();
@@ -94,7 +96,7 @@ class BusOnRedis implements RedisBus {
 
   async send(to: NodeId, message: BusMessage): Promise<boolean> {
     this.open();
-    const publishing = this.client.publish(channelOf(to), pack(message));
+    const publishing = this.client.publish(this.keys.channel(to), pack(message));
     if (!this.client.countsReceivers) {
       const [nodes] = await Promise.all([this.nodes(), publishing]);
       return nodes.includes(to);
@@ -110,13 +112,13 @@ class BusOnRedis implements RedisBus {
     await this.renew();
     return async () => {
       await this.listening.remove(nodeId);
-      if (!this.closed) await this.client.removeMember(leasesKey, nodeId).catch(() => undefined);
+      if (!this.closed) await this.client.removeMember(this.keys.leases, nodeId).catch(() => undefined);
     };
   }
 
   async nodes(): Promise<readonly NodeId[]> {
     this.open();
-    const found = (await this.client.run("nodes", [leasesKey], [])) as string[];
+    const found = (await this.client.run("nodes", [this.keys.leases], [])) as string[];
     return found.map((node) => trusted.node(node));
   }
 
@@ -128,7 +130,7 @@ class BusOnRedis implements RedisBus {
     this.listening.close();
     await this.renewing;
     this.expiry?.cancel();
-    await Promise.allSettled(nodes.map((node) => this.client.removeMember(leasesKey, node)));
+    await Promise.allSettled(nodes.map((node) => this.client.removeMember(this.keys.leases, node)));
     this.client.close();
     this.leaseUntil = -Infinity;
     this.tellLease();
@@ -139,12 +141,15 @@ class BusOnRedis implements RedisBus {
   }
 
   problem(): string | undefined {
-    if (this.failure) return this.failure.message;
+    const trouble = this.failure ?? this.unfit;
+    if (trouble) return trouble.message;
     return this.listening.hears ? undefined : "Redis answers, but messages from it are not heard yet.";
   }
 
   async check(): Promise<void> {
     await this.client.ready();
+    this.unfit = await this.client.unfitness();
+    if (this.unfit) throw this.unfit;
     await this.renew();
     if (this.failure) throw this.failure;
   }
@@ -162,6 +167,7 @@ class BusOnRedis implements RedisBus {
   private reconnected(): void {
     if (this.closed) return;
     this.registerAt = -Infinity;
+    void this.client.unfitness().then((unfit) => (this.unfit = unfit));
     void (this.renewing ?? Promise.resolve()).then(() => this.renew());
   }
 
@@ -183,17 +189,14 @@ class BusOnRedis implements RedisBus {
     }
     this.tellLease();
     if (!this.failure) await this.register(asked).catch(() => undefined);
-    else if (!this.closed && !this.foreign) this.client.reconnect(this.failure);
+    else if (!this.closed) this.client.reconnect(this.failure);
   }
 
   private async renewLeases(nodes: readonly NodeId[], asked: number): Promise<void> {
-    const { clusterId } = this.options;
     const { leaseMs } = this.times;
-    const args = [clusterId, leaseMs, limits.busClaimMs, ...nodes];
-    const [found, known] = (await this.client.run("renew", [clusterKey, leasesKey], args)) as [string, number];
-    const sentence = `Redis at ${this.client.place} already serves the cluster ${found}, this is ${clusterId}: give each its own Redis or database number.`;
-    this.foreign = found === clusterId ? undefined : new WattlogError("bus/unavailable", sentence);
-    if (this.foreign) throw this.foreign;
+    const answer = await this.client.run("renew", [this.keys.leases], [leaseMs, ...nodes]);
+    const [time, known] = answer as [number, number];
+    this.options.onTime?.(time, asked, this.clock.monotonic());
     if (nodes.length > 0) this.hold(asked + leaseMs);
     if (known === 0) this.registerAt = -Infinity;
   }
@@ -253,8 +256,6 @@ class BusOnRedis implements RedisBus {
 
   private open(): void {
     if (this.closed) throw new WattlogError("bus/unavailable", "The command bus is closed.");
-    // The other cluster's chargers must not be commanded, however well its Redis answers.
-    if (this.foreign) throw this.foreign;
   }
 }
 

@@ -5,6 +5,7 @@ import { Cluster, Redis, type RedisOptions } from "ioredis";
 
 import { limits } from "../config/limits.ts";
 import { messageOf, WattlogError } from "../runtime/errors.ts";
+import { unfitness } from "./redis-fitness.ts";
 import type { RedisAddress, RedisHost } from "./redis-url.ts";
 
 export interface RedisTimes {
@@ -21,7 +22,7 @@ export const defaultTimes: RedisTimes = {
 
 export type ScriptName = "claim" | "release" | "renew" | "nodes";
 
-const numberOfKeys: Readonly<Record<ScriptName, number>> = { claim: 1, release: 1, renew: 2, nodes: 1 };
+const numberOfKeys: Readonly<Record<ScriptName, number>> = { claim: 1, release: 1, renew: 1, nodes: 1 };
 
 function script(name: ScriptName): { lua: string; numberOfKeys: number } {
   const lua = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
@@ -116,10 +117,6 @@ export class RedisClient {
     }
   }
 
-  get place(): string {
-    return this.address.place;
-  }
-
   /** In a cluster only the receivers at one of its nodes are. */
   get countsReceivers(): boolean {
     return this.address.kind !== "cluster";
@@ -147,12 +144,22 @@ export class RedisClient {
     return this.asked(() => this.redis.zrem(key, member));
   }
 
+  /** What makes this server unfit for a bus. A user without the right to ask is taken at its word. */
+  async unfitness(): Promise<WattlogError | undefined> {
+    try {
+      const sentence = unfitness(await this.redis.info(), this.address);
+      return sentence === undefined ? undefined : new WattlogError("bus/refused", sentence);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** A server that does not answer holds its connection open for ever: another connection may find a living one. */
   reconnect(after: WattlogError): void {
     if (this.isReady && /timed out/i.test(messageOf(after.cause))) this.redis.disconnect(true);
   }
 
-  /** The first answer, or why there was none. @throws WattlogError `bus/unavailable` */
+  /** The first answer, or why there was none. @throws WattlogError `bus/unavailable` | `bus/refused` */
   async ready(): Promise<void> {
     if (this.isReady) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -186,7 +193,7 @@ export class RedisClient {
     const cause = /not? .?writeable|isn't (?:writeable|ready)|Connection is closed|max retries/i.test(messageOf(error))
       ? (this.lastError ?? error)
       : error;
-    return new WattlogError("bus/unavailable", sentenceOf(cause, this.address), { cause });
+    return troubleOf(cause, this.address);
   };
 
   private async asked<T>(work: () => Promise<T>): Promise<T> {
@@ -202,23 +209,46 @@ function hostOf({ host, port }: RedisOptions): RedisHost {
   return { host: host ?? "localhost", port: port ?? 6_379 };
 }
 
-function sentenceOf(error: unknown, { place, masterName }: RedisAddress): string {
+function troubleOf(error: unknown, address: RedisAddress): WattlogError {
   const nested = (error as { lastNodeError?: unknown } | null)?.lastNodeError;
   const text = messageOf(nested ?? error);
+  const no = refusalOf(text, address);
+  if (no !== undefined) return new WattlogError("bus/refused", no, { cause: error });
+  return new WattlogError("bus/unavailable", sentenceOf(text, address), { cause: error });
+}
+
+/** What waiting does not heal. */
+function refusalOf(text: string, { place }: RedisAddress): string | undefined {
   if (/WRONGPASS|invalid password|NOAUTH|AUTH failed|without any password/i.test(text)) {
     return `Redis at ${place} does not accept the user or password in REDIS_URL: correct it.`;
   }
-  if (/NOPERM/.test(text))
+  if (text.includes("NOPERM")) {
     return `The user in REDIS_URL may not do this on Redis at ${place} (${text}): extend its ACL.`;
-  if (/No such master|sentinels are unreachable/i.test(text)) {
-    return `The Sentinels at ${place} name no master ${masterName} that can be reached: check REDIS_URL and the Sentinels.`;
   }
-  if (text.startsWith("OOM")) return `Redis at ${place} has no memory left: raise its maxmemory.`;
   if (/cluster support disabled/i.test(text)) {
     return `Redis at ${place} is no cluster: write REDIS_URL with redis:// instead of redis+cluster://.`;
   }
   if (text.startsWith("MOVED")) return `Redis at ${place} is a cluster: write REDIS_URL with redis+cluster://.`;
-  return `Redis at ${place} cannot be used now: ${text}. Chargers go on; commands fail until it is back.`;
+  if (/certificate|altnames/i.test(text)) {
+    return `The certificate of Redis at ${place} is not trusted (${text}): name that of its authority by ?caFile= in REDIS_URL.`;
+  }
+  return undefined;
+}
+
+function sentenceOf(text: string, { place, masterName, tls }: RedisAddress): string {
+  if (/No such master|sentinels are unreachable/i.test(text)) {
+    return `The Sentinels at ${place} name no master ${masterName} that can be reached: check REDIS_URL and the Sentinels.`;
+  }
+  if (text.startsWith("OOM")) return `Redis at ${place} has no memory left: raise its maxmemory.`;
+  if (text.startsWith("READONLY")) {
+    return `Redis at ${place} takes no writes: it is a replica, so REDIS_URL must lead to the primary.`;
+  }
+  if (tls && /secure TLS connection|wrong version number|SSL routines|EPROTO|packet length/i.test(text)) {
+    return `Redis at ${place} does not speak TLS: write REDIS_URL with redis:// instead of rediss://, or give it a TLS port.`;
+  }
+  const or = tls ? "" : " Where it wants TLS, write rediss://.";
+  const closed = /closed|ECONNRESET|no answer|timed? ?out/i.test(text) ? or : "";
+  return `Redis at ${place} cannot be used now: ${text}.${closed} Chargers go on; commands fail until it is back.`;
 }
 
 /** A connection that only listens, and ends for good at the first fault: whoever holds it makes another. */

@@ -4,17 +4,13 @@ import { limits } from "../config/limits.ts";
 import type { NodeId } from "../ids/ids.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
 import type { RedisClient, Subscription } from "./redis-client.ts";
+import type { RedisKeys } from "./redis-keys.ts";
 
 export type Deliver = (message: Uint8Array) => void;
 
-const channelPrefix = "wattlog:node:";
-
-export function channelOf(nodeId: NodeId): string {
-  return `${channelPrefix}${nodeId}`;
-}
-
 export class Listening {
   private readonly client: RedisClient;
+  private readonly keys: RedisKeys;
   private readonly clock: Clock;
   private readonly handlers = new Map<NodeId, Deliver>();
   private subscription: Subscription | undefined;
@@ -23,8 +19,9 @@ export class Listening {
   private turn = 0;
   private closed = false;
 
-  constructor(client: RedisClient, clock: Clock) {
+  constructor(client: RedisClient, keys: RedisKeys, clock: Clock) {
     this.client = client;
+    this.keys = keys;
     this.clock = clock;
   }
 
@@ -41,14 +38,14 @@ export class Listening {
     if (this.handlers.has(nodeId)) throw new Error(`Node ${nodeId} listens already.`);
     this.handlers.set(nodeId, deliver);
     const { subscription } = this;
-    if (subscription) await this.orAnew(subscription, subscription.subscribe(channelOf(nodeId)));
+    if (subscription) await this.orAnew(subscription, subscription.subscribe(this.keys.channel(nodeId)));
     else await this.open();
   }
 
   async remove(nodeId: NodeId): Promise<void> {
     if (!this.handlers.delete(nodeId)) return;
     const { subscription } = this;
-    if (subscription) await this.orAnew(subscription, subscription.unsubscribe(channelOf(nodeId)));
+    if (subscription) await this.orAnew(subscription, subscription.unsubscribe(this.keys.channel(nodeId)));
   }
 
   /** Handed straight to the node's handler, as if it had come over Redis. */
@@ -79,15 +76,15 @@ export class Listening {
     const subscription = this.client.newSubscriber(this.turn++);
     try {
       await subscription.open(
-        (channel, message) => this.deliver(channel.slice(channelPrefix.length) as NodeId, message),
+        (channel, message) => this.deliver(this.keys.nodeOf(channel), message),
         () => this.lost(subscription),
       );
       const subscribed = this.nodes();
-      if (subscribed.length > 0) await subscription.subscribe(...subscribed.map(channelOf));
+      if (subscribed.length > 0) await subscription.subscribe(...subscribed.map((node) => this.keys.channel(node)));
       this.subscription = subscription;
       // Those that were added meanwhile.
       const late = this.nodes().filter((node) => !subscribed.includes(node));
-      if (late.length > 0) await subscription.subscribe(...late.map(channelOf));
+      if (late.length > 0) await subscription.subscribe(...late.map((node) => this.keys.channel(node)));
       if (this.closed) subscription.close();
     } catch {
       subscription.close();
