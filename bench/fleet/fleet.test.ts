@@ -228,6 +228,19 @@ describe("a server that is not there", () => {
     expect((attempts[1] ?? 0) - (attempts[0] ?? 0)).toBeGreaterThan(950);
   });
 
+  test.concurrent("however often it was refused, a station pauses no longer than it was told", async () => {
+    const attempts: number[] = [];
+    const mock = await startMock({
+      refuse: () => (attempts.push(performance.now()) <= 12 ? { status: 503 } : undefined),
+    });
+    const { last } = await run(mock, { sessions: 1, reconnectMaxSeconds: 0.1 });
+    expectSettled(last, 1);
+    const pauses = attempts.slice(1).map((at, i) => at - attempts[i]!);
+    expect(pauses.length).toBe(12);
+    // Doubled each time from 250 ms on, the twelfth alone would be minutes.
+    expect(Math.min(...pauses.slice(-4)), "the shortest of the last pauses, ms").toBeLessThan(1000);
+  });
+
   test.concurrent("a server killed and started again twice loses no session", async () => {
     let mock = await startMock();
     const port = Number(new URL(mock.url).port);

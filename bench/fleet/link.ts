@@ -9,6 +9,8 @@ export interface LinkOptions {
   readonly subprotocol: string;
   /** Names connections where the server does not: `local-…`. */
   readonly localName: string;
+  /** The longest pause before it connects again, but for what the server asks. */
+  readonly maxBackoffMs: number;
 }
 
 export interface LinkHandlers {
@@ -18,8 +20,6 @@ export interface LinkHandlers {
 }
 
 const firstBackoffMs = 250;
-/** Bounded well below the default grace, so that a run survives a server that is killed and started several times. */
-const maxBackoffMs = 8_000;
 const maxRetryAfterMs = 30_000;
 /** A connection that lived this long was a good one; a shorter one keeps the backoff growing. */
 const stableMs = 3_000;
@@ -138,7 +138,7 @@ export class Link {
     if (this.#over) return;
     if (this.#conn === undefined) this.#counts.connectFailures++;
     else if (this.#clock.now() - this.#upSince > stableMs) this.#failures = 0;
-    const backoffMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
+    const backoffMs = Math.min(this.#options.maxBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
     const askedMs = Math.min(maxRetryAfterMs, (info.retryAfterSeconds ?? 0) * 1000);
     // Full jitter above what the server asked for: a fleet that lost its server together must not come back together.
     this.#lost(askedMs + backoffMs * (0.5 + this.#rng.next() / 2));

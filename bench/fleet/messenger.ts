@@ -23,6 +23,7 @@ export interface MessengerOptions {
   readonly messageTimeoutMs: number;
   /** A transaction message that got no answer waits this long times its attempts (1.6 TransactionMessageRetryInterval). */
   readonly retryIntervalMs: number;
+  readonly maxBackoffMs: number;
 }
 
 export interface MessengerDeps {
@@ -89,6 +90,7 @@ export class Messenger {
         socket: { ...options.socket, protocols: [dialect.subprotocol] },
         subprotocol: dialect.subprotocol,
         localName: `local-${runId}-${identity.index}`,
+        maxBackoffMs: options.maxBackoffMs,
       },
       deps.clock,
       deps.rng.fork("link"),

@@ -16,6 +16,7 @@ test.each([
   [["--rate", "fast"], "--rate"],
   [["--repeat", "2"], "--repeat"],
   [["--protocol", "1.5"], "--protocol"],
+  [["--reconnect-max", "0"], "--reconnect-max"],
   [["--url", "http://x"], "--url"],
   [["--commands", "5"], "--api"],
   [["--nonsense"], "--nonsense"],

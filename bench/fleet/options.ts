@@ -30,6 +30,7 @@ export interface SimulateOptions {
   readonly connectRate: number;
   readonly messageTimeoutSeconds: number;
   readonly retrySeconds: number;
+  readonly reconnectMaxSeconds: number;
   /** Names the run in message and transaction ids; made from the clock where not given. */
   readonly runId: string | undefined;
   readonly quiet: boolean;
@@ -61,6 +62,8 @@ export const defaultOptions: SimulateOptions = {
   connectRate: 500,
   messageTimeoutSeconds: 30,
   retrySeconds: 0.5,
+  // Well below the default grace, so that a run survives a server that is killed and started several times.
+  reconnectMaxSeconds: 8,
   runId: undefined,
   quiet: false,
   json: false,
@@ -89,6 +92,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --connect-rate N      new connections a second at the start (500)
   --message-timeout S   how long a station waits for an answer (30)
   --retry-interval S    wait before a transaction message is sent again, times its attempts (0.5)
+  --reconnect-max S     longest pause before a lost link is tried again (8)
   --processes N         spread the fleet over N processes (1)
   --quiet               no progress
   --json                one object on standard output
@@ -121,6 +125,7 @@ const flags = {
   "connect-rate": { type: "string" },
   "message-timeout": { type: "string" },
   "retry-interval": { type: "string" },
+  "reconnect-max": { type: "string" },
   "run-id": { type: "string" },
   quiet: { type: "boolean" },
   json: { type: "boolean" },
@@ -188,6 +193,7 @@ function toOptions(values: Values): SimulateOptions {
     connectRate: number("connect-rate", d.connectRate, 0.1, 1e6),
     messageTimeoutSeconds: number("message-timeout", d.messageTimeoutSeconds, 0.05, 3600),
     retrySeconds: number("retry-interval", d.retrySeconds, 0.01, 3600),
+    reconnectMaxSeconds: number("reconnect-max", d.reconnectMaxSeconds, 0.01, 3600),
     runId: text("run-id"),
     quiet: values.quiet === true,
     json: values.json === true,
