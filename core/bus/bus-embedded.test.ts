@@ -3,8 +3,9 @@ import { expect, test } from "vitest";
 
 import { newNodeId, trusted } from "../ids/ids.ts";
 import { isWattlogError } from "../runtime/errors.ts";
-import { attachBus, EmbeddedBusHub } from "./bus-embedded.ts";
-import type { CommandBus } from "./bus.ts";
+import { attachBus } from "./bus-embedded-port.ts";
+import { EmbeddedBusHub } from "./bus-embedded.ts";
+import type { Claim, CommandBus } from "./bus.ts";
 import { commandBusContract, type BusHarness } from "./bus.contract.ts";
 
 function harness(client: (hub: EmbeddedBusHub) => CommandBus): () => Promise<BusHarness> {
@@ -51,7 +52,7 @@ test("another thread claims and listens; when it dies, its routes and its node a
       await bus.claim(workerData.claim);
       parentPort.postMessage("claimed");
     });`;
-  const module = new URL("./bus-embedded.ts", import.meta.url).href;
+  const module = new URL("./bus-embedded-port.ts", import.meta.url).href;
   const worker = new Worker(code, { eval: true, workerData: { module, port, claim }, transferList: [port] });
   const next = (): Promise<unknown> => new Promise((resolve) => worker.once("message", resolve));
   expect(await next()).toBe("claimed");
@@ -65,6 +66,70 @@ test("another thread claims and listens; when it dies, its routes and its node a
   await bus.close();
   hub.close();
 });
+
+test("an owner once asked for is known without asking again, and what became of it is known in the same moment", async () => {
+  const hub = new EmbeddedBusHub();
+  const here = hub.client();
+  const there = attachBus(hub.connect());
+  const nodeId = newNodeId();
+  const party = trusted.party("DEABC");
+  const claimOf = (station: string, offset: number): Claim => ({
+    party,
+    station: trusted.station(station),
+    connectionId: trusted.connection(`${station}-${offset}`),
+    nodeId,
+    epoch: { generation: 1, offset },
+    protocol: "ocpp1.6",
+  });
+  const [first, second] = [claimOf("s1", 1), claimOf("s1", 2)];
+  await here.claim(first);
+  expect(await there.owner(party, first.station)).toEqual(first);
+  // From here on the hub's thread gets no turn to answer in: what is known is known without it.
+  expect(await atOnce(there.owner(party, first.station))).toEqual(first);
+  await here.claim(second);
+  expect(await atOnce(there.owner(party, first.station))).toEqual(second);
+  await here.release(first);
+  expect(await atOnce(there.owner(party, first.station))).toEqual(second);
+  await here.release(second);
+  expect(await there.owner(party, first.station)).toBeUndefined();
+  await here.claim(claimOf("s1", 3));
+  expect(await there.owner(party, first.station)).toEqual(claimOf("s1", 3));
+  await here.close();
+  expect(await there.owner(party, first.station)).toBeUndefined();
+  await there.close();
+  hub.close();
+});
+
+test("a message that came before an owner was asked for is heard, after the asking and in its order", async () => {
+  const hub = new EmbeddedBusHub();
+  const [here, there] = [hub.client(), attachBus(hub.connect())];
+  const nodeId = newNodeId();
+  const heard: string[] = [];
+  await there.listen(nodeId, (message) => {
+    if (message.type === "superseded") heard.push(message.connectionId);
+  });
+  for (const id of ["a", "b"]) await here.send(nodeId, { type: "superseded", connectionId: trusted.connection(id) });
+  // The hub sends at the end of its turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  const asked = there.owner(trusted.party("DEABC"), trusted.station("nobody's"));
+  expect(heard).toEqual([]);
+  await asked;
+  expect(heard).toEqual(["a", "b"]);
+  await there.close();
+  hub.close();
+});
+
+/** @throws where the promise needs more than the microtasks of this turn. */
+async function atOnce<T>(promise: Promise<T>): Promise<T> {
+  const late = Symbol("late");
+  const turns = async (): Promise<typeof late> => {
+    for (let n = 0; n < 5; n++) await Promise.resolve();
+    return late;
+  };
+  const result = await Promise.race([promise, turns()]);
+  if (result === late) throw new Error("It was asked elsewhere.");
+  return result;
+}
 
 test("calls in flight when the hub closes are refused, none hangs", async () => {
   const hub = new EmbeddedBusHub();

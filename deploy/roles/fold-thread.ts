@@ -1,6 +1,6 @@
 // Worker thread: processor and projector. A store's sync or a long fold never delays an answer to a charger, and what
 // both of them write at one moment is one commit: they are the only writers of the state database, and share a store.
-import { attachBus } from "../../core/bus/bus-embedded.ts";
+import { attachBus } from "../../core/bus/bus-embedded-port.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock } from "../../core/runtime/clock.ts";

@@ -1,5 +1,5 @@
 // Worker thread: the read side. It only reads the state database, so that no write of anybody delays a request.
-import { attachBus } from "../../core/bus/bus-embedded.ts";
+import { attachBus } from "../../core/bus/bus-embedded-port.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import { RegistryView } from "../../core/registry/view.ts";
