@@ -5,6 +5,7 @@ import { sql, type CreateTableBuilder, type Kysely } from "kysely";
 import { WattlogError } from "../runtime/errors.ts";
 import { indexesOfVersion1, tablesOfVersion1 } from "./schema-version-1.ts";
 import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
+import { tablesOfVersion3 } from "./schema-version-3.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -35,6 +36,10 @@ const migrations: readonly Migration[] = [
       await createIndexes(db, indexesOfVersion2);
       for (const table of derivedOf(tablesOfVersion2)) await createLiveView(db, table);
     },
+  },
+  {
+    version: 3,
+    apply: (db, dialect) => createTables(db, dialect, tablesOfVersion3),
   },
 ];
 

@@ -12,13 +12,20 @@ export interface Place {
 /** Nobody's fault: the same transaction again. */
 const conflicts = new Set(["40001", "40P01"]);
 
-const sentences: Readonly<Record<string, (place: Place) => string>> = {
+/** Waiting heals none of these. */
+const refusals: Readonly<Record<string, (place: Place, why: string) => string>> = {
   "28P01": (p) => `Postgres at ${p.server} does not accept the password of ${p.user}: correct it in DATABASE_URL.`,
-  "28000": (p) => `Postgres at ${p.server} does not let ${p.user} in: check DATABASE_URL and the server's pg_hba.conf.`,
+  "28000": (p, why) =>
+    /no encryption|SSL off/.test(why)
+      ? `Postgres at ${p.server} does not let ${p.user} in without TLS: add ?sslmode=verify-full to DATABASE_URL.`
+      : `Postgres at ${p.server} does not let ${p.user} in: check DATABASE_URL and the server's pg_hba.conf.`,
   "3D000": (p) => `Postgres at ${p.server} has no database ${p.database}: create it, or correct DATABASE_URL.`,
   "42501": (p) => `${p.user} may not do this in the database ${p.database}: grant it create and all on its schema.`,
   "3F000": (p) =>
     `${p.user} has no schema in the database ${p.database} to put tables into: create one, or grant create.`,
+};
+
+const sentences: Readonly<Record<string, (place: Place) => string>> = {
   "53300": (p) => `Postgres at ${p.server} has no connection left: raise its max_connections or run fewer processes.`,
   "57014": (p) =>
     `Postgres at ${p.server} took too long for a statement: it is overloaded, or a lock is held for long.`,
@@ -54,7 +61,22 @@ function isLost(error: unknown): boolean {
   return error instanceof Error && (lostSocket.test(codeOf(error)) || lostMessage.test(error.message));
 }
 
-/** @returns `store/full` or `store/unavailable` where the database is to blame, else the error itself. */
+/** Of the way to it, not of the server. */
+function refusedWay(error: unknown, { server }: Place): string | undefined {
+  const text = `${codeOf(error)} ${messageOf(error)}`;
+  if (/does not support SSL/i.test(text)) {
+    return `Postgres at ${server} does not speak TLS: take sslmode out of DATABASE_URL, or switch it on at the server.`;
+  }
+  if (/CERT_|SELF_SIGNED|UNABLE_TO_|certificate|altnames/i.test(text)) {
+    return (
+      `The certificate of Postgres at ${server} is not trusted (${messageOf(error)}): name that of its authority by ` +
+      "sslrootcert= in DATABASE_URL."
+    );
+  }
+  return undefined;
+}
+
+/** @returns `store/full`, `store/refused` or `store/unavailable` where the database is to blame, else the error itself. */
 export function translatePostgres(error: unknown, place: Place): unknown {
   if (error instanceof WattlogError || isConflict(error)) return error;
   const code = codeOf(error);
@@ -63,6 +85,8 @@ export function translatePostgres(error: unknown, place: Place): unknown {
     return new WattlogError("store/full", sentence, { cause: error });
   }
   const unavailable = (sentence: string) => new WattlogError("store/unavailable", sentence, { cause: error });
+  const refused = refusals[code]?.(place, messageOf(error)) ?? refusedWay(error, place);
+  if (refused !== undefined) return new WattlogError("store/refused", refused, { cause: error });
   const known = sentences[code];
   if (known) return unavailable(known(place));
   const isOurs = /^[0-9A-Z]{5}$/.test(code) && unavailableClasses.some((start) => code.startsWith(start));

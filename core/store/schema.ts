@@ -1,12 +1,13 @@
 // The newest schema: what every version before it left, checked against the row types of tables.ts.
 import { tablesOfVersion1 } from "./schema-version-1.ts";
 import { tablesOfVersion2 } from "./schema-version-2.ts";
+import { tablesOfVersion3 } from "./schema-version-3.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
 export type ColumnKind = "text" | "text?" | "integer" | "integer?" | "bigint" | "bigint?" | "blob";
 
-const columns = { ...tablesOfVersion1, ...tablesOfVersion2 } as const satisfies {
+const columns = { ...tablesOfVersion1, ...tablesOfVersion2, ...tablesOfVersion3 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };
 

@@ -39,13 +39,17 @@ describe("what is wrong with DATABASE_URL or the server is said in one sentence,
   };
 
   test("a wrong password", async () => {
-    const sentence = await refusal(changed((url) => (url.password = "hunter2")));
+    const sentence = await refusal(
+      changed((url) => (url.password = "hunter2")),
+      "store/refused",
+    );
     expect(sentence).toMatch(/does not accept the password of wattlog: correct it in DATABASE_URL/);
     expect(sentence).not.toContain("hunter2");
   });
 
   test("a database that is not there", async () => {
-    expect(await refusal(changed((url) => (url.pathname = "/nowhere")))).toMatch(/no database nowhere: create it/);
+    const url = changed((one) => (one.pathname = "/nowhere"));
+    expect(await refusal(url, "store/refused")).toMatch(/no database nowhere: create it/);
   });
 
   test("nobody listens; the host is unknown; the server says nothing", async () => {
@@ -76,11 +80,16 @@ describe("what is wrong with DATABASE_URL or the server is said in one sentence,
     await runSql(database.url, `create role ${role} login password 'p'; revoke all on schema public from public`);
     const as = new URL(database.url);
     [as.username, as.password] = [role, "p"];
-    expect(await refusal(as.href)).toMatch(/has no schema in the database .* to put tables into/);
+    expect(await refusal(as.href, "store/refused")).toMatch(/has no schema in the database .* to put tables into/);
     await runSql(serverUrl, `alter role ${role} connection limit 0`);
     expect(await refusal(as.href)).toMatch(/no connection left: raise its max_connections/);
     await database.drop();
     await runSql(serverUrl, `drop role ${role}`);
+  });
+
+  test("TLS where the server has none", async () => {
+    const url = changed((one) => one.searchParams.set("sslmode", "require"));
+    expect(await refusal(url, "store/refused")).toMatch(/does not speak TLS: take sslmode out of DATABASE_URL/);
   });
 
   test("a database that cannot hold every name; one that is read-only", async () => {

@@ -361,7 +361,7 @@ function schemaContract(parts: () => Parts): void {
     await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
     await store.transaction(async ({ db }) => {
       await db.schema.dropView("live_station_document").execute();
-      await db.schema.dropTable("station_document").execute();
+      for (const table of ["station_document", "fact", "name_hold"]) await db.schema.dropTable(table).execute();
       await sql`delete from schema_version where version > 1`.execute(db);
     });
     await store.migrate();

@@ -45,6 +45,22 @@ export interface AssignmentRow {
   owner: string;
 }
 
+/** Schema version 3. What a database belongs to: the cluster's name, the identity of the log that was folded. */
+export interface FactRow {
+  name: string;
+  value: string;
+}
+
+/** Schema version 3. The process that runs under a stable name; another one under it would have the same partitions. */
+export interface NameHoldRow {
+  role: string;
+  name: string;
+  /** Random per process start; "": it was given back. */
+  holder: string;
+  /** Rises while the holder lives; others see whether it moves, so that no two clocks are compared. */
+  beat: number;
+}
+
 // --- processor ---
 
 export interface StationStateRow extends Derived {
@@ -271,6 +287,8 @@ export interface Tables {
   registry_version: RegistryVersionRow;
   member: MemberRow;
   assignment: AssignmentRow;
+  fact: FactRow;
+  name_hold: NameHoldRow;
 }
 
 export type TableName = keyof Tables;
@@ -295,6 +313,8 @@ export const primaryKeys = {
   registry_version: ["party", "entity", "id", "version"],
   member: ["role", "name"],
   assignment: ["role", "partition"],
+  fact: ["name"],
+  name_hold: ["role", "name"],
 } as const satisfies { readonly [Name in TableName]: readonly (keyof Tables[Name])[] };
 
 /** Which role's position row says which set of a table is live. */
