@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -46,10 +46,19 @@ test("kill -9 gives the folder back", async () => {
   lockFolder(folder).release();
 });
 
+test("a folder is made with those that it lies in", () => {
+  const deep = join(folder, "a", "b", "c");
+  for (const time of ["made", "there already"]) {
+    lockFolder(deep).release();
+    expect(existsSync(join(deep, "lock.db")), time).toBe(true);
+  }
+});
+
 test("a folder that cannot be is refused with what to do", () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
-  for (const path of [join(file, "data"), file]) {
+  // In /proc the parent is there and the system still knows of no such folder.
+  for (const path of [join(file, "data"), file, "/proc/wattlog", "/proc/wattlog/data"]) {
     expect(() => lockFolder(path)).toThrow(
       expect.toSatisfy(
         (error: unknown) => isWattlogError(error, "start/data-folder") && error.message.includes("WATTLOG_DATA_DIR"),

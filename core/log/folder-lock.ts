@@ -1,10 +1,10 @@
 // One process a data folder. A SQLite lock, because the kernel gives it back however the process ends, and because
 // it leaves readers of log.db and state.db alone.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 import { messageOf, WattlogError } from "../runtime/errors.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export interface FolderLock {
   /** Gives the folder back; safe to call twice. */
@@ -21,7 +21,7 @@ const sqliteBusy = 5;
 export function lockFolder(folder: string): FolderLock {
   let db: DatabaseSync | undefined;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     db = new DatabaseSync(join(folder, "lock.db"), { timeout: 0 });
     db.exec("pragma locking_mode=exclusive; begin exclusive");
   } catch (cause) {

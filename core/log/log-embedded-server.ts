@@ -1,6 +1,5 @@
 // Starts the writer's thread of the embedded log and gives out connections to it. One in a process; folder-lock.ts
 // keeps other processes out.
-import { mkdirSync } from "node:fs";
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 
 import { WattlogError, type ErrorCode } from "../runtime/errors.ts";
@@ -17,6 +16,7 @@ import {
   type WorkerInput,
 } from "./log-embedded-shared.ts";
 import type { Topics } from "./log.ts";
+import { makeFolder } from "./make-folder.ts";
 
 export interface EmbeddedLogHooks {
   /** A sentence while the log takes nothing (disk full, failed sync); undefined when it does again. For readiness. */
@@ -43,7 +43,7 @@ export class EmbeddedLogServer {
 
   /** @throws WattlogError `start/data-folder` | `config/invalid` when the folder or the log in it cannot be used. */
   static async start(options: EmbeddedLogOptions): Promise<EmbeddedLogServer> {
-    makeFolder(options.folder);
+    makeLogFolder(options.folder);
     const server = new EmbeddedLogServer(options);
     await server.ready(options.hooks ?? {});
     return server;
@@ -131,9 +131,9 @@ export class EmbeddedLogServer {
   }
 }
 
-function makeFolder(folder: string): void {
+function makeLogFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     const sentence = `The data folder ${folder} cannot be made; make it, or set WATTLOG_DATA_DIR to one that can be written.`;
     throw new WattlogError("start/data-folder", sentence, { cause });

@@ -56,6 +56,11 @@ const misuses: readonly Misuse[] = [
     names: () => ["WATTLOG_DATA_DIR", "/sys/wattlog-data"],
   },
   {
+    what: "a data folder where the system makes none",
+    env: () => ({ WATTLOG_DATA_DIR: "/proc/wattlog-data" }),
+    names: () => ["WATTLOG_DATA_DIR", "/proc/wattlog-data"],
+  },
+  {
     what: "an unknown setting",
     env: () => ({ WATTLOG_HTP_PORT: "8080", WATTLOG_DATA_DIR: own() }),
     names: () => ["WATTLOG_HTP_PORT"],
