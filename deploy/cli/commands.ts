@@ -83,7 +83,7 @@ export const commands: readonly Command[] = [
     arguments: "--station ID [--from T] [--follow]",
     help: "The frames of a station as a person reads them.",
     details:
-      "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in",
+      "  --from T    RFC 3339, or a time span back from now such as 15m, 2h, 3d\n  --follow    go on as frames come in; with --json a value a line, for there is no end",
     options: { station: { type: "string" }, from: { type: "string" }, follow: { type: "boolean" } },
     load: async () => (await import("./log.ts")).runLog,
   },

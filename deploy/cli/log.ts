@@ -30,8 +30,8 @@ export const runLog: Run = async (invocation) => {
     station,
     from: parseFrom(textOption(invocation, "from"), Date.now()),
   };
-  const print = printer(flag(invocation, "json"));
   const follows = flag(invocation, "follow");
+  const printer = flag(invocation, "json") ? jsonPrinter(follows) : linePrinter();
   await withLog(source, async (log) => {
     const key = logKey(wanted.party, station);
     const partition = partitionOf(key, log.topics.frames.partitions);
@@ -39,12 +39,13 @@ export const runLog: Run = async (invocation) => {
     const end = await log.endOffset(log.topics.frames, partition);
     let printed = 0;
     for await (const frame of past(source, log, wanted, partition, end)) {
-      print(frame);
+      printer.print(frame);
       printed++;
     }
     if (printed === 0) say(`The log holds no frame of ${station}${wanted.from > 0 ? " since then" : ""}.`);
-    if (follows) await follow(log, partition, end, (record) => record.key === key && print(showFrame(record)));
+    if (follows) await follow(log, partition, end, (record) => record.key === key && printer.print(showFrame(record)));
   });
+  printer.end();
   return exitCodes.done;
 };
 
@@ -117,10 +118,30 @@ async function follow(
   await subscription.done;
 }
 
-/** `--json`: a line a frame, whole. */
-function printer(asJson: boolean): (frame: ShownFrame) => void {
-  if (asJson) return (frame) => process.stdout.write(`${JSON.stringify(frame)}\n`);
+interface Printer {
+  print(frame: ShownFrame): void;
+  end(): void;
+}
+
+/** One array, written as it is read, for the past may be long; what follows has no end, and is a value a line. */
+function jsonPrinter(follows: boolean): Printer {
+  const write = (text: string): void => void process.stdout.write(text);
+  if (follows) return { print: (frame) => write(`${JSON.stringify(frame)}\n`), end: () => undefined };
+  let before = "[\n";
+  return {
+    print(frame) {
+      write(`${before}${JSON.stringify(frame)}`);
+      before = ",\n";
+    },
+    end: () => write(before === "[\n" ? "[]\n" : "\n]\n"),
+  };
+}
+
+function linePrinter(): Printer {
   const actions = new Map<string, string>();
   const shorten = shortenTo(process.stdout.isTTY ? process.stdout.columns : undefined);
-  return (frame) => process.stdout.write(`${frameLine(frame, actions, shorten)}\n`);
+  return {
+    print: (frame) => void process.stdout.write(`${frameLine(frame, actions, shorten)}\n`),
+    end: () => undefined,
+  };
 }
