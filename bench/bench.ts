@@ -1,4 +1,4 @@
-// `npm run bench -- NAME [--json] [--folder FOLDER]`. Exit code 0: the run was valid, whether or not goals are met;
+// `npm run bench -- NAME [--cluster] [--json] [--folder FOLDER]`. Exit code 0: the run was valid, whether or not goals are met;
 // 1: it was not; 2: wrong use.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -8,6 +8,7 @@ import { commands } from "./commands.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
 import { kafka } from "./kafka.ts";
+import { replayOnCluster } from "./replay-cluster.ts";
 import { replay } from "./replay.ts";
 import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
 import { whole } from "./whole.ts";
@@ -20,6 +21,8 @@ const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>>
   kafka,
   whole,
 };
+/** With `--cluster`: the same on Kafka, Redis and Postgres, one role a process. */
+const onCluster: typeof benchmarks = { replay: replayOnCluster };
 const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
@@ -38,14 +41,21 @@ function readOptions(argv: readonly string[]): Options {
   const known = Object.keys(benchmarks).join(", ");
   if (name === undefined || more.length > 0) throw new WrongUse(`Name one benchmark: ${known}.`);
   if (laterOnes.includes(name)) throw new WrongUse(`The benchmark ${name} does not exist yet; there are ${known}.`);
-  const run = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
-  if (!run) throw new WrongUse(`There is no benchmark ${name}; there are ${known}.`);
-  return { name, run, json: values.json ?? false, folder: values.folder ?? join(import.meta.dirname, "..", ".cache") };
+  if (!Object.hasOwn(benchmarks, name)) throw new WrongUse(`There is no benchmark ${name}; there are ${known}.`);
+  const run = (values.cluster ? onCluster : benchmarks)[name];
+  if (!run) throw new WrongUse(`--cluster is for ${Object.keys(onCluster).join(", ")}; ${name} has no such form.`);
+  const full = values.cluster ? `${name}-cluster` : name;
+  return {
+    name: full,
+    run,
+    json: values.json ?? false,
+    folder: values.folder ?? join(import.meta.dirname, "..", ".cache"),
+  };
 }
 
 function parse(argv: readonly string[]) {
   try {
-    const options = { json: { type: "boolean" }, folder: { type: "string" } } as const;
+    const options = { json: { type: "boolean" }, cluster: { type: "boolean" }, folder: { type: "string" } } as const;
     return parseArgs({ args: [...argv], allowPositionals: true, options });
   } catch (error) {
     throw new WrongUse(error instanceof Error ? error.message : String(error));

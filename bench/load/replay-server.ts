@@ -1,14 +1,10 @@
 // Process: processor and projector alone, over a log that is there already. The fold has the main thread, so that its
 // CPU can be told from the log writer's.
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { logKey, newConnectionId, newNodeId, trusted } from "../../core/ids/ids.ts";
+import { newNodeId } from "../../core/ids/ids.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { makeTopics, type Entry, type LogRecord } from "../../core/log/log.ts";
-import { partitionOf } from "../../core/log/partition.ts";
-import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
-import { encodeRecord } from "../../core/records/codec.ts";
-import type { FrameBody } from "../../core/records/frame-record.ts";
+import { makeTopics, type LogRecord } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
@@ -21,75 +17,12 @@ import { newMemory, type StationMemory } from "../../processors/engine/station-m
 import { ocppFold, type StationState } from "../../processors/ocpp-fold.ts";
 import { createProcessor } from "../../processors/processor.ts";
 import { createProjector } from "../../projections/models/projector.ts";
-import { MeterValuesFrame, webSocketHeaderBytes } from "./frames.ts";
+import { fill } from "./record-writer.ts";
 import { serve } from "./process.ts";
 import { loadSettings } from "./settings.ts";
 import type { Replay, Replayed, ReplayOptions } from "./targets.ts";
 
-const party = trusted.party("DEWLG");
-const recordsPerAppend = 64;
 const recordsPerBatch = 512;
-
-const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-
-/** A station's records in the order of its gateway: connected, claimed, a start, then meter values. */
-class Writer {
-  readonly key: string;
-  private readonly station: ReturnType<typeof trusted.station>;
-  private readonly source = newConnectionId();
-  private readonly frame: MeterValuesFrame;
-  private readonly request;
-  private readonly transactionId: number;
-  private sequence = 0;
-
-  constructor(n: number) {
-    this.station = trusted.station(`replay-${n}`);
-    this.key = logKey(party, this.station);
-    this.request = { connectorId: 1, idTag: "TAG", meterStart: 0, timestamp: "2025-06-01T00:00:00Z" };
-    this.transactionId = transactionIdOf(this.request);
-    this.frame = new MeterValuesFrame(this.transactionId);
-  }
-
-  begin(): Entry[] {
-    const answer = { transactionId: this.transactionId, idTagInfo: { status: "Accepted" } };
-    return [
-      this.entry({
-        kind: "connected",
-        nodeId: newNodeId(),
-        protocol: "ocpp1.6",
-        securityProfile: 0,
-        remoteAddress: "127.0.0.1",
-      }),
-      this.entry({ kind: "claimed", epoch: { generation: 1, offset: 0 } }),
-      this.exchange("StartTransaction", "start", bytes([2, "start", "StartTransaction", this.request]), answer),
-    ];
-  }
-
-  meterValues(): Entry {
-    const call = Uint8Array.from(this.frame.next().subarray(webSocketHeaderBytes));
-    return this.exchange("MeterValues", String(this.sequence), call, {});
-  }
-
-  private exchange(action: string, messageId: string, call: Uint8Array, answer: object): Entry {
-    const rest = { facts: {}, annotations: [] };
-    return this.entry({
-      kind: "exchange",
-      protocol: "ocpp1.6",
-      action,
-      messageId,
-      call,
-      answer: bytes([3, messageId, answer]),
-      ...rest,
-    });
-  }
-
-  private entry(body: FrameBody): Entry {
-    const { station, source } = this;
-    const envelope = { party, station, source, arrivedAt: Date.now(), registry: { generation: 1, offset: 0 } };
-    const value = encodeRecord({ ...envelope, keyId: null, sequence: this.sequence++, ...body });
-    return { key: this.key, value };
-  }
-}
 
 async function replay({ folder, frames, stations }: ReplayOptions): Promise<Replayed> {
   const topics = makeTopics(1, loadSettings(folder).partitions);
@@ -133,24 +66,6 @@ async function replay({ folder, frames, stations }: ReplayOptions): Promise<Repl
   await log.close();
   await server.close();
   return { frames, cpuMicros: user + system, seconds, meterValues: count, inMemory };
-}
-
-async function fill(log: EmbeddedLog, frames: number, stations: number): Promise<void> {
-  const writers = Array.from({ length: stations }, (_, n) => new Writer(n));
-  const { frames: topic } = log.topics;
-  const append = async (entriesOf: (writer: Writer) => Entry[]) => {
-    const byPartition = Map.groupBy(
-      writers.flatMap((writer) => entriesOf(writer)),
-      ({ key }) => partitionOf(key, topic.partitions),
-    );
-    await Promise.all([...byPartition].map(([partition, entries]) => log.append(topic, partition, entries)));
-  };
-  await append((writer) => writer.begin());
-  // As stations send: each in its turn, so that a batch holds many of them.
-  const rounds = Math.max(1, Math.round(recordsPerAppend / stations));
-  for (let sent = 0; sent < frames; sent += stations * rounds) {
-    await append((writer) => Array.from({ length: rounds }, () => writer.meterValues()));
-  }
 }
 
 /** Decode, parse, fold, encode the events; no store. */
