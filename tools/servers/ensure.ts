@@ -102,6 +102,12 @@ function startKeeper(): void {
 
 let shared: Promise<KeeperClient | undefined> | undefined;
 
+/** `TEST_SERVERS=none` says that this machine shall have none: what a run is like where none can be had. */
+function noServers(names: readonly ServerName[]): void {
+  if (process.env["TEST_SERVERS"] !== "none") return;
+  throw new ServerMissing(`TEST_SERVERS=none rules ${names.join(", ")} out; unset it`);
+}
+
 /**
  * Brings the servers up, or finds them up; they stay as long as this process lives.
  * @throws ServerMissing with what to install, where one cannot be had on this machine
@@ -110,6 +116,7 @@ export async function ensureServers(names: readonly ServerName[]): Promise<Serve
   const given = fromEnvironment(names);
   const wanted = names.filter((name) => given[name] === undefined);
   if (wanted.length === 0) return given;
+  noServers(wanted);
   shared ??= KeeperClient.open(true);
   const client = await shared;
   const started = await client!.ask({ op: "ensure", names: wanted, keep: false });
@@ -166,6 +173,7 @@ export function ownServer(name: "kafka" | "kafka3"): Promise<OwnServer<KafkaServ
 export function ownServer(name: "redis"): Promise<OwnServer<RedisServer>>;
 export function ownServer(name: "postgres"): Promise<OwnServer<PostgresServer>>;
 export async function ownServer(name: ServerName): Promise<OwnServer> {
+  noServers([name]);
   const client = (await KeeperClient.open(true))!;
   const { instance, server: first } = (await client.ask({ op: "own", name })) as Own;
   let server = first;

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { Client } from "pg";
 
 import { installed, run, runOrThrow, ServerMissing, type Tell } from "./install.ts";
 import { nodesOf, type Instance } from "./instance.ts";
@@ -75,6 +76,21 @@ function linkLibraries(folder: string): void {
   }
 }
 
+/** The port is open before recovery is over; then a connection is refused with "the database system is starting up". */
+async function answersQuery(url: string): Promise<boolean> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 2_000, query_timeout: 2_000 });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    await client.query("select 1");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
 export async function startPostgres(folder: string, tell: Tell): Promise<Instance> {
   const own = join(folder, "postgres");
   const data = join(own, "data");
@@ -91,6 +107,7 @@ export async function startPostgres(folder: string, tell: Tell): Promise<Instanc
   const form = ["--no-sync", "--locale=C", "--encoding=UTF8"];
   await runOrThrow(join(bin, "initdb"), ["-D", data, ...login, ...form], { cwd: own, ...unprivileged });
   const port = await freePort();
+  const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
   const settings = {
     listen_addresses: "127.0.0.1",
     port,
@@ -107,8 +124,8 @@ export async function startPostgres(folder: string, tell: Tell): Promise<Instanc
     args: ["-D", data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])],
     ...unprivileged,
     stopSignal: "SIGQUIT",
+    isServing: () => answersQuery(url),
   });
   await postgres.start();
-  const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
   return { processes: [postgres], describe: () => ({ url, nodes: nodesOf([postgres]) }) };
 }

@@ -17,8 +17,10 @@ export interface ServerProcessOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly uid?: number;
   readonly gid?: number;
-  /** Ready when its log has this; undefined: when its port answers. */
+  /** Ready when its log has this; without it and `isServing`, when its port takes a connection. */
   readonly readyText?: string;
+  /** Ready when this resolves with true: for a server that takes connections before it serves. */
+  readonly isServing?: () => Promise<boolean>;
   /** Data is thrown away, so a kill is clean, except where shared memory would stay behind. */
   readonly stopSignal?: NodeJS.Signals;
   readonly readyWithinMs?: number;
@@ -89,11 +91,11 @@ export class ServerProcess {
   }
 
   private async ready(logFile: string, over: () => string | false): Promise<void> {
-    const { readyText, readyWithinMs = 60_000, port, name } = this.options;
+    const { readyText, readyWithinMs = 60_000, port, name, isServing = () => takesConnections(port) } = this.options;
     const until = performance.now() + readyWithinMs;
     const words = (): string => readFileSync(logFile, "utf8");
     for (;;) {
-      if (readyText === undefined ? await answers(port) : words().includes(readyText)) return;
+      if (readyText === undefined ? await isServing() : words().includes(readyText)) return;
       const why = over() || (performance.now() > until && `not ready within ${readyWithinMs / 1000} s`);
       if (why) {
         await this.stop();
@@ -104,7 +106,7 @@ export class ServerProcess {
   }
 }
 
-function answers(port: number): Promise<boolean> {
+function takesConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.on("connect", () => {

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 
+import { Client } from "pg";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 
 import { ensureServers, ownServer, serversForTests } from "./ensure.ts";
@@ -7,7 +8,7 @@ import { ensureServers, ownServer, serversForTests } from "./ensure.ts";
 let missing: string | undefined;
 
 beforeAll(async () => {
-  ({ missing } = await serversForTests(["redis"]));
+  ({ missing } = await serversForTests(["redis", "postgres"]));
 }, 120_000);
 
 beforeEach((context) => {
@@ -46,3 +47,22 @@ test("a server of one's own is another one, comes back on its port after a kill,
   await own.end();
   await expect(ask(address, "PING")).rejects.toThrow("ECONNREFUSED");
 });
+
+test("PostgreSQL is there again when it answers a query, not when its port opens", async () => {
+  const own = await ownServer("postgres");
+  const query = async (text: string): Promise<unknown[]> => {
+    const client = new Client({ connectionString: own.server.url });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  };
+  await query("create table many as select n, repeat('x', 200) as text from generate_series(1, 300000) as n");
+  // Ends at once and leaves all of that to recovery, during which the port is open and queries are refused.
+  process.kill(own.node("postgres").pid, "SIGQUIT");
+  await own.restart("postgres");
+  expect(await query("select count(*)::int as count from many")).toEqual([{ count: 300_000 }]);
+  await own.end();
+}, 60_000);
