@@ -86,6 +86,9 @@ export const limits = {
   stationConnectorsRemembered: 256,
   /** Ended commands whose ids a station's state remembers; 24 h of them, and no more than this. */
   commandKeysPerStation: 512,
+  /** Reports in parts of one station and kind that are followed, and parts of one that are told apart. */
+  reportsRemembered: 8,
+  reportPartsMax: 4_096,
   /** Stations whose state a fold keeps in memory; others are loaded when a record of theirs comes. */
   foldStationsInMemory: 50_000,
   /** Events in one append of the relay, and ticks in one append of a processor. */

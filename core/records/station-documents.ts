@@ -4,6 +4,10 @@
 
 /** What each collection holds; its key names one document within a station. */
 export const collections = {
+  /** Configuration: an attribute of a 2.x variable or a 1.6 key each. Key: where it is. */
+  variables: "named",
+  /** What the station sends in parts because we asked. Key: kind/requestId. */
+  reports: "named",
   /** Every report of a security relevant event, newest last. Key: {@link noticeKey}. */
   securityEvents: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;
@@ -18,6 +22,8 @@ export interface DocumentChange {
   readonly key: string;
   /** JSON text. */
   readonly document: string | null;
+  /** true: its members replace those of the document before, where there is one; absent: it is the whole document. */
+  readonly patch?: true;
 }
 
 const timeDigits = 15;

@@ -61,6 +61,22 @@ export function tellAll(
   context.emit({ kind: "documentsChanged", changes });
 }
 
+/** Members of documents that replace those before; where there is no document yet, they are it. */
+export function tellPatches(
+  context: FoldContext,
+  collection: Collection,
+  documents: readonly (readonly [key: string, members: object])[],
+): void {
+  if (documents.length === 0) return;
+  const changes = documents.map(([key, members]) => ({
+    collection,
+    key,
+    document: JSON.stringify(members, exactInteger),
+    patch: true as const,
+  }));
+  context.emit({ kind: "documentsChanged", changes });
+}
+
 /** Something that happened; it keeps its place for ever. */
 export function tellNotices(context: FoldContext, collection: Collection, documents: readonly object[]): void {
   tellAll(

@@ -2,8 +2,9 @@
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { Done, Field, Report } from "./field.ts";
 import { securityEvents } from "./security-events.ts";
+import { variables } from "./variables.ts";
 
-const fields: readonly Field[] = [securityEvents];
+const fields: readonly Field[] = [securityEvents, variables];
 
 /** By field name; one that is not there is in its initial state. */
 export type ReportsState = Readonly<Record<string, unknown>>;

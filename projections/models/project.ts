@@ -12,7 +12,7 @@ import {
   withheldSession,
   type Body,
 } from "./session-rows.ts";
-import { connectorKey, stationKey, type Scope, type WorkingSet } from "./working-set.ts";
+import { connectorKey, documentKey, stationKey, type Scope, type WorkingSet } from "./working-set.ts";
 
 /**
  * @returns `orphan` where the event speaks of a session or command that has no row: a fold that is wrong, for an
@@ -159,10 +159,16 @@ function changeConnector(event: DomainEvent, body: Body<"connectorStatus">, rows
 function changeDocuments(event: DomainEvent, body: Body<"documentsChanged">, rows: WorkingSet): void {
   const { party, station, logTime } = event;
   const { tableSet: table_set, partition } = rows.scope;
-  for (const { collection, key, document } of body.changes) {
+  for (const { collection, key, document, patch } of body.changes) {
     const row = { table_set, partition, party, station, collection, key, document, last_updated: logTime };
-    rows.documents.put(`${stationKey(event)}/${collection}/${key}`, row);
+    const id = documentKey(row);
+    rows.documents.put(id, patch ? { ...row, document: patched(rows.documents.get(id)?.document, document) } : row);
   }
+}
+
+function patched(before: string | null | undefined, document: string | null): string | null {
+  if (!before || document === null) return document;
+  return JSON.stringify({ ...(JSON.parse(before) as object), ...(JSON.parse(document) as object) });
 }
 
 function changeSession(rows: WorkingSet, id: string, change: (row: SessionRow) => SessionRow): "applied" | "orphan" {

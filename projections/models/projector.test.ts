@@ -63,7 +63,14 @@ function fleet(): DomainEvent[] {
       ...a.command("Reset", "accepted"),
       a.event({
         kind: "documentsChanged",
-        changes: [{ collection: "securityEvents", key: "1", document: '{"type":"TamperDetectionActivated"}' }],
+        changes: [
+          { collection: "securityEvents", key: "1", document: '{"type":"TamperDetectionActivated"}' },
+          { collection: "variables", key: "k", document: '{"value":"1","unit":"s"}' },
+        ],
+      }),
+      a.event({
+        kind: "documentsChanged",
+        changes: [{ collection: "variables", key: "k", document: '{"value":"2"}', patch: true }],
       }),
     ],
     [

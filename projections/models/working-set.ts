@@ -49,7 +49,7 @@ export class WorkingSet {
   readonly connectors = new RowMap<ConnectorRow>();
   readonly sessions = new RowMap<SessionRow>();
   readonly commands = new RowMap<CommandRow>();
-  /** Whole documents: nothing of the row before is asked. */
+  /** Rows before are loaded for patches alone. */
   readonly documents = new RowMap<StationDocumentRow>();
   /** Only ever added; the key of each says its place, so writing one twice changes nothing. */
   readonly meterValues: MeterValueRow[] = [];
@@ -85,6 +85,25 @@ export class WorkingSet {
       const rows = db.selectFrom("command").selectAll().where("table_set", "=", set).where("id", "in", chunk);
       for (const row of await rows.execute()) this.commands.load(row.id, row);
     }
+    await this.loadDocuments(db, events);
+  }
+
+  private async loadDocuments(db: Store["reader"], events: readonly DomainEvent[]): Promise<void> {
+    for (const { party, station, body } of events) {
+      if (body.kind !== "documentsChanged") continue;
+      const patched = body.changes.filter((change) => change.patch);
+      for (const chunk of chunks(new Set(patched.map(({ key }) => key)))) {
+        const rows = db
+          .selectFrom("station_document")
+          .selectAll()
+          .where("table_set", "=", this.scope.tableSet)
+          .where("party", "=", party)
+          .where("station", "=", station)
+          .where("collection", "in", [...new Set(patched.map(({ collection }) => collection))])
+          .where("key", "in", chunk);
+        for (const row of await rows.execute()) this.documents.load(documentKey(row), row);
+      }
+    }
   }
 
   async write(tx: StoreTransaction): Promise<void> {
@@ -109,6 +128,15 @@ export function connectorKey(of: {
   readonly connector_id: number;
 }): string {
   return `${stationKey(of)}/${of.evse_id}/${of.connector_id}`;
+}
+
+export function documentKey(of: {
+  readonly party: string;
+  readonly station: string;
+  readonly collection: string;
+  readonly key: string;
+}): string {
+  return `${stationKey(of)}/${of.collection}/${of.key}`;
 }
 
 export function stationsByParty(of: Iterable<{ readonly party: string; readonly station: string }>) {

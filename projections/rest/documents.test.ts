@@ -41,6 +41,14 @@ beforeAll(async () => {
     event(b, "2", "Second"),
     event(b, "4", "Gone"),
     event(b, "4", null),
+    a.event({
+      kind: "documentsChanged",
+      changes: [{ collection: "variables", key: "k", document: '{"value":"1","unit":"s"}' }],
+    }),
+    a.event({
+      kind: "documentsChanged",
+      changes: [{ collection: "variables", key: "k", document: '{"value":"2"}', patch: true }],
+    }),
   ]);
   await world.caughtUp(projector);
 });
@@ -56,6 +64,11 @@ test("notices are read the newest first, of one station and of all, page by page
   const ofOne = await get("/api/v1/stations/CP-A/security-events");
   expect(ofOne.body.items[0]).toMatchObject({ stationId: "CP-A", key: "3", type: "Third", techInfo: null });
   expect(types(ofOne.body)).toEqual(["Third", "First"]);
+});
+
+test("a patch changes its members and leaves the others", async () => {
+  const { body } = await get("/api/v1/stations/CP-A/configuration");
+  expect(body.items).toMatchObject([{ key: "k", value: "2", unit: "s" }]);
 });
 
 test("every collection has its route", async () => {
