@@ -11,6 +11,8 @@ test.each([
   [["storm"], "does not exist yet"],
   [["speed"], "There is no benchmark speed"],
   [["ingest", "--fast"], "--fast"],
+  [["ingest", "--cluster"], "ingest has no such form"],
+  [["speed", "--cluster"], "There is no benchmark speed"],
 ])("wrong use ends with exit code 2 and one sentence: %j", (args, sentence) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
   expect(status).toBe(2);

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+import { commandsOnCluster } from "./commands-cluster.ts";
 import { commands } from "./commands.ts";
 import { idle } from "./idle.ts";
 import { ingest } from "./ingest.ts";
@@ -22,7 +23,7 @@ const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>>
   whole,
 };
 /** With `--cluster`: the same on Kafka, Redis and Postgres, one role a process. */
-const onCluster: typeof benchmarks = { replay: replayOnCluster };
+const onCluster: typeof benchmarks = { commands: commandsOnCluster, replay: replayOnCluster };
 const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}

@@ -7,6 +7,7 @@ import type { ConnectOptions, Exchanged, Generator } from "./targets.ts";
 /** A connect or boot of so many at a time: a storm is another benchmark. */
 const atOnce = 100;
 const answerWithinMs = 5_000;
+const paceStepMs = 2;
 
 const latencies = new Samples();
 let stations: Station[] = [];
@@ -49,19 +50,47 @@ async function someAtOnce<T>(items: Iterable<T>, act: (item: T) => Promise<void>
   await Promise.all(Array.from({ length: atOnce }, lane));
 }
 
-async function exchange({ ms }: { readonly ms: number }): Promise<Exchanged> {
+function exchange({ ms }: { readonly ms: number }): Promise<Exchanged> {
+  return measured(ms, async (started) => {
+    run.until = started + ms;
+    run.busy = stations.length;
+    for (const station of stations) station.send(performance.now());
+  });
+}
+
+/** Open loop; the stations' turns are spread over the period. */
+function pace({ ms, everyMs }: { readonly ms: number; readonly everyMs: number }): Promise<Exchanged> {
+  return measured(ms, async (started) => {
+    run.until = 0;
+    run.busy = 0;
+    const total = Math.floor((ms * stations.length) / everyMs);
+    for (let n = 0; n < total;) {
+      const due = Math.min(total, ((performance.now() - started) * stations.length) / everyMs);
+      for (; n < due; n++) {
+        const station = stations[n % stations.length]!;
+        // It has been waiting for a whole period: its answer counts as not given.
+        if (station.isWaiting) continue;
+        run.busy++;
+        station.send(performance.now());
+      }
+      await new Promise((resolve) => setTimeout(resolve, paceStepMs));
+    }
+  });
+}
+
+/** @param send resolves once nothing more is begun. */
+async function measured(ms: number, send: (started: number) => Promise<void>): Promise<Exchanged> {
   run.frames = 0;
   run.wrong = 0;
   latencies.clear();
   const cpuBefore = process.cpuUsage();
   const started = performance.now();
-  run.until = started + ms;
-  run.busy = stations.length;
+  await send(started);
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, Math.max(0, started + ms - performance.now()) + answerWithinMs);
   const done = new Promise<void>((resolve) => (idle = resolve));
-  for (const station of stations) station.send(performance.now());
-  const late = setTimeout(() => idle?.(), ms + answerWithinMs);
-  await done;
-  clearTimeout(late);
+  if (run.busy > 0) await Promise.race([done, late.promise]);
+  clearTimeout(timer);
   const cpu = process.cpuUsage(cpuBefore);
   return {
     frames: run.frames,
@@ -79,6 +108,7 @@ serve<Generator>(
     connect,
     boot: ({ transactions }) => someAtOnce(stations, (station) => station.boot(transactions)),
     exchange,
+    pace,
     sent: async () => stations.map((station) => ({ station: station.id, ...station.sent })),
     status: async () => ({ commandsAnswered: run.commandsAnswered, lost: run.lost }),
   },

@@ -62,6 +62,10 @@ export class Station implements ClientEvents {
     return { frames: id - firstId, energyWh: id };
   }
 
+  get isWaiting(): boolean {
+    return this.waiting;
+  }
+
   /** The next frame, now. */
   send(now: number): void {
     this.sentAt = now;

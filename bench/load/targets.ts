@@ -54,6 +54,8 @@ export interface Generator {
   boot(input: { readonly transactions: boolean }): Promise<void>;
   /** Closed loop: each station sends its next frame when the one before is answered. */
   exchange(input: { readonly ms: number }): Promise<Exchanged>;
+  /** Open loop: each station sends a frame each `everyMs`, whatever the answers take. */
+  pace(input: { readonly ms: number; readonly everyMs: number }): Promise<Exchanged>;
   /** Of each station since its boot. */
   sent(): Promise<readonly SentByStation[]>;
   status(): Promise<{ readonly commandsAnswered: number; readonly lost: readonly string[] }>;

@@ -6,7 +6,7 @@ import type { QuarantineReason } from "../../core/records/annotations.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Commands } from "../commands/commands.ts";
-import { decide } from "../decide/decide.ts";
+import { decide, plainCalls } from "../decide/decide.ts";
 import type { Answer } from "../decide/decision.ts";
 import type { Connection } from "./connection.ts";
 import { DuplicateWindow } from "./duplicates.ts";
@@ -30,6 +30,8 @@ export class Inbound {
     connection.heardAt = now;
     if (!connection.usable || connection.closeWhenAnswered) return;
     if (!takeToken(connection, now)) return closeNow(connection, "tooManyFrames");
+    const plain = plainCalls(connection.protocol).read(bytes);
+    if (plain) return this.call(connection, plain, bytes);
     const frame = parseFrame(bytes);
     switch (frame.type) {
       case "call":

@@ -3,12 +3,13 @@ import { describe, expect, test } from "vitest";
 import { actions, isFromStation } from "../../core/ocpp/actions.ts";
 import { errorCodes } from "../../core/ocpp/error-codes.ts";
 import type { Frame } from "../../core/ocpp/frame.ts";
+import { parseFrame } from "../../core/ocpp/framing.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import { schema, validator } from "../../core/ocpp/validators.ts";
 import { annotationSentences } from "../../core/records/annotations.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import type { TokenDoc } from "../../core/registry/entities.ts";
-import { decide } from "./decide.ts";
+import { decide, plainCalls } from "./decide.ts";
 import type { Context } from "./decision.ts";
 import type { Lookups } from "./lookups.ts";
 
@@ -108,6 +109,31 @@ describe("every action that a station sends", () => {
       );
     },
   );
+});
+
+describe("a CALL whose payload is only checked", () => {
+  const plain = versions.flatMap((version) => plainCalls(version).names.map((action) => [version, action] as const));
+
+  test("is one whose answer does not hang on it", () => {
+    expect(plain).toEqual(
+      expect.arrayContaining([
+        ["ocpp1.6", "MeterValues"],
+        ["ocpp2.1", "StatusNotification"],
+      ]),
+    );
+    for (const action of ["Authorize", "StartTransaction", "StopTransaction", "TransactionEvent"]) {
+      expect(plain.map(([, name]) => name)).not.toContain(action);
+    }
+  });
+
+  test.each(plain)("%s %s is decided as the parsed one", (version, action) => {
+    const bytes = Buffer.from(JSON.stringify([2, "1", action, sample(version, action)]));
+    const read = plainCalls(version).read(bytes)!;
+    const parsed = parseFrame(bytes) as typeof read;
+    for (const strict of [false, true]) {
+      expect(decide(read, context(version, { strict }))).toEqual(decide(parsed, context(version, { strict })));
+    }
+  });
 });
 
 describe("transaction messages in lenient", () => {

@@ -2,11 +2,20 @@
 import { actions, isFromStation, isSendAction } from "../../core/ocpp/actions.ts";
 import { formationViolation, type OcppErrorCode } from "../../core/ocpp/error-codes.ts";
 import type { Frame } from "../../core/ocpp/frame.ts";
-import { errorCodeFor, validator, type Validator, type Violation } from "../../core/ocpp/validators.ts";
+import { PlainCalls, unreadPayload } from "../../core/ocpp/plain-call.ts";
+import {
+  errorCodeFor,
+  schema,
+  validator,
+  type JsonSchema,
+  type Validator,
+  type Violation,
+} from "../../core/ocpp/validators.ts";
 import { schemaAnnotation, type Annotation } from "../../core/records/annotations.ts";
 import type { Facts, Protocol } from "../../core/records/frame-record.ts";
 import { deciders16 } from "./deciders-16.ts";
 import { deciders2x } from "./deciders-2x.ts";
+import { readsPayload } from "./deciders-common.ts";
 import {
   noAnnotations,
   noFacts,
@@ -49,6 +58,22 @@ function rows(protocol: Protocol): ReadonlyMap<string, Row> {
   return made;
 }
 
+const plainCallsOf = new Map<Protocol, PlainCalls>();
+
+/** The reader of those CALLs of a version for whose answer the payload need only be valid. */
+export function plainCalls(protocol: Protocol): PlainCalls {
+  const known = plainCallsOf.get(protocol);
+  if (known) return known;
+  const schemas: [string, JsonSchema][] = [];
+  for (const { action, isSend, decide: decider } of rows(protocol).values()) {
+    const checked = isSend || readsPayload(decider) ? undefined : schema(protocol, action, "req");
+    if (checked) schemas.push([action, checked]);
+  }
+  const made = new PlainCalls(schemas);
+  plainCallsOf.set(protocol, made);
+  return made;
+}
+
 const noFields: Fields = {};
 const standardIdChars = 36;
 
@@ -71,7 +96,7 @@ export function decide(frame: Call, context: Context): Decision {
     const code = context.protocol === "ocpp1.6" ? "FormationViolation" : "RpcFrameworkError";
     return error(code, "The message id must be a string.", [oddId, "refusedBySchema"]);
   }
-  const violation = row.validate?.(frame.payload) ?? null;
+  const violation = frame.payload === unreadPayload ? null : (row.validate?.(frame.payload) ?? null);
   const annotations = annotationsOf(frame, oddId, violation);
   if (strict && violation) return refuseViolation(violation, annotations, context.protocol);
   const fields = isObject(frame.payload) ? frame.payload : noFields;

@@ -1,17 +1,28 @@
 // Deciders that 1.6 and 2.x share.
-import { timeText, type Context, type Decider } from "./decision.ts";
+import { timeText, type Context, type Decider, type Ruling } from "./decision.ts";
 
-const nothing: object = Object.freeze({});
+const deaf = new WeakSet<Decider>();
 
-/** The action is only taken note of. */
-export const empty: Decider = () => ({ payload: nothing });
+/** A decider that is not given the CALL's payload, so that it need not be parsed. */
+function withoutPayload(rule: (context: Context) => Ruling): Decider {
+  const decider: Decider = (_fields, context) => rule(context);
+  deaf.add(decider);
+  return decider;
+}
+
+export function readsPayload(decider: Decider): boolean {
+  return !deaf.has(decider);
+}
 
 export function constant(payload: object): Decider {
   const ruling = { payload: Object.freeze(payload) };
-  return () => ruling;
+  return withoutPayload(() => ruling);
 }
 
-export const heartbeat: Decider = (_fields, { now }) => ({ payload: { currentTime: timeText(now) } });
+/** The action is only taken note of. */
+export const empty: Decider = constant({});
+
+export const heartbeat: Decider = withoutPayload(({ now }) => ({ payload: { currentTime: timeText(now) } }));
 
 /** No vendor's extension is known here. */
 export const dataTransfer: Decider = constant({ status: "UnknownVendorId" });
@@ -31,10 +42,10 @@ function intervalSeconds({ lookups, random }: Context): number {
 }
 
 /** Acceptance is registry policy, never a missing fold (rule R3). */
-export const bootAnswer: Decider = (_fields, context) => ({
+export const bootAnswer: Decider = withoutPayload((context) => ({
   payload: {
     status: words[context.lookups.acceptance],
     currentTime: timeText(context.now),
     interval: intervalSeconds(context),
   },
-});
+}));
