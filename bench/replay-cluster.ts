@@ -81,8 +81,8 @@ class Bench {
   /** That the role stands at the topic's end, and that no event still waits to be sent. */
   private async reached(role: string, topic: Topic): Promise<boolean> {
     const text = "select partition, next from position where role = $1 and topic = $2";
-    const { rows } = await this.database.query<{ partition: number; next: string }>(text, [role, topic.name]);
-    const positions = new Map(rows.map(({ partition, next }) => [partition, Number(next)]));
+    const { rows } = await this.database.query<{ partition: string; next: string }>(text, [role, topic.name]);
+    const positions = new Map(rows.map(({ partition, next }) => [Number(partition), Number(next)]));
     for (let partition = 0; partition < topic.partitions; partition++) {
       if ((positions.get(partition) ?? 0) < (await this.log.endOffset(topic, partition))) return false;
     }

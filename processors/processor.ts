@@ -30,6 +30,11 @@ export interface ProcessorOptions {
   readonly lostLookMs?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /**
+   * Whether this process is the one that should fold the partition: asked before a fold that met a foreign position
+   * begins again. Absent: no other process could have it, so one that folded further is never taken for an owner.
+   */
+  readonly owns?: (partition: number) => Promise<boolean>;
   /** Default: all. */
   readonly partitions?: readonly number[];
   /** Of partitions that were never folded. Default 1. */
@@ -52,6 +57,8 @@ export interface Processor extends Service {
 }
 
 const endLookMs = 1_000;
+/** A query and, where records wait, a read of each partition. */
+const behindLookMs = 5_000;
 
 export function createProcessor(options: ProcessorOptions): Processor {
   const { log, clock, logger } = options;
@@ -64,19 +71,27 @@ export function createProcessor(options: ProcessorOptions): Processor {
     fold: options.fold ?? ocppFold,
     tableSet: options.tableSet ?? 1,
   };
-  const partitions = numbers.map((partition) => new Partition({ ...shared, partition }));
-  let timer: Timer | undefined;
+  const { owns } = options;
+  const partitions = numbers.map((partition) => {
+    return new Partition({ ...shared, partition, owns: owns && (() => owns(partition)) });
+  });
+  const timers = new Map<"lookAtEnd" | "lookBehind", Timer>();
   let isStopping = false;
 
-  const lookAtEnds = () => {
-    Promise.all(partitions.map((partition) => partition.lookAtEnd())).catch((error: unknown) => {
-      logger.debug({ err: error }, "the log's ends are not to be had");
+  /** The next look waits for this one: none pile up on a log or store that does not answer. */
+  const look = async (what: "lookAtEnd" | "lookBehind", everyMs: number): Promise<void> => {
+    await Promise.all(partitions.map((partition) => partition[what]())).catch((error: unknown) => {
+      logger.debug({ err: error }, "log or store do not tell how far they are");
     });
-    if (!isStopping) timer = clock.after(endLookMs, lookAtEnds);
+    if (!isStopping)
+      timers.set(
+        what,
+        clock.after(everyMs, () => void look(what, everyMs)),
+      );
   };
   const end = async (how: "drain" | "stop") => {
     isStopping = true;
-    timer?.cancel();
+    for (const timer of timers.values()) timer.cancel();
     await Promise.all(partitions.map((partition) => partition[how]()));
   };
 
@@ -84,7 +99,8 @@ export function createProcessor(options: ProcessorOptions): Processor {
     name: "processor",
     start() {
       for (const partition of partitions) partition.start();
-      lookAtEnds();
+      void look("lookAtEnd", endLookMs);
+      void look("lookBehind", behindLookMs);
       return Promise.resolve();
     },
     drain: () => end("drain"),

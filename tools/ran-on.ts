@@ -8,7 +8,7 @@ declare module "vitest" {
   }
 }
 
-/** Counts the running test for the adapter; outside of a test, in a beforeAll for instance, there is none to count. */
+/** Counts the running test for the adapter, never a concurrent one, of which several run; in a beforeAll there is none. */
 export function ranOn(adapter: Adapter): void {
   const test = TestRunner.getCurrentTest();
   if (!test) return;

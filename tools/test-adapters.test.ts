@@ -65,7 +65,25 @@ test("what must run on an adapter and has only failed or skipped there is missin
   const required: Record<string, readonly Adapter[]> = { s: ["SQLite", "Postgres", "kafkajs"] };
   const counts = [count("s", "SQLite", 1), count("s", "Postgres", 0, 1), count("t", "kafkajs", 5)];
   expect(missingAdapters(counts, required)).toEqual([
-    "no test of s has passed on Postgres",
     "no test of s has passed on kafkajs",
+    "no test of s has passed on Postgres",
+  ]);
+});
+
+test("a name that must run stands for each suite that goes on from it with a comma, and for one at least", () => {
+  const required: Record<string, readonly Adapter[]> = {
+    "promise 1": ["one process", "a cluster"],
+    "promise 2": ["a cluster"],
+  };
+  const counts = [
+    count("promise 1, durable", "one process", 3),
+    count("promise 1, durable", "a cluster", 0, 0, 3),
+    count("promise 1, at the ports", "one process", 1),
+    count("promise 1, at the ports", "a cluster", 1),
+    count("promise 12", "a cluster", 1),
+  ];
+  expect(missingAdapters(counts, required)).toEqual([
+    "no test of promise 1, durable has passed on a cluster",
+    "no test of promise 2 has passed on a cluster",
   ]);
 });

@@ -47,7 +47,9 @@ async function main(): Promise<number> {
     console.log(`\n== ${name}`);
     const started = performance.now();
     const summary = await work();
-    stages.push({ name, summary, seconds: (performance.now() - started) / 1000 });
+    const seconds = (performance.now() - started) / 1000;
+    console.log(`== ${name}: ${seconds.toFixed(1)} s, ${closingLine(countsOf(summary))}`);
+    stages.push({ name, summary, seconds });
   };
   await stage("unit", () => runVitest("unit", args));
   if (hasSystemTests()) await stage("system", () => runVitest("system", args));
@@ -62,8 +64,7 @@ async function main(): Promise<number> {
   );
   for (const line of ["", ...table, ""]) console.log(line);
   for (const { name, summary, seconds } of stages) {
-    const counts = { passed: summary.passed, failed: summary.failed, skipped: summary.skipped.length };
-    console.log(`${name.padEnd(10)} ${seconds.toFixed(1).padStart(7)} s   ${closingLine(counts)}`);
+    console.log(`${name.padEnd(10)} ${seconds.toFixed(1).padStart(7)} s   ${closingLine(countsOf(summary))}`);
   }
   for (const skip of stages.flatMap((s) => s.summary.skipped)) {
     if (skip.reason !== null) console.log(`skipped: ${skip.name}: ${skip.reason}`);
@@ -72,6 +73,10 @@ async function main(): Promise<number> {
   for (const problem of verdict.problems) console.log(`problem: ${problem}`);
   console.log(closingLine(verdict.counts));
   return verdict.ok ? 0 : 1;
+}
+
+function countsOf({ passed, failed, skipped }: Summary): { passed: number; failed: number; skipped: number } {
+  return { passed, failed, skipped: skipped.length };
 }
 
 /** Runs one vitest project in a process of its own; a run that leaves no summary or lies about it counts as failed. */

@@ -21,8 +21,13 @@ export interface Metrics {
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
   readonly consumerLag: Gauge<"role" | "partition">;
+  readonly foldLag: Gauge<"partition">;
   readonly projectionLag: Gauge<"partition">;
+  readonly partitionsOwned: Gauge<"role">;
+  readonly partitionsWithoutOwner: Gauge<"role">;
+  readonly partitionMoves: Counter<"role" | "move">;
   readonly registryLag: Gauge;
+  readonly clockSkew: Gauge<"against">;
   readonly quarantine: Counter<"stage">;
   readonly stationsOnline: Gauge;
   readonly stationsRegistered: Gauge;
@@ -82,8 +87,21 @@ export function createMetrics(): Metrics {
       "role",
       "partition",
     ]),
+    foldLag: gauge("wattlog_fold_lag_seconds", "Age of the oldest frame not yet folded", ["partition"]),
     projectionLag: gauge("wattlog_projection_lag_seconds", "Age of the oldest event not yet projected", ["partition"]),
+    partitionsOwned: gauge("wattlog_partitions_owned", "Partitions that this process folds or projects", ["role"]),
+    partitionsWithoutOwner: gauge(
+      "wattlog_partitions_without_owner",
+      "Partitions of the role that no living process has, as this process sees it",
+      ["role"],
+    ),
+    partitionMoves: counter(
+      "wattlog_partition_moves_total",
+      "Partitions taken, given to others, and lost to others while this process was away",
+      ["role", "move"],
+    ),
     registryLag: gauge("wattlog_registry_lag_records", "Registry records not yet applied in this process"),
+    clockSkew: gauge("wattlog_clock_skew_seconds", "How far this machine's clock is ahead of a server's", ["against"]),
     quarantine: counter("wattlog_quarantine_total", "Records put into quarantine by stage", ["stage"]),
     stationsOnline: gauge("ocpp_stations_online", "Stations with a claimed connection"),
     stationsRegistered: gauge("ocpp_stations_registered", "Stations in the registry"),

@@ -3,6 +3,7 @@
 import { hash } from "node:crypto";
 
 import type { Topic } from "../log/log.ts";
+import { WattlogError } from "../runtime/errors.ts";
 import type { Store } from "./store.ts";
 import type { PositionRow } from "./tables.ts";
 
@@ -12,6 +13,56 @@ export const firstTableSet = 1;
 /** A rebuild took the partition over: whoever folds it drops what it remembers and reads the row again (rule F3). */
 export class TableSetChanged extends Error {
   override readonly name = "TableSetChanged";
+}
+
+/**
+ * The row stands behind the fold, where no fold ever moves one: the store has lost transactions that it had committed (it
+ * was restored to an earlier state, or crashed without its last commits). What the store has now is the truth: whoever
+ * may fold the partition drops what it remembers and begins again at the row. The same records give the same rows and
+ * the same events (rule F6).
+ */
+export class StoreRewound extends Error {
+  override readonly name = "StoreRewound";
+
+  constructor(from: PositionRow, now: PositionRow | undefined) {
+    super(
+      `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but the store is back at ${now?.next ?? "no row"}: ` +
+        "it has lost what was committed after that, which is folded again.",
+    );
+  }
+}
+
+/** Whether the store has lost what a fold that stood at `from` had committed. */
+export function isRewound(from: PositionRow, now: PositionRow | undefined): boolean {
+  return now === undefined || (now.table_set === from.table_set && now.next < from.next);
+}
+
+/**
+ * Why a row that should have moved from exactly `from` did not.
+ * @returns TableSetChanged, StoreRewound, or WattlogError `fold/zombie`: another process folds this partition.
+ */
+export async function whyNotMoved(db: Store["reader"], from: PositionRow): Promise<Error> {
+  const now = await readPosition(db, from.role, from.topic, from.partition);
+  if (now !== undefined && now.table_set !== from.table_set) {
+    return new TableSetChanged(`table set ${now.table_set} is live now`);
+  }
+  if (isRewound(from, now)) return new StoreRewound(from, now);
+  return new WattlogError(
+    "fold/zombie",
+    `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but another process folded it up to ` +
+      `${now?.next}; this one stops. Run one ${from.role} for a partition.`,
+  );
+}
+
+/** Asks whose partition it is now. @param owns undefined: no other process could have it. */
+export async function isOwner(owns: (() => Promise<boolean>) | undefined): Promise<boolean> {
+  if (owns === undefined) return true;
+  try {
+    return await owns();
+  } catch {
+    // The store is away: nobody knows.
+    return false;
+  }
 }
 
 /** First 16 hex digits of sha-256, as it stands in the position row. */

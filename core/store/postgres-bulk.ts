@@ -1,5 +1,5 @@
 // Bulk writes on Postgres: one prepared statement for each table and kind, whatever the number of rows: a column is one
-// array parameter, which `unnest` turns into rows.
+// array parameter, which `unnest` turns into rows. Nothing here waits for an answer: the transaction's end does.
 import { columnsOf } from "./schema.ts";
 import { ArrayEncoder, arrayTypeOf, type ArrayType } from "./postgres-arrays.ts";
 import type { PostgresSession } from "./postgres-connection.ts";
@@ -20,25 +20,25 @@ const upserts = new Map<TableName, Compiled>();
 const inserts = new Map<TableName, Compiled>();
 const encoder = new ArrayEncoder();
 
-export async function upsertRows<Name extends TableName>(
+export function upsertRows<Name extends TableName>(
   session: PostgresSession,
   table: Name,
   rows: readonly Tables[Name][],
-): Promise<void> {
+): void {
   const compiled = upserts.get(table) ?? compile(table, "upsert");
   upserts.set(table, compiled);
   // One statement may not change a row twice.
-  await run(session, compiled, lastOfEachKey(compiled.keys, rows as readonly object[] as readonly PlainRow[]));
+  run(session, compiled, lastOfEachKey(compiled.keys, rows as readonly object[] as readonly PlainRow[]));
 }
 
-export async function insertNewRows<Name extends TableName>(
+export function insertNewRows<Name extends TableName>(
   session: PostgresSession,
   table: Name,
   rows: readonly Tables[Name][],
-): Promise<void> {
+): void {
   const compiled = inserts.get(table) ?? compile(table, "insert");
   inserts.set(table, compiled);
-  await run(session, compiled, rows as readonly object[] as readonly PlainRow[]);
+  run(session, compiled, rows as readonly object[] as readonly PlainRow[]);
 }
 
 type PlainRow = Readonly<Record<string, unknown>>;
@@ -54,11 +54,11 @@ function lastOfEachKey(keys: readonly string[], rows: readonly PlainRow[]): read
   return byKey.size === rows.length ? rows : [...byKey.values()];
 }
 
-async function run(session: PostgresSession, compiled: Compiled, rows: readonly PlainRow[]): Promise<void> {
+function run(session: PostgresSession, compiled: Compiled, rows: readonly PlainRow[]): void {
   for (let at = 0; at < rows.length; at += rowsPerStatement) {
     const some = rows.length <= rowsPerStatement ? rows : rows.slice(at, at + rowsPerStatement);
     const values = compiled.columns.map(([column, type]) => encoder.encode(type, column, some));
-    await session.query(compiled.sql, values, compiled.name);
+    session.post(compiled.sql, values, compiled.name);
   }
 }
 

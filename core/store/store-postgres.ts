@@ -95,8 +95,8 @@ class PostgresStore implements Store {
     return within(session, "isolation level repeatable read", () =>
       work({
         db: kyselyIn(session),
-        upsert: (table, rows) => upsertRows(session, table, rows),
-        insertNew: (table, rows) => insertNewRows(session, table, rows),
+        upsert: async (table, rows) => upsertRows(session, table, rows),
+        insertNew: async (table, rows) => insertNewRows(session, table, rows),
       }),
     );
   }
@@ -105,7 +105,7 @@ class PostgresStore implements Store {
 /** All or nothing; gives the connection back. */
 async function within<T>(session: PostgresSession, mode: string, work: () => Promise<T>): Promise<T> {
   try {
-    await session.begin(mode);
+    session.begin(mode);
     const result = await work();
     await session.commit();
     return result;

@@ -5,7 +5,7 @@ import type { CommandBus } from "../../core/bus/bus.ts";
 import type { EventLog, LogBatch, Subscription } from "../../core/log/log.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
-import { isWattlogError, messageOf, type ErrorCode } from "../../core/runtime/errors.ts";
+import { isWattlogError, messageOf } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
@@ -15,14 +15,18 @@ import { DueIndex } from "./due-index.ts";
 import { Folder, type Committed } from "./folder.ts";
 import { nodesOf, timersOf } from "./loading.ts";
 import { measure } from "./measures.ts";
-import { openPosition, TableSetChanged } from "../../core/store/position.ts";
-import { verifyPosition } from "./position.ts";
+import {
+  isOwner,
+  isRewound,
+  openPosition,
+  readPosition,
+  StoreRewound,
+  TableSetChanged,
+} from "../../core/store/position.ts";
+import { processorRole, verifyPosition } from "./position.ts";
 import { Relay } from "./relay.ts";
 import { Pauses } from "./retry.ts";
 import type { Effect, StationFold } from "./station-fold.ts";
-
-/** Waiting heals none of these: a person has to look (rules F3, F8, B2). */
-const permanent: readonly ErrorCode[] = ["fold/zombie", "fold/fingerprint", "fold/unknown-record", "log/out-of-range"];
 
 // Only a rebuild has any.
 const noKnownHolds = new Map<number, never>();
@@ -36,6 +40,8 @@ export interface PartitionOptions<State> {
   readonly nodeId: NodeId;
   readonly isNodeLost: ((nodeId: NodeId) => boolean) | undefined;
   readonly lostLookMs: number | undefined;
+  /** Whether this process is the one that should fold the partition; undefined: no other could. */
+  readonly owns: (() => Promise<boolean>) | undefined;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly fold: StationFold<State>;
@@ -59,9 +65,11 @@ export class Partition<State> {
   private readonly toldLost = new Set<string>();
   private subscription: Subscription | undefined;
   private running: Promise<void> | undefined;
-  /** The log's end when this process began: timers and lost nodes are judged once it is folded. */
-  private caughtUpAt: number | undefined;
+  /** The log's end when this fold began, or fell back: timers and lost nodes are judged once it is folded. */
+  private caughtUpAt = 0;
   private isCaughtUp = false;
+  /** Seen while there was nothing to fold; told by `follow` once the subscription has ended. */
+  private rewound: StoreRewound | undefined;
   /** Rejects at the end, so that nobody waits on for a registry that does not come. */
   private readonly halted = Promise.withResolvers<never>();
 
@@ -90,8 +98,32 @@ export class Partition<State> {
   async lookAtEnd(): Promise<void> {
     const { log, partition, metrics } = this.options;
     this.end = await log.endOffset(log.topics.frames, partition);
+    // Before the row is read nobody knows how far this partition is.
+    if (!this.position || this.pauses.ended) return;
     const { next, end } = this.progress();
-    metrics.consumerLag.set({ role: "processor", partition: String(partition) }, end - next);
+    metrics.consumerLag.set({ role: processorRole, partition: String(partition) }, end - next);
+  }
+
+  /** How old the oldest record is that waits, and whether the store still has what was committed to it. */
+  async lookBehind(): Promise<void> {
+    const { log, store, partition, metrics, clock } = this.options;
+    const before = this.position;
+    if (!before) return;
+    const topic = log.topics.frames;
+    const row = await readPosition(store.reader, processorRole, topic.name, partition);
+    // A fold that has something to do finds out by itself.
+    if (isRewound(before, row) && this.position === before && this.subscription) {
+      this.rewound = new StoreRewound(before, row);
+      await this.subscription.stop();
+      return;
+    }
+    let waits = 0;
+    if (this.end > before.next) {
+      for await (const { records } of log.read(topic, partition, before.next, before.next + 1)) {
+        if (records[0]) waits = Math.max(0, clock.now() - records[0].logTime) / 1_000;
+      }
+    }
+    if (!this.pauses.ended) metrics.foldLag.set({ partition: String(partition) }, waits);
   }
 
   /** Finishes the batch in hand and sends what is in the outbox. */
@@ -117,6 +149,10 @@ export class Partition<State> {
     await this.running;
     this.timer?.cancel();
     this.lostTimer?.cancel();
+    // Another process may have it now, and tell of it.
+    const partition = String(this.options.partition);
+    this.options.metrics.consumerLag.remove({ role: processorRole, partition });
+    this.options.metrics.foldLag.remove({ partition });
   }
 
   private async run(): Promise<void> {
@@ -125,26 +161,41 @@ export class Partition<State> {
         await this.follow();
       } catch (error) {
         if (error instanceof TableSetChanged) continue;
-        if (this.pauses.ended) return;
-        this.problem = messageOf(error);
-        const { logger, partition } = this.options;
-        logger.error({ err: error, partition }, "this partition is not folded");
-        if (permanent.some((code) => isWattlogError(error, code))) return;
-        await this.pauses.pause();
+        if (this.pauses.ended || !(await this.mayBeginAgain(error))) return;
       }
     }
+  }
+
+  /** @returns after a pause, unless this process is a zombie that nobody can make the partition's owner again. */
+  private async mayBeginAgain(error: unknown): Promise<boolean> {
+    const { logger, metrics, partition, owns } = this.options;
+    this.problem = messageOf(error);
+    logger.error({ err: error, partition }, "this partition is not folded");
+    const isZombie = isWattlogError(error, "fold/zombie");
+    if (isZombie && owns === undefined) return false;
+    if (error instanceof StoreRewound) metrics.logAnomalies.inc({ kind: "storeRewound" });
+    else await this.pauses.pause();
+    if (!isZombie && !(error instanceof StoreRewound)) return true;
+    // Whose partition it is may be in doubt now. The position row still guards every batch.
+    while (!this.pauses.ended && !(await isOwner(owns))) await this.pauses.pause();
+    return true;
   }
 
   /** From the position in the store until something fails; nothing in memory outlives a failure. */
   private async follow(): Promise<void> {
     const { log, store, partition, fold, registry, tableSet } = this.options;
     const topic = log.topics.frames;
-    let position = await openPosition(store, "processor", topic, partition, tableSet);
+    let position = await openPosition(store, processorRole, topic, partition, tableSet);
     await verifyPosition(log, topic, position);
     await this.loadTimers(position);
-    this.position = position;
+    this.rewound = undefined;
     this.end = await log.endOffset(topic, partition);
-    this.caughtUpAt ??= this.end;
+    if (this.position && position.next < this.position.next) {
+      this.isCaughtUp = false;
+      this.timer?.cancel();
+    }
+    if (!this.isCaughtUp) this.caughtUpAt = this.end;
+    this.position = position;
     this.relay.wake(position.table_set);
     const reached = (at: Position) => Promise.race([registry.reached(at), this.halted.promise]);
     const folder = new Folder({ log, store, registry, reached, fold, known: noKnownHolds, sends: true });
@@ -157,8 +208,14 @@ export class Partition<State> {
     await this.whenCaughtUp();
     if (this.pauses.ended) return;
     this.subscription = log.consume(topic, partition, position.next, handler, { maxRecords: limits.foldBatchRecords });
-    this.problem = undefined;
+    // Where records wait, the first of them may be what it cannot fold.
+    if (position.next >= this.end) this.problem = undefined;
     await this.subscription.done;
+    this.tellLoss();
+  }
+
+  private tellLoss(): void {
+    if (this.rewound) throw this.rewound;
   }
 
   private async loadTimers(position: PositionRow): Promise<void> {
@@ -203,8 +260,7 @@ export class Partition<State> {
   // --- what absence means (rules T2, T3) ---
 
   private async whenCaughtUp(): Promise<void> {
-    const next = this.position?.next ?? 0;
-    if (this.isCaughtUp || this.caughtUpAt === undefined || next < this.caughtUpAt) return;
+    if (this.isCaughtUp || !this.position || this.position.next < this.caughtUpAt) return;
     await this.presumeLost();
     this.isCaughtUp = true;
     this.armTimer();
@@ -229,6 +285,7 @@ export class Partition<State> {
   private lookForLost(): void {
     const { clock, lostLookMs, logger } = this.options;
     if (lostLookMs === undefined || this.pauses.ended) return;
+    this.lostTimer?.cancel();
     this.lostTimer = clock.after(lostLookMs, () => {
       this.presumeLost()
         .catch((error: unknown) => logger.warn({ err: error }, "cannot look for lost nodes"))

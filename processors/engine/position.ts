@@ -2,12 +2,12 @@
 // whoever finds the row moved by somebody else stops.
 import type { EventLog, LogRecord, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import { fingerprintOf, readPosition, TableSetChanged } from "../../core/store/position.ts";
+import { fingerprintOf, whyNotMoved } from "../../core/store/position.ts";
 import type { StoreTransaction } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import type { Counts } from "./batch.ts";
 
-const role = "processor";
+export const processorRole = "processor";
 
 /**
  * That the log is still the one that was folded.
@@ -45,7 +45,7 @@ export function positionAfter(from: PositionRow, last: LogRecord, counts: Counts
 
 /**
  * Moves the row from exactly `from` to `to`.
- * @throws WattlogError `fold/zombie`; TableSetChanged.
+ * @throws WattlogError `fold/zombie`; TableSetChanged; StoreRewound.
  */
 export async function movePosition(
   tx: StoreTransaction,
@@ -57,19 +57,12 @@ export async function movePosition(
   const result = await tx.db
     .updateTable("position")
     .set({ next, fingerprint, applied, skipped, quarantined, parked, log_time })
-    .where("role", "=", role)
+    .where("role", "=", processorRole)
     .where("topic", "=", topic.name)
     .where("partition", "=", from.partition)
     .where("generation", "=", from.generation)
     .where("next", "=", from.next)
     .where("table_set", "=", from.table_set)
     .executeTakeFirst();
-  if (result.numUpdatedRows === 1n) return;
-  const now = await readPosition(tx.db, role, topic.name, from.partition);
-  if (now && now.table_set !== from.table_set) throw new TableSetChanged("another table set is live now");
-  throw new WattlogError(
-    "fold/zombie",
-    `${topic.name}/${from.partition} was folded by another process up to ${now?.next ?? "nowhere"} while this one stood at ` +
-      `${from.next}; this one stops. Run one processor for a partition.`,
-  );
+  if (result.numUpdatedRows !== 1n) throw await whyNotMoved(tx.db, from);
 }

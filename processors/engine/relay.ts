@@ -31,8 +31,10 @@ export class Relay {
   /** What was committed since the outbox was last empty: all of it, where `isWhole`. */
   private kept: OutboxRow[] = [];
   private isWhole = false;
-  /** Last sequence that was sent from this table set. */
+  /** Last sequence that was sent since `began`. */
   private sent = -1;
+  /** How often the fold began: what an append from before it tells says nothing of the outbox now. */
+  private began = 0;
   private running: Promise<void> | undefined;
 
   constructor(options: RelayOptions) {
@@ -42,12 +44,16 @@ export class Relay {
 
   /**
    * There may be something in the outbox of this table set.
-   * @param rows what was committed just now; absent: nobody knows, so the store is asked.
+   * @param rows what was committed just now; absent: the fold begins, perhaps in a store that has lost transactions, so
+   * the store is asked, and events that were sent before may be sent again.
    */
   wake(tableSet: number, rows?: readonly OutboxRow[]): void {
     this.isWoken = true;
-    if (tableSet !== this.tableSet) this.sent = -1;
     this.tableSet = tableSet;
+    if (!rows) {
+      this.began += 1;
+      this.sent = -1;
+    }
     this.keep(rows);
     if (this.pauses.ended) return;
     this.running ??= this.run();
@@ -100,7 +106,8 @@ export class Relay {
   /** @returns whether there may be more. */
   private async sendSome(tableSet: number): Promise<boolean> {
     const { log, store, partition } = this.options;
-    const rows = this.isWhole ? this.kept.slice(0, limits.foldAppendRecords) : await this.read(tableSet);
+    const { began } = this;
+    const rows = this.isWhole ? this.kept.slice(0, limits.foldAppendRecords) : await this.read(tableSet, began);
     const some = upToBytes(rows, limits.appendBatchBytes / 2);
     const last = some.at(-1);
     if (!last) return false;
@@ -117,12 +124,13 @@ export class Relay {
         .where("sequence", "<=", last.sequence)
         .execute();
     });
-    if (tableSet === this.tableSet) this.sent = last.sequence;
+    if (began !== this.began) return true;
+    this.sent = last.sequence;
     this.kept = this.kept.filter((row) => row.sequence > this.sent);
     return some.length < rows.length || rows.length === limits.foldAppendRecords;
   }
 
-  private async read(tableSet: number): Promise<readonly OutboxRow[]> {
+  private async read(tableSet: number, began: number): Promise<readonly OutboxRow[]> {
     const rows = await this.options.store.reader
       .selectFrom("outbox")
       .selectAll()
@@ -132,7 +140,7 @@ export class Relay {
       .limit(limits.foldAppendRecords)
       .execute();
     // Empty but for what we were told of, or will be.
-    if (rows.length === 0 && this.kept.length === 0) this.isWhole = true;
+    if (rows.length === 0 && this.kept.length === 0 && began === this.began) this.isWhole = true;
     return rows;
   }
 }

@@ -1,12 +1,9 @@
 // Follows one partition from the position in the store: what to do when a handler fails is decided here, once.
 import type { EventLog, LogBatch, Subscription, Topic } from "../../core/log/log.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
-import { isWattlogError, messageOf, type ErrorCode } from "../../core/runtime/errors.ts";
+import { isWattlogError, messageOf } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
-import { TableSetChanged } from "../../core/store/position.ts";
-
-/** Waiting cannot heal these: a person has to look (rules F3, F8, B2). */
-const permanent: readonly ErrorCode[] = ["fold/zombie", "fold/fingerprint", "fold/unknown-record", "log/out-of-range"];
+import { isOwner, StoreRewound, TableSetChanged } from "../../core/store/position.ts";
 
 const firstRetryMs = 200;
 const longestRetryMs = 10_000;
@@ -21,6 +18,9 @@ export interface FollowerOptions {
   /** Reads the position row and checks it against the log. @returns the offset to begin at. */
   readonly open: () => Promise<number>;
   readonly handle: (batch: LogBatch) => Promise<void>;
+  /** Whether this process is the one that should follow the partition; undefined: no other could. */
+  readonly owns: (() => Promise<boolean>) | undefined;
+  readonly onRewound: () => void;
 }
 
 /** One at a time: opens, consumes, and after a failure that may pass opens again. */
@@ -31,7 +31,9 @@ export class Follower {
   private subscription: Subscription | undefined;
   private running: Promise<void> | undefined;
   private stopping = false;
+  private retryMs = firstRetryMs;
   private wake: (() => void) | undefined;
+  private rewound: StoreRewound | undefined;
 
   constructor(options: FollowerOptions) {
     this.options = options;
@@ -49,25 +51,41 @@ export class Follower {
     await this.running;
   }
 
+  /** For whoever saw, while there was nothing to handle, that the row stands behind what was followed. */
+  async beginAgain(rewound: StoreRewound): Promise<void> {
+    this.rewound = rewound;
+    await this.subscription?.stop();
+  }
+
   private async run(): Promise<void> {
-    let retryMs = firstRetryMs;
     while (!this.stopping) {
       try {
-        await this.follow(() => (retryMs = firstRetryMs));
+        await this.follow(() => (this.retryMs = firstRetryMs));
       } catch (error) {
         if (error instanceof TableSetChanged) continue;
-        this.problem = messageOf(error);
-        const { topic, partition, logger } = this.options;
-        logger.error({ err: error, topic: topic.name, partition }, "cannot follow this partition");
-        if (permanent.some((code) => isWattlogError(error, code))) return;
-        await this.pause(retryMs);
-        retryMs = Math.min(retryMs * 2, longestRetryMs);
+        if (!(await this.mayBeginAgain(error))) return;
       }
     }
   }
 
+  /** @returns after a pause, unless this process is a zombie that nobody can make the partition's owner again. */
+  private async mayBeginAgain(error: unknown): Promise<boolean> {
+    const { topic, partition, logger, owns, onRewound } = this.options;
+    this.problem = messageOf(error);
+    logger.error({ err: error, topic: topic.name, partition }, "cannot follow this partition");
+    const isZombie = isWattlogError(error, "fold/zombie");
+    if (isZombie && owns === undefined) return false;
+    if (error instanceof StoreRewound) onRewound();
+    else await this.pause();
+    if (!isZombie && !(error instanceof StoreRewound)) return true;
+    // Whose partition it is may be in doubt now. The position row still guards every batch.
+    while (!this.stopping && !(await isOwner(owns))) await this.pause();
+    return true;
+  }
+
   private async follow(onProgress: () => void): Promise<void> {
     const { log, topic, partition, open, handle, maxRecords } = this.options;
+    this.rewound = undefined;
     const from = await open();
     if (this.stopping) return;
     const handler = async (batch: LogBatch) => {
@@ -75,11 +93,22 @@ export class Follower {
       this.problem = undefined;
       onProgress();
     };
+    const end = await log.endOffset(topic, partition);
     this.subscription = log.consume(topic, partition, from, handler, { maxRecords });
+    // Where records wait, the first of them may be what it cannot handle.
+    if (from >= end) this.problem = undefined;
     await this.subscription.done;
+    this.tellLoss();
   }
 
-  private pause(ms: number): Promise<void> {
+  private tellLoss(): void {
+    if (this.rewound) throw this.rewound;
+  }
+
+  private pause(): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    const ms = this.retryMs;
+    this.retryMs = Math.min(ms * 2, longestRetryMs);
     return new Promise((resolve) => {
       const timer = this.options.clock.after(ms, resolve);
       this.wake = () => {

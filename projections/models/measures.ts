@@ -17,6 +17,7 @@ export interface GaugesOptions {
 
 export class Gauges {
   private readonly options: GaugesOptions;
+  private ended = false;
 
   constructor(options: GaugesOptions) {
     this.options = options;
@@ -37,6 +38,7 @@ export class Gauges {
       .select((eb) => eb.fn.countAll<number | string>().as("count"))
       .where("status", "=", "active")
       .executeTakeFirst();
+    if (this.ended) return;
     metrics.stationsOnline.set(Number(online?.count ?? 0));
     metrics.sessionsActive.set(Number(active?.count ?? 0));
     let registered = 0;
@@ -47,19 +49,32 @@ export class Gauges {
     metrics.stationsRegistered.set(registered);
   }
 
+  /** Another process may have the partitions now, and tell of them: what this one last saw must not be added to that. */
+  forget(partitions: readonly number[], totals: boolean): void {
+    const { metrics } = this.options;
+    this.ended = true;
+    for (const partition of partitions.map(String)) {
+      metrics.consumerLag.remove({ role: "projector", partition });
+      metrics.projectionLag.remove({ partition });
+    }
+    if (!totals) return;
+    for (const gauge of [metrics.stationsOnline, metrics.sessionsActive, metrics.stationsRegistered]) gauge.remove();
+  }
+
   private async lag(position: PositionRow): Promise<void> {
     const { log, metrics, clock } = this.options;
     const topic = log.topics.events;
-    const partition = String(position.partition);
     const behind = Math.max(0, (await log.endOffset(topic, position.partition)) - position.next);
+    let seconds = 0;
+    if (behind > 0) {
+      for await (const batch of log.read(topic, position.partition, position.next, position.next + 1)) {
+        const oldest = batch.records[0];
+        if (oldest) seconds = Math.max(0, clock.now() - oldest.logTime) / 1_000;
+      }
+    }
+    if (this.ended) return;
+    const partition = String(position.partition);
     metrics.consumerLag.set({ role: "projector", partition }, behind);
-    if (behind === 0) {
-      metrics.projectionLag.set({ partition }, 0);
-      return;
-    }
-    for await (const batch of log.read(topic, position.partition, position.next, position.next + 1)) {
-      const oldest = batch.records[0];
-      if (oldest) metrics.projectionLag.set({ partition }, Math.max(0, clock.now() - oldest.logTime) / 1_000);
-    }
+    metrics.projectionLag.set({ partition }, seconds);
   }
 }

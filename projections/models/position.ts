@@ -2,7 +2,7 @@
 // `next`, and whoever finds that somebody else moved the row stops.
 import type { EventLog, LogBatch, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import { fingerprintOf, readPosition, TableSetChanged } from "../../core/store/position.ts";
+import { fingerprintOf, whyNotMoved } from "../../core/store/position.ts";
 import type { StoreTransaction } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 
@@ -51,7 +51,7 @@ export function positionAfter(
 /**
  * Moves the row from exactly `from` to `to` inside the transaction that writes the rows.
  * @throws WattlogError `fold/zombie`: another process folds this partition.
- * @throws TableSetChanged a rebuild took over; begin again with the row as it is now.
+ * @throws TableSetChanged, StoreRewound: begin again with the row as it is now.
  */
 export async function advance(tx: StoreTransaction, from: PositionRow, to: PositionRow): Promise<void> {
   const { numUpdatedRows } = await tx.db
@@ -70,12 +70,5 @@ export async function advance(tx: StoreTransaction, from: PositionRow, to: Posit
     .where("fingerprint", "=", from.fingerprint)
     .where("table_set", "=", from.table_set)
     .executeTakeFirstOrThrow();
-  if (numUpdatedRows === 1n) return;
-  const now = await readPosition(tx.db, from.role, from.topic, from.partition);
-  if (now && now.table_set !== from.table_set) throw new TableSetChanged(`table set is ${now.table_set} now`);
-  throw new WattlogError(
-    "fold/zombie",
-    `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but the store is at ${now?.next ?? "no row"}: ` +
-      `another process folds this partition. This one has stopped it; make sure that only one owns it.`,
-  );
+  if (numUpdatedRows !== 1n) throw await whyNotMoved(tx.db, from);
 }

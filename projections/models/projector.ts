@@ -15,7 +15,7 @@ import type { ProjectorReadiness } from "./changes.ts";
 import { projectBatch, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
 import { Gauges } from "./measures.ts";
-import { firstTableSet, openPosition } from "../../core/store/position.ts";
+import { firstTableSet, isRewound, openPosition, readPosition, StoreRewound } from "../../core/store/position.ts";
 import { verifyFingerprint } from "./position.ts";
 import { RegistryTable } from "./registry-table.ts";
 
@@ -30,6 +30,11 @@ export interface ProjectorOptions {
   readonly logger: Logger;
   /** Those that this process owns; default: all. The registry table goes with partition 0. */
   readonly partitions?: readonly number[];
+  /**
+   * Whether this process is the one that should project the partition: asked before one that met a foreign position
+   * begins again. Absent: no other process could have it, so one that came further is never taken for an owner.
+   */
+  readonly owns?: (partition: number) => Promise<boolean>;
   /** Of partitions that were never folded. */
   readonly tableSet?: number;
 }
@@ -89,13 +94,15 @@ class EventProjector implements Projector {
   }
 
   async start(): Promise<void> {
-    const { log, clock, logger } = this.options;
-    const common = { log, clock, logger, maxRecords: limits.foldBatchRecords };
+    const { log, clock, logger, metrics, owns } = this.options;
+    const onRewound = () => metrics.logAnomalies.inc({ kind: "storeRewound" });
+    const common = { log, clock, logger, maxRecords: limits.foldBatchRecords, onRewound };
     for (const partition of this.owned) {
       const follower = new Follower({
         ...common,
         topic: log.topics.events,
         partition,
+        owns: owns && (() => owns(partition)),
         open: () => this.open(partition),
         handle: (batch) => this.handle(partition, batch),
       });
@@ -108,6 +115,7 @@ class EventProjector implements Projector {
         ...common,
         topic: log.topics.registry,
         partition: 0,
+        owns: owns && (() => owns(0)),
         open: () => table.open(),
         handle: (batch) => table.handle(batch),
       });
@@ -188,6 +196,7 @@ class EventProjector implements Projector {
         .where("stopped", "is not", null)
         .executeTakeFirst();
       this.stoppedStations = Number(counted?.stopped ?? 0);
+      await this.lookForLosses();
       await this.gauges.measure([...this.positions.values()], this.owned.includes(0));
     } catch (error) {
       this.options.logger.warn({ err: error }, "could not measure the projection");
@@ -198,10 +207,29 @@ class EventProjector implements Projector {
     }
   }
 
+  /** Whether the store still has what was committed to it: a projection that has nothing to do would not find out. */
+  private async lookForLosses(): Promise<void> {
+    const { store } = this.options;
+    const followed = [...this.followers].map(([partition, follower]) => ({
+      follower,
+      before: () => this.positions.get(partition),
+    }));
+    if (this.registryFollower) {
+      followed.push({ follower: this.registryFollower, before: () => this.registryTable.position });
+    }
+    for (const { follower, before } of followed) {
+      const at = before();
+      if (!at || follower.problem !== undefined) continue;
+      const row = await readPosition(store.reader, at.role, at.topic, at.partition);
+      if (isRewound(at, row) && before() === at) await follower.beginAgain(new StoreRewound(at, row));
+    }
+  }
+
   private async stopAll(): Promise<void> {
     this.timer?.cancel();
     const followers = [...this.followers.values(), ...(this.registryFollower ? [this.registryFollower] : [])];
     await Promise.all(followers.map((follower) => follower.stop()));
+    this.gauges.forget(this.owned, this.owned.includes(0));
     this.changes.removeAllListeners();
   }
 }

@@ -1,8 +1,8 @@
 // Joins an assignment to the services of its partitions.
-import { systemClock } from "../../../core/runtime/clock.ts";
 import type { Store } from "../../../core/store/store.ts";
 import { Assignment } from "./assignment.ts";
 import { nodeNameOf } from "./connect.ts";
+import { NameHold } from "./name-hold.ts";
 import { Partitioned, type PartitionService } from "./partitioned.ts";
 import type { RoleContext, StartedRole } from "./run-role.ts";
 
@@ -11,22 +11,25 @@ const memberLeaseMs = 10_000;
 const beatMs = 1_000;
 
 export async function assign(
-  { settings, logger, undo }: RoleContext,
+  { settings, metrics, logger, clock, waiting, undo, fatal }: RoleContext,
   of: { readonly role: "processor" | "projector"; readonly store: Store; readonly partitions: number },
-  make: (partition: number) => PartitionService,
+  make: (partition: number, owns: () => Promise<boolean>) => PartitionService,
 ): Promise<StartedRole> {
-  const partitioned = new Partitioned(make);
+  const partitioned = new Partitioned((partition) => make(partition, () => assignment.owns(partition)));
   const name = nodeNameOf(settings, of.role);
+  const hold = new NameHold({ store: of.store, role: of.role, name, clock, onLost: fatal });
+  await waiting.for(() => hold.take());
+  undo.add("name", () => hold.give());
   const assignment = new Assignment({
     ...of,
     name,
-    clock: systemClock,
+    clock,
+    metrics,
     logger,
     leaseMs: memberLeaseMs,
     beatMs,
     take: (partition) => partitioned.take(partition),
     give: (partition) => partitioned.give(partition),
-    each: () => partitioned.renewSick(systemClock.monotonic()),
   });
   await assignment.start();
   undo.add("partitions", () => assignment.stop());

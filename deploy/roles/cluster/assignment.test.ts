@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { FakeClock } from "../../../core/runtime/clock.ts";
 import { silentLogger } from "../../../core/runtime/logger.ts";
+import { createMetrics } from "../../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../../core/store/store-sqlite.ts";
 import type { Store } from "../../../core/store/store.ts";
 import { Assignment, movesOf, type Ownership } from "./assignment.ts";
@@ -88,6 +89,7 @@ describe("processes that share partitions through the store", () => {
       partitions: 6,
       store,
       clock,
+      metrics: createMetrics(),
       logger: silentLogger(),
       leaseMs: 10_000,
       beatMs: 1_000,

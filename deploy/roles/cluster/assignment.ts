@@ -5,6 +5,7 @@
 import type { Clock, Timer } from "../../../core/runtime/clock.ts";
 import { messageOf } from "../../../core/runtime/errors.ts";
 import type { Logger } from "../../../core/runtime/logger.ts";
+import type { Metrics } from "../../../core/runtime/metrics.ts";
 import type { Store, StoreTransaction } from "../../../core/store/store.ts";
 
 export interface Ownership {
@@ -52,6 +53,7 @@ export interface AssignmentOptions {
   readonly partitions: number;
   readonly store: Store;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly logger: Logger;
   /** A member that did not beat for so long, ms, is gone. */
   readonly leaseMs: number;
@@ -60,8 +62,6 @@ export interface AssignmentOptions {
   readonly take: (partition: number) => Promise<void>;
   /** Resolves when nothing of this process works on the partition any more. */
   readonly give: (partition: number) => Promise<void>;
-  /** Runs at the end of each turn. */
-  readonly each?: () => Promise<void>;
 }
 
 /** Beats, watches the others, takes and gives partitions. */
@@ -108,11 +108,19 @@ export class Assignment {
     if (!this.stopped) this.timer = this.options.clock.after(this.options.beatMs, () => void this.next());
   }
 
+  /** Whether the partition stands under this process's name now; another that was slow may still work on it. */
+  async owns(partition: number): Promise<boolean> {
+    const { role, name, store } = this.options;
+    return (await ownerOf(store.reader, role, partition)) === name;
+  }
+
   private async takeTurn(): Promise<void> {
-    const { name, store, logger } = this.options;
+    const { role, name, store, logger, metrics } = this.options;
     const moves = await store.transaction((tx) => this.moveRows(tx));
+    metrics.partitionsWithoutOwner.set({ role }, moves.withoutOwner);
     for (const partition of moves.lost) {
       this.held.delete(partition);
+      this.count("lost");
       logger.warn({ partition }, "another process has this partition now");
       await this.options.give(partition);
     }
@@ -120,16 +128,23 @@ export class Assignment {
       await this.options.give(partition);
       this.held.delete(partition);
       await store.transaction((tx) => this.setOwner(tx, partition, name, ""));
+      this.count("given");
       logger.info({ partition }, "partition given to others");
     }
     for (const partition of moves.mine) {
       if (this.held.has(partition) || moves.release.includes(partition)) continue;
       this.held.add(partition);
       await this.options.take(partition);
+      this.count("taken");
       logger.info({ partition }, "partition taken");
     }
+    metrics.partitionsOwned.set({ role }, this.held.size);
     this.problem = undefined;
-    await this.options.each?.();
+  }
+
+  private count(move: "taken" | "given" | "lost"): void {
+    const { role, metrics } = this.options;
+    metrics.partitionMoves.inc({ role, move });
   }
 
   private async moveRows(tx: StoreTransaction) {
@@ -143,24 +158,24 @@ export class Assignment {
       partition,
       owner: owners.get(partition) || undefined,
     }));
-    const moves = movesOf(name, this.liveOf(members), owned);
+    const live = this.liveOf(members);
+    const moves = movesOf(name, live, owned);
     const claimed: number[] = [];
     for (const partition of moves.claim) {
       const before = owners.get(partition);
       if (before === undefined) {
         await tx.insertNew("assignment", [{ role, partition, owner: name }]);
-        const row = await tx.db
-          .selectFrom("assignment")
-          .select("owner")
-          .where("role", "=", role)
-          .where("partition", "=", partition)
-          .executeTakeFirst();
-        if (row?.owner === name) claimed.push(partition);
+        if ((await ownerOf(tx.db, role, partition)) === name) claimed.push(partition);
       } else if (await this.setOwner(tx, partition, before, name)) claimed.push(partition);
     }
     const kept = owned.filter(({ owner }) => owner === name).map(({ partition }) => partition);
     const mine = [...kept, ...claimed];
-    return { mine, release: moves.release, lost: [...this.held].filter((partition) => !mine.includes(partition)) };
+    return {
+      mine,
+      release: moves.release,
+      lost: [...this.held].filter((partition) => !mine.includes(partition)),
+      withoutOwner: owned.filter(({ owner }) => !owner || !live.has(owner)).length - claimed.length,
+    };
   }
 
   private async setOwner(tx: StoreTransaction, partition: number, from: string, to: string): Promise<boolean> {
@@ -186,4 +201,14 @@ export class Assignment {
     }
     return live;
   }
+}
+
+async function ownerOf(db: Store["reader"], role: string, partition: number): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("assignment")
+    .select("owner")
+    .where("role", "=", role)
+    .where("partition", "=", partition)
+    .executeTakeFirst();
+  return row?.owner;
 }
