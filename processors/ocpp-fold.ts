@@ -196,10 +196,10 @@ function requestOf(record: Exchange): Fields {
 }
 
 // What these say is of no concern to sessions, status or commands: they need not be parsed.
-const ignored = new Set(["Heartbeat", "Authorize", "DataTransfer"]);
+const ignored = new Set(["Heartbeat", "Authorize"]);
 
 function exchange(state: StationState, record: Exchange, context: FoldContext): StationState {
-  if (ignored.has(record.action) && !isReport(record.action)) return state;
+  if (ignored.has(record.action)) return state;
   const request = requestOf(record);
   const after = exchanged(state, record, request, context);
   if (!isReport(record.action) || !speaksForStation(state.self, record.source)) return after;

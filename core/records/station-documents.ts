@@ -8,8 +8,41 @@ export const collections = {
   variables: "named",
   /** What the station sends in parts because we asked. Key: kind/requestId. */
   reports: "named",
-  /** Every report of a security relevant event, newest last. Key: {@link noticeKey}. */
+  /** Variable monitors of 2.x. Key: the number that the station gave. */
+  monitors: "named",
+  /** What monitors and the station's own reporting found. */
+  events: "notice",
   securityEvents: "notice",
+  /** Key: requestId, or the command's id where there is none. */
+  firmwareUpdates: "named",
+  /** Of local controllers. Key: as above. */
+  publishedFirmware: "named",
+  /** Logs and diagnostics. Key: as above. */
+  uploads: "named",
+  /** Key: reservation id. */
+  reservations: "named",
+  /** One document, `list`. */
+  localList: "named",
+  /** Key: evseId/profile id. */
+  chargingProfiles: "named",
+  /** What an EV asked for. Key: evseId. */
+  chargingNeeds: "named",
+  /** Key: `ev` or `composite`, and evseId. */
+  chargingSchedules: "named",
+  /** Set by others than us. Key: evseId/source. */
+  chargingLimits: "named",
+  /** Key: message id. */
+  displayMessages: "named",
+  /** Text in parts. Key: requestId/seqNo. */
+  customerInformation: "named",
+  /** Installed in the station. Key: type/issuer key hash/serial number. */
+  certificates: "named",
+  /** Certificate signing requests of the station. */
+  certificateRequests: "notice",
+  /** Certificates that we sent, to use or to trust. */
+  certificatesSent: "notice",
+  /** In either direction. */
+  dataTransfers: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;
 
 /** `notice`: something that happened, kept for ever, in the order of the log. `named`: a thing that changes or goes. */

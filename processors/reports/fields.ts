@@ -1,10 +1,33 @@
 // Every field, and their states together as one part of a station's state.
 import type { FoldContext } from "../engine/station-fold.ts";
+import { certificates } from "./certificates.ts";
+import { charging } from "./charging.ts";
+import { dataTransfers } from "./data-transfers.ts";
 import type { Done, Field, Report } from "./field.ts";
+import { firmware } from "./firmware.ts";
+import { localList } from "./local-list.ts";
+import { messages } from "./messages.ts";
+import { monitors } from "./monitors.ts";
+import { publishedFirmware } from "./published-firmware.ts";
+import { reservations } from "./reservations.ts";
 import { securityEvents } from "./security-events.ts";
+import { uploads } from "./uploads.ts";
 import { variables } from "./variables.ts";
 
-const fields: readonly Field[] = [securityEvents, variables];
+const fields: readonly Field[] = [
+  certificates,
+  charging,
+  dataTransfers,
+  firmware,
+  localList,
+  messages,
+  monitors,
+  publishedFirmware,
+  reservations,
+  securityEvents,
+  uploads,
+  variables,
+];
 
 /** By field name; one that is not there is in its initial state. */
 export type ReportsState = Readonly<Record<string, unknown>>;

@@ -1,19 +1,10 @@
 // Configuration in one neutral view: 1.6 knows keys, 2.x variables of components; here each is a variable with attributes.
 // 2.0.1 B05-B08; 1.6 §5.4 GetConfiguration, §5.3 ChangeConfiguration.
-import { fieldsOf, indexOf, listOf, numberOf, textOf, type Fields } from "../payload.ts";
+import { fieldsOf, listOf, numberOf, textOf, type Fields } from "../payload.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { field, tellAll, tellPatches, type Done, type Report } from "./field.ts";
 import { addPart, reportOf, type Assembly } from "./report-parts.ts";
-
-/** Where a variable is. 1.6 has no components: `component` is null, and `variable` is the key. */
-interface Place {
-  readonly component: string | null;
-  readonly componentInstance: string | null;
-  readonly evseId: number | null;
-  readonly connectorId: number | null;
-  readonly variable: string;
-  readonly variableInstance: string | null;
-}
+import { placeOf, placeOfKey, variableKey, type Place } from "./variable-place.ts";
 
 /** 2.x `AttributeEnumType`; 1.6 has only what is actual. */
 const actual = "Actual";
@@ -66,46 +57,6 @@ function characteristicsOf(of: Fields) {
     valuesList: textOf(of["valuesList"]),
     supportsMonitoring: of["supportsMonitoring"] === true,
   };
-}
-
-function placeOf(item: Fields): Place {
-  const [component, variable] = [fieldsOf(item["component"]), fieldsOf(item["variable"])];
-  const evse = fieldsOf(component["evse"]);
-  return {
-    component: textOf(component["name"]),
-    componentInstance: textOf(component["instance"]),
-    evseId: evse["id"] === undefined ? null : indexOf(evse["id"]),
-    connectorId: evse["connectorId"] === undefined ? null : indexOf(evse["connectorId"]),
-    variable: textOf(variable["name"]) ?? "",
-    variableInstance: textOf(variable["instance"]),
-  };
-}
-
-function placeOfKey(key: string): Place {
-  return {
-    component: null,
-    componentInstance: null,
-    evseId: null,
-    connectorId: null,
-    variable: key,
-    variableInstance: null,
-  };
-}
-
-/** Names differ in letter case between firmwares (quirk 21): one variable all the same. */
-export function variableKey(place: Place, attribute: string): string {
-  const evse = place.evseId === null ? [] : [`evse=${place.evseId}`];
-  const connector = place.connectorId === null ? [] : [`connector=${place.connectorId}`];
-  const words = [
-    place.component,
-    place.componentInstance,
-    ...evse,
-    ...connector,
-    place.variable,
-    place.variableInstance,
-  ];
-  const path = words.filter((word) => word !== null).map((word) => encodeURIComponent(word.toLowerCase()));
-  return [...path, attribute].join("/");
 }
 
 function documentOf(place: Place, attribute: string, value: unknown, details: object): [string, object] {

@@ -10,17 +10,35 @@ export interface DocumentCollection {
   readonly properties: Readonly<Record<string, object>>;
 }
 
+const anyObject = { type: "object", additionalProperties: true } as const;
+
+const place = {
+  component: { ...nullableText, description: "null in 1.6" },
+  componentInstance: nullableText,
+  evseId: { type: ["integer", "null"] },
+  connectorId: { type: ["integer", "null"] },
+  variable: { type: "string", description: "1.6: the key" },
+  variableInstance: nullableText,
+} as const;
+
+const job = {
+  requestId: nullableText,
+  commandId: { ...nullableText, description: "null: the station does it by itself" },
+  phase: { type: "string" },
+  status: { ...nullableText, description: "The station's last word" },
+  startedAt: nullableTime,
+  history: {
+    type: "array",
+    items: { type: "object", properties: { status: { type: "string" }, at: nullableTime } },
+  },
+} as const;
+
 export const documentCollections: Readonly<Record<Collection, DocumentCollection>> = {
   variables: {
     path: "configuration",
     summary: "Configuration in one view for all versions: 1.6 keys, 2.x variables, an attribute each",
     properties: {
-      component: { ...nullableText, description: "null in 1.6" },
-      componentInstance: nullableText,
-      evseId: { type: ["integer", "null"] },
-      connectorId: { type: ["integer", "null"] },
-      variable: { type: "string", description: "1.6: the key" },
-      variableInstance: nullableText,
+      ...place,
       attribute: { type: "string", description: "Actual, Target, MinSet, MaxSet" },
       value: { ...nullableText, description: "As text; null: none, or a secret" },
       isSecret: { type: "boolean" },
@@ -59,6 +77,197 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
       type: { ...nullableText, description: "As OCPP names it, e.g. TamperDetectionActivated" },
       at: nullableTime,
       techInfo: nullableText,
+    },
+  },
+  monitors: {
+    path: "monitors",
+    summary: "Variable monitors (2.x)",
+    properties: {
+      monitorId: { type: "string" },
+      ...place,
+      type: nullableText,
+      value: nullableNumber,
+      severity: nullableNumber,
+      transaction: { type: "boolean" },
+    },
+  },
+  events: {
+    path: "events",
+    summary: "What the station's monitors reported (2.x), the newest first",
+    properties: {
+      eventId: { type: "integer" },
+      at: nullableTime,
+      ...place,
+      trigger: nullableText,
+      actualValue: nullableText,
+      notificationType: nullableText,
+      monitorId: nullableText,
+      cause: nullableText,
+      cleared: { type: "boolean" },
+      techCode: nullableText,
+      techInfo: nullableText,
+      transactionId: nullableText,
+    },
+  },
+  firmwareUpdates: {
+    path: "firmware-updates",
+    summary: "Firmware updates and how far they are",
+    properties: {
+      ...job,
+      phase: {
+        type: "string",
+        description: "requested, downloading, downloaded, installing, installed, failed, cancelled",
+      },
+      location: nullableText,
+      retrieveAt: nullableText,
+      installAt: nullableText,
+    },
+  },
+  publishedFirmware: {
+    path: "published-firmware",
+    summary: "Firmware that a local controller offers (2.x)",
+    properties: {
+      ...job,
+      phase: { type: "string", description: "requested, downloading, downloaded, published, failed" },
+      location: nullableText,
+      checksum: nullableText,
+      publishedAt: { ...nullableText, description: "Addresses, by the station" },
+    },
+  },
+  uploads: {
+    path: "uploads",
+    summary: "Logs and diagnostics that the station was asked to upload",
+    properties: {
+      ...job,
+      phase: { type: "string", description: "requested, uploading, uploaded, failed, cancelled" },
+      logType: nullableText,
+      location: nullableText,
+      fileName: nullableText,
+    },
+  },
+  reservations: {
+    path: "reservations",
+    summary: "Reservations",
+    properties: {
+      reservationId: { type: "string" },
+      evseId: { type: "integer", description: "0: any" },
+      connectorType: nullableText,
+      idToken: nullableText,
+      groupId: nullableText,
+      status: { type: "string", enum: ["active", "used", "cancelled", "expired", "removed"] },
+      transactionId: nullableText,
+      reservedAt: nullableTime,
+      expiresAt: nullableTime,
+    },
+  },
+  localList: {
+    path: "local-list",
+    summary: "The local authorisation list: which version the station has",
+    properties: {
+      version: { type: ["integer", "null"] },
+      commandId: { ...nullableText, description: "The command that brought it; null: none of ours" },
+      lastUpdate: { ...nullableText, description: "Full or Differential" },
+      lastStatus: nullableText,
+      lastEntries: { type: ["integer", "null"] },
+    },
+  },
+  chargingProfiles: {
+    path: "charging-profiles",
+    summary: "Charging profiles in the station",
+    properties: {
+      profileId: { type: "string" },
+      evseId: { type: "integer" },
+      purpose: nullableText,
+      stackLevel: nullableNumber,
+      source: nullableText,
+      profile: anyObject,
+    },
+  },
+  chargingNeeds: {
+    path: "charging-needs",
+    summary: "What electric vehicles asked for (ISO 15118)",
+    properties: {
+      evseId: { type: "integer" },
+      maxScheduleTuples: nullableNumber,
+      needs: anyObject,
+      answered: nullableText,
+    },
+  },
+  chargingSchedules: {
+    path: "charging-schedules",
+    summary: "Charging schedules: an electric vehicle's own, and composite ones that were asked for",
+    properties: {
+      evseId: { type: "integer" },
+      kind: { type: "string", enum: ["ev", "composite"] },
+      timeBase: nullableTime,
+      schedule: anyObject,
+    },
+  },
+  chargingLimits: {
+    path: "charging-limits",
+    summary: "Limits that others than this CSMS set",
+    properties: {
+      evseId: { type: "integer" },
+      source: { type: "string" },
+      isGridCritical: { type: "boolean" },
+      schedules: { type: "array", items: anyObject },
+    },
+  },
+  displayMessages: {
+    path: "display-messages",
+    summary: "Messages on the station's display",
+    properties: {
+      messageId: nullableNumber,
+      priority: nullableText,
+      state: nullableText,
+      startAt: nullableText,
+      endAt: nullableText,
+      transactionId: nullableText,
+      message: anyObject,
+    },
+  },
+  customerInformation: {
+    path: "customer-information",
+    summary: "Customer information that was asked for, in the order of its parts",
+    properties: { requestId: { type: "string" }, seqNo: { type: "integer" }, data: { type: "string" } },
+  },
+  certificates: {
+    path: "certificates",
+    summary: "Certificates that are installed in the station",
+    properties: {
+      type: nullableText,
+      hashAlgorithm: nullableText,
+      issuerNameHash: nullableText,
+      issuerKeyHash: nullableText,
+      serialNumber: nullableText,
+      children: { type: "array", items: anyObject },
+    },
+  },
+  certificateRequests: {
+    path: "certificate-requests",
+    summary: "Certificate signing requests of the station, the newest first",
+    properties: {
+      type: { type: "string" },
+      csr: { type: "string", description: "PEM" },
+      digest: { type: "string", description: "SHA-256 of it" },
+      answered: nullableText,
+    },
+  },
+  certificatesSent: {
+    path: "certificates-sent",
+    summary: "Certificates that the station was sent, to use or to trust, the newest first",
+    properties: { type: nullableText, certificate: { ...nullableText, description: "PEM" }, answered: nullableText },
+  },
+  dataTransfers: {
+    path: "data-transfers",
+    summary: "DataTransfer in either direction, the newest first",
+    properties: {
+      direction: { type: "string", enum: ["fromStation", "toStation"] },
+      vendorId: nullableText,
+      messageId: nullableText,
+      data: {},
+      status: nullableText,
+      answerData: {},
     },
   },
 };

@@ -1,0 +1,122 @@
+// Reservations: asked by ReserveNow, ended by use, cancellation, expiry or the station's word (2.0.1 H01-H04; 1.6 §5.13, §5.2).
+import type { FoldContext } from "../engine/station-fold.ts";
+import { fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
+import { parseStationTime } from "../station-time.ts";
+import { field, tell, type Done, type Report } from "./field.ts";
+
+/** Not ended. */
+interface Reservation {
+  readonly id: string;
+  /** 0: any EVSE. */
+  readonly evseId: number;
+  readonly connectorType: string | null;
+  readonly idToken: string | null;
+  readonly groupId: string | null;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  readonly reservedAt: number;
+}
+
+type Ended = "used" | "cancelled" | "expired" | "removed";
+
+/** A station holds one an EVSE; what goes beyond is a station that never says how they end. */
+const remembered = 64;
+
+export const reservations = field<readonly Reservation[]>({
+  name: "reservations",
+  initial: [],
+  reports: {
+    ReservationStatusUpdate: statusUpdate,
+    StartTransaction: (state, report, context) => used(state, report, textOf(report.answer["transactionId"]), context),
+    TransactionEvent: (state, report, context) =>
+      used(state, report, textOf(fieldsOf(report.request["transactionInfo"])["transactionId"]), context),
+  },
+  results: { ReserveNow: reserved, CancelReservation: cancelled },
+  dueAt: (state) => state.reduce<number | null>((least, { expiresAt: at }) => Math.min(least ?? at, at), null),
+  tick: (state, dueAt, context) =>
+    state.filter((r) => r.expiresAt <= dueAt).reduce((after, r) => ended(after, r, "expired", context), state),
+});
+
+function reserved(state: readonly Reservation[], done: Done, context: FoldContext): readonly Reservation[] {
+  if (done.outcome !== "accepted") return state;
+  const { request } = done;
+  const token = fieldsOf(request["idToken"]);
+  const id = textOf(request["reservationId"]) ?? textOf(request["id"]) ?? "";
+  const reservation: Reservation = {
+    id,
+    evseId: indexOf(request["evseId"] ?? request["connectorId"]),
+    connectorType: textOf(request["connectorType"]),
+    idToken: textOf(request["idTag"]) ?? textOf(token["idToken"]),
+    groupId: textOf(request["parentIdTag"]) ?? textOf(fieldsOf(request["groupIdToken"])["idToken"]),
+    expiresAt: parseStationTime(request["expiryDate"] ?? request["expiryDateTime"]) ?? context.logTime,
+    reservedAt: context.logTime,
+  };
+  // 1.6 §5.13: the same number again replaces the reservation before; the document is then that of the new one.
+  const others = state.filter((r) => r.id !== id);
+  tell(context, "reservations", id, documentOf(reservation, "active", null));
+  return [...others, reservation].slice(-remembered);
+}
+
+function cancelled(state: readonly Reservation[], done: Done, context: FoldContext): readonly Reservation[] {
+  if (done.outcome !== "accepted") return state;
+  return endById(state, done.request, "cancelled", context);
+}
+
+const words: Readonly<Record<string, Ended>> = { Expired: "expired", Removed: "removed", NoTransaction: "expired" };
+
+/** 2.0.1 H04. */
+function statusUpdate(
+  state: readonly Reservation[],
+  { request }: Report,
+  context: FoldContext,
+): readonly Reservation[] {
+  const word = words[textOf(request["reservationUpdateStatus"]) ?? ""];
+  return word ? endById(state, request, word, context) : state;
+}
+
+function endById(
+  state: readonly Reservation[],
+  request: Fields,
+  how: Ended,
+  context: FoldContext,
+): readonly Reservation[] {
+  const reservation = state.find((r) => r.id === textOf(request["reservationId"]));
+  return reservation ? ended(state, reservation, how, context) : state;
+}
+
+/** Quirk 6: 0 means none, where no reservation has that number. */
+function used(
+  state: readonly Reservation[],
+  { request }: Report,
+  transactionId: string | null,
+  context: FoldContext,
+): readonly Reservation[] {
+  if (state.length === 0) return state;
+  const reservation = state.find((r) => r.id === textOf(request["reservationId"]));
+  return reservation ? ended(state, reservation, "used", context, transactionId) : state;
+}
+
+function ended(
+  state: readonly Reservation[],
+  reservation: Reservation,
+  how: Ended,
+  context: FoldContext,
+  transactionId: string | null = null,
+): readonly Reservation[] {
+  tell(context, "reservations", reservation.id, documentOf(reservation, how, transactionId));
+  return state.filter((r) => r !== reservation);
+}
+
+function documentOf(r: Reservation, status: Ended | "active", transactionId: string | null): object {
+  return {
+    reservationId: r.id,
+    evseId: r.evseId,
+    connectorType: r.connectorType,
+    idToken: r.idToken,
+    groupId: r.groupId,
+    status,
+    transactionId,
+    reservedAt: new Date(r.reservedAt).toISOString(),
+    expiresAt: new Date(r.expiresAt).toISOString(),
+  };
+}
