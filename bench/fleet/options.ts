@@ -31,6 +31,7 @@ export interface SimulateOptions {
   readonly messageTimeoutSeconds: number;
   readonly retrySeconds: number;
   readonly reconnectMaxSeconds: number;
+  readonly retryAfterMaxSeconds: number;
   /** Names the run in message and transaction ids; made from the clock where not given. */
   readonly runId: string | undefined;
   readonly quiet: boolean;
@@ -64,6 +65,7 @@ export const defaultOptions: SimulateOptions = {
   retrySeconds: 0.5,
   // Well below the default grace, so that a run survives a server that is killed and started several times.
   reconnectMaxSeconds: 8,
+  retryAfterMaxSeconds: 30,
   runId: undefined,
   quiet: false,
   json: false,
@@ -93,6 +95,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --message-timeout S   how long a station waits for an answer (30)
   --retry-interval S    wait before a transaction message is sent again, times its attempts (0.5)
   --reconnect-max S     longest pause before a lost link is tried again (8)
+  --retry-after-max S   longest Retry-After of a refusal that is obeyed (30)
   --processes N         spread the fleet over N processes (1)
   --quiet               no progress
   --json                one object on standard output
@@ -126,6 +129,7 @@ const flags = {
   "message-timeout": { type: "string" },
   "retry-interval": { type: "string" },
   "reconnect-max": { type: "string" },
+  "retry-after-max": { type: "string" },
   "run-id": { type: "string" },
   quiet: { type: "boolean" },
   json: { type: "boolean" },
@@ -194,6 +198,7 @@ function toOptions(values: Values): SimulateOptions {
     messageTimeoutSeconds: number("message-timeout", d.messageTimeoutSeconds, 0.05, 3600),
     retrySeconds: number("retry-interval", d.retrySeconds, 0.01, 3600),
     reconnectMaxSeconds: number("reconnect-max", d.reconnectMaxSeconds, 0.01, 3600),
+    retryAfterMaxSeconds: number("retry-after-max", d.retryAfterMaxSeconds, 0, 3600),
     runId: text("run-id"),
     quiet: values.quiet === true,
     json: values.json === true,
