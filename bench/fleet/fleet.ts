@@ -119,11 +119,11 @@ export class Fleet {
     this.#stations = Array.from({ length: options.stations }, (_, i) =>
       this.#station(identityOf(options, i), plans, rng),
     );
-    const { api, token, commands: perSecond } = options;
+    const { api, token, commands: perSecond, commandTimeoutSeconds: timeoutSeconds } = options;
     const stations = this.#stations;
     if (perSecond > 0 && api !== undefined && token !== undefined) {
       this.#commands = new CommandDriver(
-        { api, token, perSecond, runId: this.#runId },
+        { api, token, perSecond, timeoutSeconds, runId: this.#runId },
         {
           clock: this.#clock,
           rng: rng.fork("commands", options.first),

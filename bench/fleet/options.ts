@@ -18,6 +18,7 @@ export interface SimulateOptions {
   readonly reconnect: number;
   readonly disorder: number;
   readonly commands: number;
+  readonly commandTimeoutSeconds: number;
   readonly api: string | undefined;
   readonly token: string | undefined;
   readonly prefix: string;
@@ -52,6 +53,7 @@ export const defaultOptions: SimulateOptions = {
   reconnect: 0,
   disorder: 0,
   commands: 0,
+  commandTimeoutSeconds: 15,
   api: undefined,
   token: undefined,
   prefix: "SIM",
@@ -88,6 +90,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --reconnect P         … per session that the link is lost abruptly
   --disorder P          … per session that readings arrive late
   --commands N          commands a second through REST, with --api URL --token T
+  --command-timeout S   time that each may take (15)
   --prefix TEXT         station ids are PREFIX-000001 and so on (SIM)
   --first N             number of the first station (1)
   --password-template T basic auth password, {id} and {index} are replaced
@@ -117,6 +120,7 @@ const flags = {
   reconnect: { type: "string" },
   disorder: { type: "string" },
   commands: { type: "string" },
+  "command-timeout": { type: "string" },
   api: { type: "string" },
   token: { type: "string" },
   prefix: { type: "string" },
@@ -186,6 +190,7 @@ function toOptions(values: Values): SimulateOptions {
     reconnect: number("reconnect", 0, 0, 1),
     disorder: number("disorder", 0, 0, 1),
     commands: number("commands", 0, 0, 1e5),
+    commandTimeoutSeconds: number("command-timeout", d.commandTimeoutSeconds, 1, 3600, true),
     api: values.api === undefined ? undefined : urlOf("api", text("api") ?? "", ["http:", "https:"]),
     token: text("token"),
     prefix: prefixOf(text("prefix") ?? d.prefix),
