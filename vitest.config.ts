@@ -18,6 +18,8 @@ export default defineConfig({
           name: "unit",
           include: ["**/*.test.ts"],
           exclude: [...untested, ...system, ...SERVER_FAULT_TESTS],
+          // Left to itself vitest leaves one processor idle, which of two is half.
+          maxWorkers: "100%",
           testTimeout: 20_000,
         },
       },

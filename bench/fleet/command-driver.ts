@@ -13,6 +13,8 @@ export interface CommandDriverOptions {
   readonly api: string;
   readonly token: string;
   readonly perSecond: number;
+  /** What each command asks for as its `timeoutSeconds`. */
+  readonly timeoutSeconds: number;
   readonly runId: string;
 }
 
@@ -119,7 +121,12 @@ export class CommandDriver {
   }
 
   async #request({ station, action, payload }: RandomCommand, key: string | null): Promise<void> {
-    const body = { action, payload, timeoutSeconds: 15, ...(key === null ? {} : { idempotencyKey: key }) };
+    const body = {
+      action,
+      payload,
+      timeoutSeconds: this.#options.timeoutSeconds,
+      ...(key === null ? {} : { idempotencyKey: key }),
+    };
     const answer = await this.#call(`/api/v1/stations/${encodeURIComponent(station)}/commands`, body);
     const commandId = textField(answer.body, "id") ?? null;
     const watched: Watched = { station, action, key, since: this.#deps.clock.now() };

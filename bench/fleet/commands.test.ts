@@ -209,7 +209,8 @@ test("commands asked for through REST are schema-true, reach their station once 
     },
     (id) => (mock.commandAnswers.has(id) ? { id, status: "done", outcome: "accepted" } : { id, status: "sent" }),
   );
-  const { end, lines } = await startFleet("mixed", { stations: 5, commands: 40, api, token: "secret" }, mock);
+  const commands = { commands: 40, commandTimeoutSeconds: 7, api, token: "secret" };
+  const { end, lines } = await startFleet("mixed", { stations: 5, ...commands }, mock);
   await expect.poll(() => sent.length, { timeout: 8000 }).toBeGreaterThan(60);
   const last = await end();
   expect({ failed: last.counts.commandsFailed, pending: last.commandsPending }).toEqual({ failed: 0, pending: 0 });
@@ -220,6 +221,7 @@ test("commands asked for through REST are schema-true, reach their station once 
     schemaErrors(protocols.get(station) as Protocol, String(body["action"]), "req", body["payload"]),
   );
   expect(errors).toEqual([]);
+  expect(new Set(sent.map(({ body }) => body["timeoutSeconds"]))).toEqual(new Set([7]));
   expect(new Set(sent.map(({ body }) => body["action"])).size).toBeGreaterThan(8);
   const final = new Map<string | null, RequestedLine>();
   for (const line of lines) if (line.kind === "requested") final.set(line.commandId, line);

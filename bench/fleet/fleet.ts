@@ -119,11 +119,11 @@ export class Fleet {
     this.#stations = Array.from({ length: options.stations }, (_, i) =>
       this.#station(identityOf(options, i), plans, rng),
     );
-    const { api, token, commands: perSecond } = options;
+    const { api, token, commands: perSecond, commandTimeoutSeconds: timeoutSeconds } = options;
     const stations = this.#stations;
     if (perSecond > 0 && api !== undefined && token !== undefined) {
       this.#commands = new CommandDriver(
-        { api, token, perSecond, runId: this.#runId },
+        { api, token, perSecond, timeoutSeconds, runId: this.#runId },
         {
           clock: this.#clock,
           rng: rng.fork("commands", options.first),
@@ -206,7 +206,7 @@ export class Fleet {
   }
 
   #station(identity: StationIdentity, plans: PlanOptions, rng: Rng): Station {
-    const { rate, speed, stations, messageTimeoutSeconds, retrySeconds, reconnectMaxSeconds } = this.#options;
+    const { rate, speed, stations, messageTimeoutSeconds, retrySeconds } = this.#options;
     const deps: StationDeps = {
       clock: this.#clock,
       rng: rng.fork("station", identity.index),
@@ -227,7 +227,8 @@ export class Fleet {
         minAdvanceGapMs: rate > 0 ? (500 * stations) / rate : 0,
         messageTimeoutMs: messageTimeoutSeconds * 1000,
         retryIntervalMs: retrySeconds * 1000,
-        maxBackoffMs: reconnectMaxSeconds * 1000,
+        maxBackoffMs: this.#options.reconnectMaxSeconds * 1000,
+        maxRetryAfterMs: this.#options.retryAfterMaxSeconds * 1000,
       },
       deps,
     );

@@ -11,6 +11,8 @@ export interface LinkOptions {
   readonly localName: string;
   /** The longest pause before it connects again, but for what the server asks. */
   readonly maxBackoffMs: number;
+  /** The longest Retry-After that it obeys. */
+  readonly maxRetryAfterMs: number;
 }
 
 export interface LinkHandlers {
@@ -20,7 +22,6 @@ export interface LinkHandlers {
 }
 
 const firstBackoffMs = 250;
-const maxRetryAfterMs = 30_000;
 /** A connection that lived this long was a good one; a shorter one keeps the backoff growing. */
 const stableMs = 3_000;
 /** How long a silent old socket stays around, as it does behind a mobile network's NAT. */
@@ -139,7 +140,7 @@ export class Link {
     if (this.#conn === undefined) this.#counts.connectFailures++;
     else if (this.#clock.now() - this.#upSince > stableMs) this.#failures = 0;
     const backoffMs = Math.min(this.#options.maxBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
-    const askedMs = Math.min(maxRetryAfterMs, (info.retryAfterSeconds ?? 0) * 1000);
+    const askedMs = Math.min(this.#options.maxRetryAfterMs, (info.retryAfterSeconds ?? 0) * 1000);
     // Full jitter above what the server asked for: a fleet that lost its server together must not come back together.
     this.#lost(askedMs + backoffMs * (0.5 + this.#rng.next() / 2));
   }

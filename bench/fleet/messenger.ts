@@ -24,6 +24,7 @@ export interface MessengerOptions {
   /** A transaction message that got no answer waits this long times its attempts (1.6 TransactionMessageRetryInterval). */
   readonly retryIntervalMs: number;
   readonly maxBackoffMs: number;
+  readonly maxRetryAfterMs: number;
 }
 
 export interface MessengerDeps {
@@ -91,6 +92,7 @@ export class Messenger {
         subprotocol: dialect.subprotocol,
         localName: `local-${runId}-${identity.index}`,
         maxBackoffMs: options.maxBackoffMs,
+        maxRetryAfterMs: options.maxRetryAfterMs,
       },
       deps.clock,
       deps.rng.fork("link"),

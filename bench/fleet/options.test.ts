@@ -17,6 +17,7 @@ test.each([
   [["--repeat", "2"], "--repeat"],
   [["--protocol", "1.5"], "--protocol"],
   [["--reconnect-max", "0"], "--reconnect-max"],
+  [["--command-timeout", "0.5"], "--command-timeout"],
   [["--url", "http://x"], "--url"],
   [["--commands", "5"], "--api"],
   [["--nonsense"], "--nonsense"],

@@ -18,6 +18,7 @@ export interface SimulateOptions {
   readonly reconnect: number;
   readonly disorder: number;
   readonly commands: number;
+  readonly commandTimeoutSeconds: number;
   readonly api: string | undefined;
   readonly token: string | undefined;
   readonly prefix: string;
@@ -31,6 +32,7 @@ export interface SimulateOptions {
   readonly messageTimeoutSeconds: number;
   readonly retrySeconds: number;
   readonly reconnectMaxSeconds: number;
+  readonly retryAfterMaxSeconds: number;
   /** Names the run in message and transaction ids; made from the clock where not given. */
   readonly runId: string | undefined;
   readonly quiet: boolean;
@@ -51,6 +53,7 @@ export const defaultOptions: SimulateOptions = {
   reconnect: 0,
   disorder: 0,
   commands: 0,
+  commandTimeoutSeconds: 15,
   api: undefined,
   token: undefined,
   prefix: "SIM",
@@ -64,6 +67,7 @@ export const defaultOptions: SimulateOptions = {
   retrySeconds: 0.5,
   // Well below the default grace, so that a run survives a server that is killed and started several times.
   reconnectMaxSeconds: 8,
+  retryAfterMaxSeconds: 30,
   runId: undefined,
   quiet: false,
   json: false,
@@ -86,6 +90,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --reconnect P         … per session that the link is lost abruptly
   --disorder P          … per session that readings arrive late
   --commands N          commands a second through REST, with --api URL --token T
+  --command-timeout S   time that each may take (15)
   --prefix TEXT         station ids are PREFIX-000001 and so on (SIM)
   --first N             number of the first station (1)
   --password-template T basic auth password, {id} and {index} are replaced
@@ -93,6 +98,7 @@ export const usage = `wattlog simulate: a fleet of charging stations with a ledg
   --message-timeout S   how long a station waits for an answer (30)
   --retry-interval S    wait before a transaction message is sent again, times its attempts (0.5)
   --reconnect-max S     longest pause before a lost link is tried again (8)
+  --retry-after-max S   longest Retry-After of a refusal that is obeyed (30)
   --processes N         spread the fleet over N processes (1)
   --quiet               no progress
   --json                one object on standard output
@@ -114,6 +120,7 @@ const flags = {
   reconnect: { type: "string" },
   disorder: { type: "string" },
   commands: { type: "string" },
+  "command-timeout": { type: "string" },
   api: { type: "string" },
   token: { type: "string" },
   prefix: { type: "string" },
@@ -126,6 +133,7 @@ const flags = {
   "message-timeout": { type: "string" },
   "retry-interval": { type: "string" },
   "reconnect-max": { type: "string" },
+  "retry-after-max": { type: "string" },
   "run-id": { type: "string" },
   quiet: { type: "boolean" },
   json: { type: "boolean" },
@@ -182,6 +190,7 @@ function toOptions(values: Values): SimulateOptions {
     reconnect: number("reconnect", 0, 0, 1),
     disorder: number("disorder", 0, 0, 1),
     commands: number("commands", 0, 0, 1e5),
+    commandTimeoutSeconds: number("command-timeout", d.commandTimeoutSeconds, 1, 3600, true),
     api: values.api === undefined ? undefined : urlOf("api", text("api") ?? "", ["http:", "https:"]),
     token: text("token"),
     prefix: prefixOf(text("prefix") ?? d.prefix),
@@ -194,6 +203,7 @@ function toOptions(values: Values): SimulateOptions {
     messageTimeoutSeconds: number("message-timeout", d.messageTimeoutSeconds, 0.05, 3600),
     retrySeconds: number("retry-interval", d.retrySeconds, 0.01, 3600),
     reconnectMaxSeconds: number("reconnect-max", d.reconnectMaxSeconds, 0.01, 3600),
+    retryAfterMaxSeconds: number("retry-after-max", d.retryAfterMaxSeconds, 0, 3600),
     runId: text("run-id"),
     quiet: values.quiet === true,
     json: values.json === true,

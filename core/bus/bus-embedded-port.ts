@@ -11,11 +11,14 @@ type Deliver = (message: BusMessage) => void;
 export type BusCall =
   | { readonly call: "claim" | "release"; readonly claim: Claim }
   | { readonly call: "owner"; readonly party: PartyId; readonly station: StationId }
-  | { readonly call: "send"; readonly to: NodeId; readonly message: BusMessage }
-  | { readonly call: "listen" | "unlisten"; readonly nodeId: NodeId }
-  | { readonly call: "nodes" };
+  | { readonly call: "listen" | "unlisten"; readonly nodeId: NodeId };
 
-export type BusRequest = BusCall & { readonly id: number };
+export type BusQuestion = BusCall & { readonly id: number };
+
+export type BusRequest =
+  | BusQuestion
+  /** Without an answer: who listens is known at both ends. */
+  | { readonly call: "send"; readonly to: NodeId; readonly message: BusMessage };
 
 /** Who holds a station that this client has asked for; undefined: nobody, and no more is told of it. */
 export interface Owned {
@@ -24,10 +27,13 @@ export interface Owned {
   readonly owner: Claim | undefined;
 }
 
+/** Sent unasked, and before the answer to whatever changed it. */
+export type Told = Owned | { readonly nodes: readonly NodeId[] };
+
 export type BusReply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly failure: string }
-  | Owned
+  | Told
   | { readonly to: NodeId; readonly message: BusMessage };
 
 /** Every call ends in this, so that all clients refuse alike after `close`. */
@@ -41,6 +47,7 @@ class PortBus implements CommandBus {
   private readonly calls = new Map<number, PromiseWithResolvers<unknown>>();
   /** Of the stations that were asked for and are held: each command would wait for the hub's thread otherwise. */
   private readonly owners = new Map<string, Claim>();
+  private listeningNodes: readonly NodeId[] = [];
   private lastId = 0;
   private closed = false;
 
@@ -58,15 +65,16 @@ class PortBus implements CommandBus {
     return this.ask({ call: "release", claim });
   }
 
-  owner(party: PartyId, station: StationId): Promise<Claim | undefined> {
-    if (this.closed) return Promise.reject(closedError());
+  async owner(party: PartyId, station: StationId): Promise<Claim | undefined> {
     this.catchUp();
-    const known = this.owners.get(OwnershipTable.key(party, station));
-    return known ? Promise.resolve(known) : this.ask({ call: "owner", party, station });
+    return this.owners.get(OwnershipTable.key(party, station)) ?? this.ask({ call: "owner", party, station });
   }
 
-  send(to: NodeId, message: BusMessage): Promise<boolean> {
-    return this.ask({ call: "send", to, message });
+  async send(to: NodeId, message: BusMessage): Promise<boolean> {
+    this.catchUp();
+    if (!this.listeningNodes.includes(to)) return false;
+    this.port.postMessage({ call: "send", to, message } satisfies BusRequest);
+    return true;
   }
 
   async listen(nodeId: NodeId, handler: Deliver): Promise<() => Promise<void>> {
@@ -84,8 +92,9 @@ class PortBus implements CommandBus {
     };
   }
 
-  nodes(): Promise<readonly NodeId[]> {
-    return this.ask({ call: "nodes" });
+  async nodes(): Promise<readonly NodeId[]> {
+    this.catchUp();
+    return this.listeningNodes;
   }
 
   async close(): Promise<void> {
@@ -98,20 +107,22 @@ class PortBus implements CommandBus {
     const id = ++this.lastId;
     const call = Promise.withResolvers<unknown>();
     this.calls.set(id, call);
-    this.port.postMessage({ ...request, id } satisfies BusRequest);
+    this.port.postMessage({ ...request, id } satisfies BusQuestion);
     return call.promise as Promise<T>;
   }
 
   /**
    * What the hub has said by now is taken at once: whoever was answered by a station's new connection must not find its
    * old one here, because the answer overtook the hub's message in this thread's queue of events.
+   * @throws WattlogError `bus/unavailable`
    */
   private catchUp(): void {
+    if (this.closed) throw closedError();
     for (;;) {
       const received = receiveMessageOnPort(this.port);
       if (!received) return;
       const reply = received.message as BusReply;
-      if ("station" in reply) this.receive(reply);
+      if ("station" in reply || "nodes" in reply) this.receive(reply);
       // In their order, but not inside the caller.
       else queueMicrotask(() => this.receive(reply));
     }
@@ -121,6 +132,10 @@ class PortBus implements CommandBus {
     if ("station" in reply) {
       if (reply.owner) this.owners.set(reply.station, reply.owner);
       else this.owners.delete(reply.station);
+      return;
+    }
+    if ("nodes" in reply) {
+      this.listeningNodes = reply.nodes;
       return;
     }
     if ("to" in reply) {

@@ -109,8 +109,6 @@ test("a message that came before an owner was asked for is heard, after the aski
     if (message.type === "superseded") heard.push(message.connectionId);
   });
   for (const id of ["a", "b"]) await here.send(nodeId, { type: "superseded", connectionId: trusted.connection(id) });
-  // The hub sends at the end of its turn.
-  await new Promise((resolve) => setImmediate(resolve));
   const asked = there.owner(trusted.party("DEABC"), trusted.station("nobody's"));
   expect(heard).toEqual([]);
   await asked;
@@ -134,9 +132,11 @@ async function atOnce<T>(promise: Promise<T>): Promise<T> {
 test("calls in flight when the hub closes are refused, none hangs", async () => {
   const hub = new EmbeddedBusHub();
   const bus = attachBus(hub.connect());
-  const calls = Promise.allSettled([bus.nodes(), bus.nodes()]);
+  const ask = () => bus.owner(trusted.party("DEABC"), trusted.station("s1"));
+  const calls = Promise.allSettled([ask(), ask()]);
   hub.close();
   const reasons = (await calls).map((call) => (call.status === "rejected" ? (call.reason as unknown) : undefined));
   expect(reasons.filter((reason) => reason && !isWattlogError(reason, "bus/unavailable"))).toEqual([]);
+  await expect(ask()).rejects.toSatisfy((error) => isWattlogError(error, "bus/unavailable"));
   await expect(bus.nodes()).rejects.toSatisfy((error) => isWattlogError(error, "bus/unavailable"));
 });

@@ -4,28 +4,41 @@ import { MessageChannel, type MessagePort } from "node:worker_threads";
 
 import type { NodeId, PartyId, StationId } from "../ids/ids.ts";
 import { messageOf } from "../runtime/errors.ts";
-import { closedError, type BusCall, type BusReply, type BusRequest, type Owned } from "./bus-embedded-port.ts";
+import {
+  closedError,
+  type BusCall,
+  type BusQuestion,
+  type BusReply,
+  type BusRequest,
+  type Told,
+} from "./bus-embedded-port.ts";
 import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { OwnershipTable } from "./ownership.ts";
 
 type Deliver = (message: BusMessage) => void;
 
+interface Listener {
+  readonly deliver: Deliver;
+  /** In another thread: delivering is a message to it. */
+  readonly elsewhere: boolean;
+}
+
 /** One client of the hub, in this thread or at the other end of a port. */
 class Member {
   readonly claims = new Map<string, Claim>();
-  readonly listening = new Map<NodeId, Deliver>();
-  /** Of a client in another thread: it keeps the owners that it asked for, and is told what becomes of them. */
-  readonly tell: ((owned: Owned) => void) | undefined;
+  readonly listening = new Map<NodeId, Listener>();
+  /** Of a client in another thread: it keeps the owners that it asked for, and the nodes, and is told of changes. */
+  readonly tell: ((told: Told) => void) | undefined;
 
-  constructor(tell?: (owned: Owned) => void) {
+  constructor(tell?: (told: Told) => void) {
     this.tell = tell;
   }
 }
 
 export class EmbeddedBusHub {
   private readonly ownership = new OwnershipTable();
-  private readonly listeners = new Map<NodeId, Deliver>();
-  private readonly ports = new Set<MessagePort>();
+  private readonly listeners = new Map<NodeId, Listener>();
+  private readonly ports = new Map<MessagePort, Member>();
   /** By station, who was told its owner: only those that are held, so bounded by the stations that are connected. */
   private readonly told = new Map<string, Set<Member>>();
 
@@ -37,9 +50,13 @@ export class EmbeddedBusHub {
   /** For another thread: transfer it there and `attachBus` it. When it closes, what came through it is forgotten. */
   connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    const member = new Member((owned) => port1.postMessage(owned satisfies BusReply));
-    this.ports.add(port1);
-    port1.on("message", (request: BusRequest) => port1.postMessage(answer(this, member, port1, request)));
+    const member = new Member((told) => port1.postMessage(told satisfies BusReply));
+    this.ports.set(port1, member);
+    member.tell?.({ nodes: this.nodes() });
+    port1.on("message", (request: BusRequest) => {
+      if (request.call === "send") this.send(request.to, request.message, queueMicrotask);
+      else port1.postMessage(answer(this, member, port1, request));
+    });
     port1.on("close", () => {
       this.ports.delete(port1);
       this.forget(member);
@@ -48,7 +65,7 @@ export class EmbeddedBusHub {
   }
 
   close(): void {
-    for (const port of this.ports) port.close();
+    for (const port of this.ports.keys()) port.close();
     this.listeners.clear();
     this.ownership.clear();
     this.told.clear();
@@ -92,25 +109,30 @@ export class EmbeddedBusHub {
    * @param defer what comes from another thread needs no turn of its own; default: the end of this turn.
    */
   send(to: NodeId, message: BusMessage, defer: (run: () => void) => void = setImmediate): boolean {
-    const deliver = this.listeners.get(to);
-    if (!deliver) return false;
-    defer(() => {
-      if (this.listeners.get(to) === deliver) deliver(message);
-    });
+    const listener = this.listeners.get(to);
+    if (!listener) return false;
+    if (listener.elsewhere) listener.deliver(message);
+    else
+      defer(() => {
+        if (this.listeners.get(to) === listener) listener.deliver(message);
+      });
     return true;
   }
 
   listen(member: Member, nodeId: NodeId, deliver: Deliver): void {
     if (this.listeners.has(nodeId)) throw new Error(`Node ${nodeId} listens already.`);
-    this.listeners.set(nodeId, deliver);
-    member.listening.set(nodeId, deliver);
+    const listener = { deliver, elsewhere: member.tell !== undefined };
+    this.listeners.set(nodeId, listener);
+    member.listening.set(nodeId, listener);
+    this.tellNodes();
   }
 
   unlisten(member: Member, nodeId: NodeId): void {
-    const deliver = member.listening.get(nodeId);
-    if (!deliver) return;
+    const listener = member.listening.get(nodeId);
+    if (!listener) return;
     member.listening.delete(nodeId);
-    if (this.listeners.get(nodeId) === deliver) this.listeners.delete(nodeId);
+    if (this.listeners.get(nodeId) === listener) this.listeners.delete(nodeId);
+    this.tellNodes();
   }
 
   nodes(): readonly NodeId[] {
@@ -123,6 +145,11 @@ export class EmbeddedBusHub {
     for (const members of this.told.values()) members.delete(member);
     for (const claim of member.claims.values()) this.giveUp(claim);
     member.claims.clear();
+  }
+
+  private tellNodes(): void {
+    const nodes = this.nodes();
+    for (const member of this.ports.values()) member.tell?.({ nodes });
   }
 
   private giveUp(claim: Claim): void {
@@ -186,7 +213,7 @@ class LocalBus implements CommandBus {
   }
 }
 
-function answer(hub: EmbeddedBusHub, member: Member, port: MessagePort, request: BusRequest): BusReply {
+function answer(hub: EmbeddedBusHub, member: Member, port: MessagePort, request: BusQuestion): BusReply {
   try {
     return { id: request.id, result: perform(hub, member, port, request) };
   } catch (error) {
@@ -202,15 +229,11 @@ function perform(hub: EmbeddedBusHub, member: Member, port: MessagePort, request
       return hub.release(member, request.claim);
     case "owner":
       return hub.ownerFor(member, request.party, request.station);
-    case "send":
-      return hub.send(request.to, request.message, queueMicrotask);
     case "listen": {
       const to = request.nodeId;
       return hub.listen(member, to, (message) => port.postMessage({ to, message } satisfies BusReply));
     }
     case "unlisten":
       return hub.unlisten(member, request.nodeId);
-    case "nodes":
-      return hub.nodes();
   }
 }

@@ -246,7 +246,8 @@ function sentenceOf(text: string, { place, masterName, tls }: RedisAddress): str
   if (tls && /secure TLS connection|wrong version number|SSL routines|EPROTO|packet length/i.test(text)) {
     return `Redis at ${place} does not speak TLS: write REDIS_URL with redis:// instead of rediss://, or give it a TLS port.`;
   }
-  const or = tls ? "" : " Where it wants TLS, write rediss://.";
+  // Without TLS it waits for the end of what looks like a command; with TLS alone it closes what is none.
+  const or = tls ? " Where it has no TLS, write redis://." : " Where it wants TLS, write rediss://.";
   const closed = /closed|ECONNRESET|no answer|timed? ?out/i.test(text) ? or : "";
   return `Redis at ${place} cannot be used now: ${text}.${closed} Chargers go on; commands fail until it is back.`;
 }

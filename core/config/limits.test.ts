@@ -19,6 +19,8 @@ const breaks: readonly (readonly [Partial<Limits>, string])[] = [
   [{ commandTickGraceMs: 600_000 }, "tick's grace"],
   [{ storeStatementMs: 25_000 }, "the server's own answer"],
   [{ busRenewMs: 2_600 }, "a lease is renewed twice"],
+  [{ clockSkewMs: limits.commandTickGraceMs }, "a clock's error"],
+  [{ nameBeatMs: 700 }, "who watches a name"],
   [{ busClaimMs: 900_000 }, "a claim is registered again"],
   [{ socketBackpressureBytes: limits.frameMaxBytes }, "backpressure bound"],
 ];

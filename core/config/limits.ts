@@ -135,7 +135,24 @@ export const limits = {
   /** Claims registered again in one round trip after a reconnect. */
   busRegisterAtOnce: 500,
 
+  // --- clocks ---
+  /** A machine's clock that is off by more is told, and not believed; well above what NTP leaves, well below any deadline. */
+  clockSkewMs: 2_000,
+  /** A server's time in an answer that took longer says too little. */
+  clockAnswerMs: 1_000,
+  /** Nothing drifts by seconds in so long; what was heard longer ago is forgotten. */
+  clockHeardMs: 3_600_000,
+  /** Postgres is asked, and what is found is told, so often. */
+  clockLookMs: 5_000,
+
   // --- processes ---
+  /** A process that begins under a name which was not given back watches so long whether somebody else lives under it. */
+  nameWatchMs: 2_500,
+  nameBeatMs: 500,
+  /** Pause between two attempts of a start to reach a server that is not there. */
+  startRetryMs: 1_000,
+  /** Whether the topics are still those of the start is asked so often. */
+  logLookMs: 10_000,
   drainMs: 25_000,
   apiPageMax: 1_000,
   apiBodyBytes: 1024 * 1024,
@@ -172,6 +189,14 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     {
       says: "a lease is renewed twice before it ends, also where one renewal gets no answer",
       holds: l.busRenewMs * 2 + l.busCommandMs < l.busLeaseMs,
+    },
+    {
+      says: "a clock's error of clockSkewMs, which is believed, is below the grace of a tick",
+      holds: l.clockSkewMs < l.commandTickGraceMs,
+    },
+    {
+      says: "who watches a name sees its holder beat several times",
+      holds: l.nameBeatMs * 4 < l.nameWatchMs,
     },
     {
       says: "a claim is registered again at least three times before it expires",

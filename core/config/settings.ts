@@ -235,7 +235,7 @@ export const settingRows = {
     kind: "text",
     fallback: "wattlog",
     unit: "name",
-    sentence: "Cluster: its name; two clusters on one Redis are told apart by it, and the second is refused.",
+    sentence: "Cluster: its name. A log and a database belong to the first that comes to them; another is refused.",
   },
   nodeName: {
     env: "WATTLOG_NODE_NAME",
@@ -243,7 +243,7 @@ export const settingRows = {
     fallback: "",
     unit: "name",
     sentence:
-      "Cluster: stable name of this process, its pod's; a restart under the same name keeps its partitions. Unset: host name and role.",
+      "Cluster: stable name of this process, its pod's, and of no other; a restart under it keeps its partitions. Unset: host name and role.",
   },
   allowWeakLog: {
     env: "WATTLOG_ALLOW_WEAK_LOG",

@@ -3,7 +3,7 @@ import { WattlogError } from "../runtime/errors.ts";
 import { gapped } from "./kafka-feed.ts";
 import { KafkaReader, outOfRange, readerDefaults, type ReaderOptions } from "./kafka-reader.ts";
 import { KafkaSender, senderDefaults, type Anomaly, type SenderOptions } from "./kafka-sender.ts";
-import { KafkaSubscription } from "./kafka-subscription.ts";
+import { KafkaSubscription, type Gather } from "./kafka-subscription.ts";
 import type { KafkaConnection, MakeProducer, PartitionId, Wire } from "./kafka-wire.ts";
 import type { Entry, EventLog, LogBatch, LogRecord, Receipt, Subscription, Topic, Topics } from "./log.ts";
 
@@ -32,6 +32,10 @@ export interface KafkaDriver {
 }
 
 const readBatchRecords = 4096;
+/** Ten batches a second of a busy partition: what people read is at most that much behind, twice over. */
+const folds: Gather = { ms: 100, records: 512 };
+/** The registry changes seldom, and whoever changes it waits for the verdict. */
+const atOnce: Gather = { ms: 0, records: 1 };
 
 export class KafkaEventLog implements EventLog {
   readonly topics: Topics;
@@ -84,6 +88,7 @@ export class KafkaEventLog implements EventLog {
       handler,
       maxRecords: options?.maxRecords ?? readBatchRecords,
       onEnd: () => this.subscriptions.delete(subscription),
+      gather: topic.name === this.topics.registry.name ? atOnce : folds,
     });
     this.subscriptions.add(subscription);
     subscription.start();

@@ -36,3 +36,30 @@ test("what came before a failure is handed over first", async () => {
   expect(offsets(await feed.take(10))).toEqual([5, 6]);
   await expect(feed.take(10)).rejects.toThrow("goes on at 8 where 7 was due");
 });
+
+test("a reader that can wait gets what gathers: so many, or after so long", async () => {
+  const feed = new KafkaFeed({ topic: "t", partition: 0 }, 0, 1_000, () => undefined);
+  feed.deliver(records(0, 2));
+  const began = performance.now();
+  const enough = feed.gathered(5, 10_000);
+  feed.deliver(records(2, 2));
+  feed.deliver(records(4, 2));
+  await enough;
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(offsets(await feed.take(100))).toEqual([0, 1, 2, 3, 4, 5]);
+  await feed.gathered(5, 20);
+  expect(performance.now() - began).toBeGreaterThanOrEqual(19);
+  await feed.gathered(5, -1);
+  const ended = feed.gathered(5, 10_000);
+  feed.end();
+  await ended;
+  expect(performance.now() - began).toBeLessThan(5_000);
+});
+
+test("a full feed is not waited for", async () => {
+  const feed = new KafkaFeed({ topic: "t", partition: 0 }, 0, 50, () => undefined);
+  feed.deliver(records(0, 5));
+  const began = performance.now();
+  await feed.gathered(100, 10_000);
+  expect(performance.now() - began).toBeLessThan(5_000);
+});

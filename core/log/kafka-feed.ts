@@ -14,6 +14,7 @@ export class KafkaFeed {
   private readonly chunks: (readonly LogRecord[])[] = [];
   private taken = 0;
   private bytes = 0;
+  private records = 0;
   private failure: Error | undefined;
   private failingSince: number | undefined;
   private arrived: (() => void) | undefined;
@@ -48,6 +49,7 @@ export class KafkaFeed {
       this.next++;
       this.bytes += value.length;
     }
+    this.records += wanted.length;
     this.chunks.push(wanted);
     this.arrived?.();
   }
@@ -63,6 +65,20 @@ export class KafkaFeed {
     this.arrived?.();
   }
 
+  /** Resolves when so many records wait, or after so long; not at once only while there is room for more. */
+  async gathered(count: number, ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    for (;;) {
+      const left = until - performance.now();
+      if (left <= 0 || this.over || !this.hasRoom || this.records >= count) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.arrived = resolve;
+      const timer = setTimeout(resolve, left);
+      await promise;
+      clearTimeout(timer);
+    }
+  }
+
   /**
    * The next records, as soon as there are any: all that have come, up to `most`, for a reader that is behind gets on
    * by large batches; none: it was ended.
@@ -75,6 +91,7 @@ export class KafkaFeed {
       await new Promise<void>((resolve) => (this.arrived = resolve));
     }
     const records = this.firstOf(most);
+    this.records -= records.length;
     const wasFull = !this.hasRoom;
     for (const { value } of records) this.bytes -= value.length;
     if (wasFull && this.hasRoom) this.onRoom();

@@ -15,6 +15,10 @@ export interface ReaderOptions extends Patience {
   readonly fetchBytes: number;
   /** Of one partition in one answer; a larger batch still comes, alone. */
   readonly partitionBytes: number;
+  /** From one fetch to the next where the answer was small: a busy broker has something new for each at once. */
+  readonly fetchEveryMs: number;
+  /** An answer from this size on is not small: there may be as much again. */
+  readonly largeFetchBytes: number;
 }
 
 export const readerDefaults: ReaderOptions = {
@@ -25,6 +29,8 @@ export const readerDefaults: ReaderOptions = {
   shortPollMs: 10,
   fetchBytes: 8 * 1024 * 1024,
   partitionBytes: 1024 * 1024,
+  fetchEveryMs: 10,
+  largeFetchBytes: 256 * 1024,
 };
 
 interface Poller {
@@ -116,13 +122,28 @@ export class KafkaReader {
         if (feed.over) poller.feeds.delete(feed);
         else if (feed.hasRoom) room.push(feed);
       }
-      if (room.length > 0) await this.round(poller, room);
+      if (room.length > 0) await this.paced(poller, room);
       else if (poller.feeds.size > 0) await new Promise<void>((resolve) => (poller.wake = resolve));
     }
     poller.running = false;
   }
 
-  private async round(poller: Poller, room: readonly KafkaFeed[]): Promise<void> {
+  private async paced(poller: Poller, room: readonly KafkaFeed[]): Promise<void> {
+    const { fetchEveryMs, largeFetchBytes } = this.options;
+    const began = performance.now();
+    const bytes = await this.round(poller, room);
+    const left = began + fetchEveryMs - performance.now();
+    if (left <= 0 || bytes >= largeFetchBytes || this.closed) return;
+    // A new feed does not wait for others.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    poller.wake = resolve;
+    const timer = setTimeout(resolve, left);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** @returns bytes of the records that came. */
+  private async round(poller: Poller, room: readonly KafkaFeed[]): Promise<number> {
     const { pollMs, shortPollMs, fetchBytes, partitionBytes } = this.options;
     const impatient = room.length < poller.feeds.size;
     const limits = { maxWaitMs: impatient ? shortPollMs : pollMs, maxBytes: fetchBytes, partitionBytes };
@@ -134,10 +155,12 @@ export class KafkaReader {
       const answers = await this.polling.fetch(poller.node, from, limits);
       const byName = new Map(answers.map((answer) => [nameOf(answer), answer]));
       for (const feed of order) this.deliver(poller, feed, byName.get(nameOf(feed.id)));
+      return answers.reduce((sum, { records }) => records.reduce((all, { value }) => all + value.length, sum), 0);
     } catch (error) {
-      if (this.closed) return;
+      if (this.closed) return 0;
       for (const feed of order) this.moveOn(poller, feed, messageOf(error));
       await this.pause();
+      return 0;
     }
   }
 

@@ -11,6 +11,15 @@ export interface KafkaSubscriptionOptions {
   readonly handler: (batch: LogBatch) => Promise<void>;
   readonly maxRecords: number;
   readonly onEnd: () => void;
+  readonly gather: Gather;
+}
+
+/** A batch costs its handler a transaction, however small; so while records keep coming, batches keep a distance. */
+export interface Gather {
+  /** From one batch to the next, ms. What comes after a pause is handed over at once. */
+  readonly ms: number;
+  /** So many are worth a batch of their own. */
+  readonly records: number;
 }
 
 export class KafkaSubscription implements Subscription {
@@ -46,7 +55,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   private async run(): Promise<void> {
-    const { open, maxRecords } = this.options;
+    const { open, maxRecords, gather } = this.options;
     const { signal } = this.stopping;
     if (!(maxRecords >= 1)) throw new RangeError(`maxRecords must be at least 1, not ${maxRecords}.`);
     const opened = await Promise.race([open(signal), aborted(signal)]);
@@ -56,9 +65,12 @@ export class KafkaSubscription implements Subscription {
       for (let at = 0; at < records.length; at += maxRecords) await this.hand(records.slice(at, at + maxRecords));
       if (this.stopping.signal.aborted) return;
     }
+    let last = Number.NEGATIVE_INFINITY;
     for (;;) {
+      await feed.gathered(Math.min(gather.records, maxRecords), last + gather.ms - performance.now());
       const records = await feed.take(maxRecords);
       if (records.length === 0 || this.stopping.signal.aborted) return;
+      last = performance.now();
       await this.hand(records);
     }
   }

@@ -26,6 +26,7 @@ export class EmbeddedLog implements EventLog {
   private readonly port: MessagePort | undefined;
   private readonly ends: Ends;
   private readonly reader: LogReader;
+  private readonly topicNames: readonly string[];
   private readonly subscriptions = new Set<Subscription>();
   private closed: Promise<void> | undefined;
 
@@ -58,6 +59,7 @@ export class EmbeddedLog implements EventLog {
     writing?: { readonly appender: Appender; readonly port: MessagePort },
   ) {
     this.topics = topics;
+    this.topicNames = topicList(topics).map(({ name }) => name);
     this.ends = ends;
     this.appender = writing?.appender;
     this.port = writing?.port;
@@ -146,7 +148,7 @@ export class EmbeddedLog implements EventLog {
 
   /** @throws RangeError for a topic or partition that this log does not have: a bug of the caller. */
   private place(topic: Topic, partition: number): number {
-    const topicIndex = topicList(this.topics).findIndex((known) => known.name === topic.name);
+    const topicIndex = this.topicNames.indexOf(topic.name);
     if (topicIndex >= 0 && Number.isInteger(partition) && partition >= 0 && partition < topic.partitions) {
       return topicIndex;
     }

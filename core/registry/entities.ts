@@ -1,7 +1,7 @@
 // What the registry holds. Each entity is a document, changed by records in `registry.events` (rules R1-R3).
 import type { StationId } from "../ids/ids.ts";
 
-export type EntityKind = "station" | "token" | "tariff" | "location" | "partner" | "apiKey" | "setting";
+export type EntityKind = "station" | "token" | "tariff" | "location" | "partner" | "apiKey" | "setting" | "cluster";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
 export interface StationDoc {
@@ -115,6 +115,13 @@ export const settingDefaults = {
   validation: "lenient",
 } as const satisfies Readonly<Record<SettingId, string | number>>;
 
+/** Written once, by the first process on an empty log: whose log this is. Its id is always `cluster`. */
+export interface ClusterDoc {
+  readonly id: "cluster";
+  /** WATTLOG_CLUSTER_ID. */
+  readonly name: string;
+}
+
 export interface EntityDocs {
   readonly station: StationDoc;
   readonly token: TokenDoc;
@@ -123,6 +130,7 @@ export interface EntityDocs {
   readonly partner: PartnerDoc;
   readonly apiKey: ApiKeyDoc;
   readonly setting: SettingDoc;
+  readonly cluster: ClusterDoc;
 }
 
 /** idTags and idTokens ignore letter case (CiString20, identifierString). */

@@ -14,4 +14,6 @@ export interface Readiness {
   readonly name: string;
   /** undefined: ready. Otherwise one sentence. */
   readonly problem: string | undefined;
+  /** One sentence about what it goes on without. */
+  readonly note?: string | undefined;
 }

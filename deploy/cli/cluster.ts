@@ -1,7 +1,10 @@
 // `wattlog gateway | processor | projector | api | topics | migrate`: one role a process, on Kafka, Redis and Postgres.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
 import type { ClusterRoleName } from "../roles/cluster/connect.ts";
 import { runRole, type StartRole } from "../roles/cluster/run-role.ts";
-import { exitCodes, type Run } from "./command.ts";
+import { exitCodes, flag, textOption, WrongUse, type Invocation, type Run } from "./command.ts";
 import { say } from "./output.ts";
 
 // A gateway does not load what projects, nor the other way round.
@@ -13,7 +16,24 @@ const roles: Readonly<Record<ClusterRoleName, () => Promise<StartRole>>> = {
 };
 
 export function roleCommand(name: ClusterRoleName): Run {
-  return async ({ settings }) => runRole(name, settings, await roles[name]());
+  return async (invocation) => {
+    refuseDataFolder(name, invocation);
+    return runRole(name, invocation.settings, await roles[name]());
+  };
+}
+
+/** A role keeps nothing in a folder: whoever names one believes otherwise, or has records in it that nobody would read. */
+function refuseDataFolder(name: ClusterRoleName, invocation: Invocation): void {
+  if (textOption(invocation, "data") !== undefined) {
+    throw new WrongUse(
+      `\`wattlog ${name}\` keeps nothing in a folder: leave --data out. Only \`wattlog all\` has one.`,
+    );
+  }
+  const folder = process.env["WATTLOG_DATA_DIR"];
+  if (!folder || !existsSync(join(folder, "log.db"))) return;
+  throw new WrongUse(
+    `WATTLOG_DATA_DIR=${folder} holds the log of a wattlog in one process, which \`wattlog ${name}\` does not read: unset it, or run \`wattlog all\`.`,
+  );
 }
 
 export const runTopics: Run = async ({ settings }) => {
@@ -24,9 +44,10 @@ export const runTopics: Run = async ({ settings }) => {
   return exitCodes.done;
 };
 
-export const runMigrate: Run = async ({ settings }) => {
+export const runMigrate: Run = async (invocation) => {
+  const { settings } = invocation;
   const { migrateStore } = await import("../roles/cluster/provision.ts");
-  await migrateStore(settings);
+  await migrateStore(settings, flag(invocation, "new-log"));
   say("The database has the schema of this version.");
   return exitCodes.done;
 };

@@ -120,8 +120,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: "migrate",
-    arguments: "",
+    arguments: "[--new-log]",
     help: "Bring the schema of the cluster's database up to date; idempotent.",
+    details: "  --new-log   the log was restored or mirrored: the database goes on with this copy of it",
+    options: { "new-log": { type: "boolean" } },
     load: async () => (await import("./cluster.ts")).runMigrate,
   },
 ];

@@ -94,7 +94,7 @@ function report(error: unknown): number {
   if (isWattlogError(error)) {
     say(error.message);
     // The reader can put these right before trying again; anything else happened on the way.
-    return /^(?:config\/|start\/|store\/schema$)/.test(error.code) ? exitCodes.wrongUse : exitCodes.failed;
+    return /^(?:config\/|start\/|store\/schema$|.*\/refused$)/.test(error.code) ? exitCodes.wrongUse : exitCodes.failed;
   }
   say(process.env["WATTLOG_LOG_LEVEL"] === "debug" && error instanceof Error ? String(error.stack) : messageOf(error));
   return exitCodes.failed;

@@ -53,3 +53,18 @@ test("what has no answer yet does not rest, and says so", () => {
   window.rest();
   expect(find(window, waiting)).toBe('[3,"1",{"of":1}]');
 });
+
+test("ids that look alike to the window are told apart", () => {
+  const window = new DuplicateWindow();
+  // 31 * 65 + 97 = 31 * 66 + 66: the same tag.
+  const [one, other] = ["Aa", "BB"].map((messageId) => ({
+    messageId,
+    call: `[2,"${messageId}","Heartbeat",{}]`,
+    answer: Buffer.from(`[3,"${messageId}",{}]`),
+    answered: true,
+  }));
+  window.add(one!);
+  expect(find(window, other!)).toBeUndefined();
+  window.add(other!);
+  expect([one!, other!].map((known) => find(window, known))).toEqual(['[3,"Aa",{}]', '[3,"BB",{}]']);
+});

@@ -26,29 +26,43 @@ type Call = Pick<Extract<Frame, { readonly text: string }>, "messageId" | "rawMe
 
 const noCalls: Answered[] = [];
 const noTexts: readonly string[] = [];
+const noTags: number[] = [];
 
 export class DuplicateWindow {
   /** The newest; a ring once it is full. */
   private ring = noCalls;
+  /** Of each in the ring, in one small list: a new CALL is told from the sixteen without a look at them. */
+  private tags = noTags;
   private next = 0;
   /** Those before them, oldest first: digest of the CALL, then its answer, in latin1. */
   private resting = noTexts;
 
   add(exchange: Answered): void {
+    const tag = tagOf(exchange.messageId);
     if (this.ring.length === limits.duplicateWindowCalls) {
       this.ring[this.next] = exchange;
+      this.tags[this.next] = tag;
       this.next = (this.next + 1) % limits.duplicateWindowCalls;
       return;
     }
-    if (this.ring === noCalls) this.ring = [exchange];
-    else this.ring.push(exchange);
+    if (this.ring === noCalls) {
+      this.ring = [exchange];
+      this.tags = [tag];
+    } else {
+      this.ring.push(exchange);
+      this.tags.push(tag);
+    }
     const excess = this.ring.length + this.resting.length - limits.duplicateWindowCalls;
     if (excess > 0) this.resting = this.resting.length === excess ? noTexts : this.resting.slice(excess);
   }
 
   /** @returns its answer; `pending`: not given yet. */
   find({ messageId, rawMessageId, text }: Call): Uint8Array | "pending" | undefined {
-    for (const known of this.ring) {
+    const { tags } = this;
+    const tag = tagOf(messageId);
+    for (let i = 0; i < tags.length; i++) {
+      if (tags[i] !== tag) continue;
+      const known = this.ring[i]!;
       if (known.messageId === messageId && known.call === text) return known.answered ? known.answer : "pending";
     }
     return this.resting.length === 0 ? undefined : this.findResting(rawMessageId, text);
@@ -60,6 +74,7 @@ export class DuplicateWindow {
     const oldestFirst = [...this.ring.slice(this.next), ...this.ring.slice(0, this.next)];
     this.resting = this.resting.concat(oldestFirst.map(restingText));
     this.ring = noCalls;
+    this.tags = noTags;
     this.next = 0;
   }
 
@@ -72,6 +87,13 @@ export class DuplicateWindow {
     const same = sameId.find((text) => text.startsWith(digest));
     return same === undefined ? undefined : Buffer.from(same.slice(digestChars), "latin1");
   }
+}
+
+/** 30 bits, which V8 keeps in the list itself. Ids that share one cost a comparison and no more. */
+function tagOf(messageId: string): number {
+  let tag = 0;
+  for (let i = 0; i < messageId.length; i++) tag = (Math.imul(tag, 31) + messageId.charCodeAt(i)) & 0x3fffffff;
+  return tag;
 }
 
 function restingText({ call, answer }: Answered): string {

@@ -1,14 +1,15 @@
 // `wattlog api`: needs the log (append), the store and the bus; goes on without gateways.
 import { newNodeId } from "../../../core/ids/ids.ts";
-import { systemClock } from "../../../core/runtime/clock.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { createApi } from "../../../projections/rest/api.ts";
 import { seedSettings } from "../first-settings.ts";
 import { version } from "../version.ts";
-import { connectBus, connectLog, connectStore, followRegistry, partyOf, requireCluster } from "./connect.ts";
+import { partyOf, requireCluster } from "./connect.ts";
+import { joinBus, joinLog, joinStore } from "./join.ts";
 import type { StartRole } from "./run-role.ts";
 
-export const startApiRole: StartRole = async ({ settings, metrics, logger, undo, fatal }) => {
+export const startApiRole: StartRole = async (context) => {
+  const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "redisUrl", "databaseUrl"]);
   if (settings.adminToken.length < 16) {
     throw new WattlogError(
@@ -18,22 +19,18 @@ export const startApiRole: StartRole = async ({ settings, metrics, logger, undo,
   }
   const party = partyOf(settings);
   const nodeId = newNodeId();
-  const store = await connectStore(settings);
-  undo.add("store", () => store.close());
-  const log = await connectLog(settings, `wattlog-api-${nodeId}`, { metrics, logger });
-  undo.add("log", () => log.close());
-  const registry = await followRegistry(log, fatal);
-  undo.add("registry", () => registry.stop());
-  await seedSettings(settings, party, { log, registry, clock: systemClock });
-  const bus = connectBus(settings, logger);
-  undo.add("bus", () => bus.close());
+  const joined = await joinLog(context, `wattlog-api-${nodeId}`);
+  const { log, registry } = joined;
+  const store = await joinStore(context, joined);
+  await seedSettings(settings, party, { log, registry, clock });
+  const bus = await joinBus(context, joined, "needed");
   const api = createApi({
     options: { host: settings.bind, port: settings.httpPort, party, version },
     log,
     store,
     bus,
     registry,
-    clock: systemClock,
+    clock,
     nodeId,
     metrics,
     logger,

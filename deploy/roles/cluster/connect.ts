@@ -1,21 +1,19 @@
-// The clients of a cluster's roles, chosen here: Kafka, Redis, Postgres. Each role takes only those that it needs.
+// The servers of a cluster, chosen here: how to reach Kafka and Postgres, and whether they are as they must be.
 import { hostname } from "node:os";
 
-import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
 import { readKafkaSettings } from "../../../core/config/kafka-connection.ts";
 import type { Settings } from "../../../core/config/settings.ts";
 import { parsePartyId, type PartyId } from "../../../core/ids/ids.ts";
 import type { Anomaly } from "../../../core/log/kafka-sender.ts";
-import { checkTopics } from "../../../core/log/kafka-topics.ts";
+import { unreachableKafka } from "../../../core/log/kafka-errors.ts";
+import { checkTopics, provisionTopics, type TopicAdmin } from "../../../core/log/kafka-topics.ts";
 import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
 import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
 import { openKafkaJsLog } from "../../../core/log/log-kafka.ts";
 import { openPlatformaticLog } from "../../../core/log/log-platformatic.ts";
 import { makeTopics, type EventLog, type Topics } from "../../../core/log/log.ts";
-import { RegistryView } from "../../../core/registry/view.ts";
-import { messageOf, WattlogError } from "../../../core/runtime/errors.ts";
-import type { Logger } from "../../../core/runtime/logger.ts";
-import type { Metrics } from "../../../core/runtime/metrics.ts";
+import { topicIds } from "../../../core/log/topic-ids.ts";
+import { WattlogError } from "../../../core/runtime/errors.ts";
 import { requireSchema } from "../../../core/store/migrations.ts";
 import { openPostgresStore } from "../../../core/store/store-postgres.ts";
 import type { Store } from "../../../core/store/store.ts";
@@ -72,45 +70,71 @@ export function topicsOf(settings: Settings): Topics {
   return makeTopics(generation, settings.partitions);
 }
 
-/** Topics are as they must be, or the start ends with one sentence. */
-export async function connectLog(
+/**
+ * That the log is there, as it must be, and which one it is.
+ * @param attempt how many were in vain before
+ * @returns the ids of its topics
+ * @throws WattlogError `log/unavailable` | `log/refused` | `config/invalid`, one sentence with what to do
+ */
+export async function examineLog(
   settings: Settings,
-  clientId: string,
-  deps: { readonly metrics: Metrics; readonly logger: Logger },
-): Promise<EventLog> {
-  const connection = kafkaConnection(settings, clientId);
+  connection: KafkaConnection,
+  attempt: number,
+): Promise<ReadonlyMap<string, string>> {
   const topics = topicsOf(settings);
-  const admin = await openTopicAdmin(connection);
   try {
-    await checkTopics(admin, topics, settings.allowWeakLog);
+    // Says more about a way that is closed than the other client does, and sooner.
+    const ids = await topicIds(connection, topics, attempt);
+    await withAdmin(connection, attempt, (admin) => checkTopics(admin, topics, settings.allowWeakLog));
+    return ids;
+  } catch (error) {
+    throw unreachableKafka(error, connection);
+  }
+}
+
+async function withAdmin<T>(
+  connection: KafkaConnection,
+  attempt: number,
+  work: (admin: TopicAdmin) => Promise<T>,
+): Promise<T> {
+  const admin = await openTopicAdmin(connection, attempt);
+  try {
+    return await work(admin);
   } finally {
     await admin.close();
   }
-  const onAnomaly = (anomaly: Anomaly) => {
-    deps.metrics.logAnomalies.inc({ kind: anomaly.kind });
-    deps.logger.error({ anomaly }, "the log's client was caught in an anomaly; its frames count as unacknowledged");
-  };
+}
+
+/** Made and set, then checked. @returns a line for each change. @throws as `examineLog` does */
+export async function provisionLogTopics(settings: Settings, connection: KafkaConnection): Promise<readonly string[]> {
+  const topics = topicsOf(settings);
+  try {
+    await topicIds(connection, topics);
+    return await withAdmin(connection, 0, async (admin) => {
+      const done = await provisionTopics(admin, topics, { replicas: settings.allowWeakLog ? 1 : 3 });
+      await checkTopics(admin, topics, settings.allowWeakLog);
+      return done;
+    });
+  } catch (error) {
+    throw unreachableKafka(error, connection);
+  }
+}
+
+export function openLog(
+  settings: Settings,
+  connection: KafkaConnection,
+  onAnomaly: (anomaly: Anomaly) => void = () => {},
+): EventLog {
   const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
-  return open({ connection, topics, onAnomaly });
+  return open({ connection, topics: topicsOf(settings), onAnomaly });
 }
 
 /** For the command line, which writes nothing and needs no check of what a writer relies on. */
 export async function openLogForReading(settings: Settings): Promise<EventLog> {
-  const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
-  return open({ connection: kafkaConnection(settings, "wattlog-cli"), topics: topicsOf(settings) });
+  return openLog(settings, kafkaConnection(settings, "wattlog-cli"));
 }
 
-/** Without Redis chargers go on and commands fail fast, so a role starts without it, and says so in its readiness. */
-export function connectBus(settings: Settings, logger: Logger): RedisBus {
-  return openRedisBus({
-    url: settings.redisUrl,
-    clusterId: settings.clusterId,
-    onLease: (held) => logger.info({ held }, held ? "commands can be taken" : "no lease: commands are not taken"),
-    onAnomaly: (what) => logger.warn({ what }, "the command bus reports something odd"),
-  });
-}
-
-/** @throws WattlogError `store/schema` | `store/unavailable`, one sentence: a role never works on tables of another version. */
+/** @throws WattlogError `store/…`, one sentence: nobody works on tables of another version. */
 export async function connectStore(settings: Settings): Promise<Store> {
   const store = openPostgresStore({ url: settings.databaseUrl });
   try {
@@ -125,11 +149,4 @@ export async function connectStore(settings: Settings): Promise<Store> {
 /** For `wattlog migrate`, which makes the schema that everyone else requires. */
 export function connectUnmigratedStore(settings: Settings): Store {
   return openPostgresStore({ url: settings.databaseUrl });
-}
-
-export async function followRegistry(log: EventLog, onFailure: (why: string) => void): Promise<RegistryView> {
-  const registry = new RegistryView(log);
-  registry.onFailure = (error) => onFailure(`the registry cannot be followed: ${messageOf(error)}`);
-  await registry.start();
-  return registry;
 }

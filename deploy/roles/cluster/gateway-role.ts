@@ -1,20 +1,18 @@
 // `wattlog gateway`: needs the log and the registry in it. Without Redis chargers go on and commands fail fast.
 import { newNodeId } from "../../../core/ids/ids.ts";
-import { systemClock } from "../../../core/runtime/clock.ts";
 import { createGateway } from "../../../gateway/gateway.ts";
-import { connectBus, connectLog, followRegistry, partyOf, requireCluster } from "./connect.ts";
+import { partyOf, requireCluster } from "./connect.ts";
+import { joinBus, joinLog } from "./join.ts";
 import type { StartRole } from "./run-role.ts";
 
-export const startGatewayRole: StartRole = async ({ settings, metrics, logger, undo, fatal }) => {
+export const startGatewayRole: StartRole = async (context) => {
+  const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "redisUrl"]);
   const party = partyOf(settings);
   const nodeId = newNodeId();
-  const log = await connectLog(settings, `wattlog-gateway-${nodeId}`, { metrics, logger });
-  undo.add("log", () => log.close());
-  const registry = await followRegistry(log, fatal);
-  undo.add("registry", () => registry.stop());
-  const bus = connectBus(settings, logger);
-  undo.add("bus", () => bus.close());
+  const joined = await joinLog(context, `wattlog-gateway-${nodeId}`);
+  const { log, registry } = joined;
+  const bus = await joinBus(context, joined, "goes on without");
   const host = settings.ocppBind || settings.bind;
   const gateway = createGateway({
     options: {
@@ -27,7 +25,7 @@ export const startGatewayRole: StartRole = async ({ settings, metrics, logger, u
     log,
     bus,
     registry,
-    clock: systemClock,
+    clock,
     nodeId,
     metrics,
     logger,

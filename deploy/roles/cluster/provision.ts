@@ -1,28 +1,42 @@
 // `wattlog topics` and `wattlog migrate`: what a release does once before its processes start. Both idempotent.
 import type { Settings } from "../../../core/config/settings.ts";
-import { checkTopics, provisionTopics } from "../../../core/log/kafka-topics.ts";
-import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
-import { connectUnmigratedStore, kafkaConnection, requireCluster, topicsOf } from "./connect.ts";
+import { RegistryView } from "../../../core/registry/view.ts";
+import { systemClock } from "../../../core/runtime/clock.ts";
+import { claimLog, forgetLog } from "./belonging.ts";
+import {
+  connectUnmigratedStore,
+  kafkaConnection,
+  openLog,
+  partyOf,
+  provisionLogTopics,
+  requireCluster,
+} from "./connect.ts";
 
 /** @returns what was done, a line each; empty: everything was as it must be. */
 export async function provisionLog(settings: Settings): Promise<readonly string[]> {
   requireCluster(settings, ["kafkaBrokers"]);
-  const admin = await openTopicAdmin(kafkaConnection(settings, "wattlog-topics"));
+  const party = partyOf(settings);
+  const connection = kafkaConnection(settings, "wattlog-topics");
+  const done = await provisionLogTopics(settings, connection);
+  const log = openLog(settings, connection);
+  const registry = new RegistryView(log);
   try {
-    const topics = topicsOf(settings);
-    const done = await provisionTopics(admin, topics, { replicas: settings.allowWeakLog ? 1 : 3 });
-    await checkTopics(admin, topics, settings.allowWeakLog);
+    await registry.start();
+    await claimLog(settings.clusterId, party, { log, registry, clock: systemClock });
     return done;
   } finally {
-    await admin.close();
+    await registry.stop();
+    await log.close();
   }
 }
 
-export async function migrateStore(settings: Settings): Promise<void> {
+/** @param newLog the database goes on with another log, a true copy of the one that it was folded from */
+export async function migrateStore(settings: Settings, newLog: boolean): Promise<void> {
   requireCluster(settings, ["databaseUrl"]);
   const store = connectUnmigratedStore(settings);
   try {
     await store.migrate();
+    if (newLog) await forgetLog(store);
   } finally {
     await store.close();
   }

@@ -5,14 +5,23 @@ import { messageOf } from "../../../core/runtime/errors.ts";
 import { createLogger, type Logger } from "../../../core/runtime/logger.ts";
 import { createMetrics, mergeMetrics, snapshotMetrics, type Metrics } from "../../../core/runtime/metrics.ts";
 import type { Readiness } from "../../../core/runtime/service.ts";
+import { SteeredClock } from "../../../core/runtime/steered-clock.ts";
 import { AdminServer } from "../admin-server.ts";
 import { Undo } from "../undo.ts";
+import { ClockWatch } from "./clock-watch.ts";
 import type { ClusterRoleName } from "./connect.ts";
+import { StartCancelled, Waiting } from "./waiting.ts";
 
 export interface RoleContext {
   readonly settings: Settings;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** This machine's, put right by those of the servers. */
+  readonly clock: SteeredClock;
+  readonly clockWatch: ClockWatch;
+  readonly waiting: Waiting;
+  /** What every role's readiness asks beside its own. */
+  readonly problems: (() => Readiness)[];
   /** Steps are undone in reverse; the first to go is what takes new work. */
   readonly undo: Undo;
   /** Ends the process with code 1: an orchestrator starts it anew. */
@@ -34,10 +43,22 @@ export interface RunningRole {
   stop(): Promise<void>;
 }
 
-/** @throws WattlogError with one sentence; nothing is left running. */
-export async function startRole(name: ClusterRoleName, settings: Settings, start: StartRole): Promise<RunningRole> {
+/**
+ * @param asked to stop, before it has started or after
+ * @throws WattlogError with one sentence, StartCancelled; nothing is left running.
+ */
+export async function startRole(
+  name: ClusterRoleName,
+  settings: Settings,
+  start: StartRole,
+  asked: Promise<void>,
+): Promise<RunningRole> {
   const logger = createLogger(name, settings.logLevel);
   const metrics = createMetrics();
+  const clock = new SteeredClock();
+  const clockWatch = new ClockWatch({ clock, metrics, logger });
+  const waiting = new Waiting(logger);
+  const problems: (() => Readiness)[] = [];
   const undo = new Undo();
   const undoAll = () => undo.all((what, error) => logger.warn({ what, err: error }, "not stopped cleanly"));
   const { promise: failed, reject } = Promise.withResolvers<never>();
@@ -46,21 +67,23 @@ export async function startRole(name: ClusterRoleName, settings: Settings, start
   let stopping: Promise<void> | undefined;
   const admin = new AdminServer({
     metrics: async () => mergeMetrics([await snapshotMetrics(metrics)]),
-    readiness: async () => role?.readiness() ?? [{ name, problem: "Starting." }],
+    readiness: async () =>
+      role
+        ? [...role.readiness(), ...problems.map((ask) => ask())]
+        : [{ name, problem: waiting.problem ?? "Starting." }],
   });
+  void asked.then(() => waiting.cancel());
   try {
     // Before anything else: liveness must answer while the role still waits for its servers.
     const port = await admin.listen(settings.bind, settings.adminPort);
     undo.add("admin port", () => admin.close());
-    role = await start({
-      settings,
-      metrics,
-      logger,
-      undo,
-      fatal: (why) => {
-        if (!stopping) reject(new Error(why));
-      },
-    });
+    clockWatch.start();
+    undo.add("watch on the clock", () => clockWatch.stop());
+    const fatal = (why: string) => {
+      if (!stopping) reject(new Error(why));
+    };
+    const context = { settings, metrics, logger, clock, clockWatch, waiting, problems, undo, fatal };
+    role = await Promise.race([start(context), failed]);
     return {
       adminUrl: `http://${settings.bind}:${port}`,
       says: role.says,
@@ -75,11 +98,17 @@ export async function startRole(name: ClusterRoleName, settings: Settings, start
 
 /** Runs until SIGTERM or SIGINT. Resolves with the exit code. */
 export async function runRole(name: ClusterRoleName, settings: Settings, start: StartRole): Promise<number> {
-  const running = await startRole(name, settings, start);
-  process.stdout.write(`wattlog ${name}: ${running.says} · admin ${running.adminUrl}\n`);
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   process.once("SIGTERM", ask);
   process.once("SIGINT", ask);
+  let running: RunningRole;
+  try {
+    running = await startRole(name, settings, start, asked);
+  } catch (error) {
+    if (error instanceof StartCancelled) return 0;
+    throw error;
+  }
+  process.stdout.write(`wattlog ${name}: ${running.says} · admin ${running.adminUrl}\n`);
   try {
     await Promise.race([asked, running.failed]);
     await running.stop();

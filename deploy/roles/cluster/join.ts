@@ -1,0 +1,103 @@
+// What a role does with each server before it works: reach it, waiting where it is not there yet; make sure that it is
+// fit and belongs to this cluster; compare clocks. Each step undoes itself.
+import { sql } from "kysely";
+
+import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
+import type { Anomaly } from "../../../core/log/kafka-sender.ts";
+import type { EventLog } from "../../../core/log/log.ts";
+import { logIdentityOf, topicIds } from "../../../core/log/topic-ids.ts";
+import { RegistryView } from "../../../core/registry/view.ts";
+import { isWattlogError, messageOf } from "../../../core/runtime/errors.ts";
+import type { Store } from "../../../core/store/store.ts";
+import { claimLog, claimStore } from "./belonging.ts";
+import { connectStore, examineLog, generation, kafkaConnection, openLog, partyOf, topicsOf } from "./connect.ts";
+import { LogWatch } from "./log-watch.ts";
+import type { RoleContext } from "./run-role.ts";
+import { TimedLog } from "./timed-log.ts";
+
+export interface JoinedLog {
+  readonly log: EventLog;
+  /** Follows the log; where it cannot any more, the process ends. */
+  readonly registry: RegistryView;
+  /** What no other log has. */
+  readonly identity: string;
+}
+
+/** @throws WattlogError with one sentence; StartCancelled */
+export async function joinLog(context: RoleContext, clientId: string): Promise<JoinedLog> {
+  const { settings, metrics, logger, clock, waiting, undo, fatal } = context;
+  const connection = kafkaConnection(settings, clientId);
+  const ids = await waiting.for((attempt) => examineLog(settings, connection, attempt));
+  const onAnomaly = (anomaly: Anomaly) => {
+    metrics.logAnomalies.inc({ kind: anomaly.kind });
+    logger.error({ anomaly }, "the log's client was caught in an anomaly; its frames count as unacknowledged");
+  };
+  const log = new TimedLog(openLog(settings, connection, onAnomaly), clock);
+  undo.add("log", () => log.close());
+  const watch = new LogWatch({ ids, ask: () => topicIds(connection, topicsOf(settings)), clock, fatal });
+  watch.start();
+  undo.add("watch on the log", () => watch.stop());
+  context.problems.push(() => ({ name: "log", problem: watch.problem }));
+  const registry = new RegistryView(log);
+  registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
+  undo.add("registry", () => registry.stop());
+  await registry.start();
+  await claimLog(settings.clusterId, partyOf(settings), { log, registry, clock });
+  return { log, registry, identity: logIdentityOf(ids) };
+}
+
+/** @throws WattlogError with one sentence; StartCancelled */
+export async function joinStore(context: RoleContext, { identity }: JoinedLog): Promise<Store> {
+  const { settings, waiting, undo, clockWatch } = context;
+  const store = await waiting.for(async () => {
+    const opened = await connectStore(settings);
+    try {
+      await claimStore(opened, { cluster: settings.clusterId, log: identity }, generation);
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  });
+  undo.add("store", () => store.close());
+  await clockWatch.with(async () => {
+    const { rows } = await sql<{ now: string }>`
+      select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now`.execute(store.reader);
+    return Number(rows[0]?.now);
+  });
+  return store;
+}
+
+/**
+ * Without Redis chargers go on and commands fail fast, so nobody waits for it; but one that says no ends the start.
+ * @param needed a role that is of no use without it is not ready; the others say so in a note
+ * @throws WattlogError `bus/refused`
+ */
+export async function joinBus(
+  context: RoleContext,
+  { identity }: JoinedLog,
+  needed: "needed" | "goes on without",
+): Promise<RedisBus> {
+  const { settings, logger, clock, problems, undo } = context;
+  const bus = openRedisBus({
+    url: settings.redisUrl,
+    clusterId: `${settings.clusterId} ${identity}`,
+    clock,
+    onLease: (held) => logger.info({ held }, held ? "commands can be taken" : "no lease: commands are not taken"),
+    onAnomaly: (what) => logger.warn({ what }, "the command bus reports something odd"),
+    onTime: (time, from, to) => clock.heard("redis", time, from, to),
+  });
+  undo.add("bus", () => bus.close());
+  problems.push(() =>
+    needed === "needed"
+      ? { name: "bus", problem: bus.problem() }
+      : { name: "bus", problem: undefined, note: bus.problem() },
+  );
+  try {
+    await bus.check();
+  } catch (error) {
+    if (!isWattlogError(error, "bus/unavailable")) throw error;
+    logger.warn({ problem: messageOf(error) }, "starts without the command bus");
+  }
+  return bus;
+}
