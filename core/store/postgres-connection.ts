@@ -1,14 +1,11 @@
-// The only file that names pg. Connections with the store's time-outs, its types and its words for errors; kysely's
-// face of one connection, with a cursor for streams.
+// The only file that names pg. Connections with the store's time-outs, its types and its words for errors.
 import type { Duplex } from "node:stream";
 import { Pool, type PoolClient, type QueryResult } from "pg";
-import { Kysely, PostgresDialect } from "kysely";
 
 import { limits } from "../config/limits.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import { breaksConnection, translatePostgres, type Place } from "./postgres-errors.ts";
 import { Slots } from "./slots.ts";
-import type { Schema } from "./tables.ts";
 import { asStored } from "./text.ts";
 
 export interface PostgresLimits {
@@ -204,6 +201,12 @@ export class PostgresSession {
     );
   }
 
+  /** What was posted has been answered. @throws what failed of it */
+  async settled(): Promise<void> {
+    await Promise.all(this.posted);
+    if (this.postFailure) throw this.postFailure.error;
+  }
+
   begin(mode: string): void {
     this.post(`begin ${mode}`);
     this.transactionOpen = true;
@@ -213,8 +216,7 @@ export class PostgresSession {
   async commit(): Promise<void> {
     const { command } = await this.query("commit");
     this.transactionOpen = false;
-    await Promise.all(this.posted);
-    if (this.postFailure) throw this.postFailure.error;
+    await this.settled();
     if (command === "ROLLBACK")
       throw new Error("A statement of this transaction had failed, so nothing of it is stored.");
   }
@@ -252,75 +254,6 @@ export class PostgresSession {
     this.ended = true;
     this.client.release(this.broken || this.transactionOpen);
     this.onRelease();
-  }
-}
-
-/** Kysely on sessions: `take` is asked for each query, `give` gets it back. */
-export function kyselyOn(
-  take: () => Promise<PostgresSession>,
-  give: (session: PostgresSession) => void,
-): Kysely<Schema> {
-  return new Kysely<Schema>({
-    dialect: new PostgresDialect({
-      cursor: Cursor as never,
-      pool: { connect: async () => new ClientFace(await take(), give), end: async () => {} } as never,
-    }),
-  });
-}
-
-class ClientFace {
-  private readonly session: PostgresSession;
-  private readonly give: (session: PostgresSession) => void;
-
-  constructor(session: PostgresSession, give: (session: PostgresSession) => void) {
-    this.session = session;
-    this.give = give;
-  }
-
-  query(query: string | Cursor, values: readonly unknown[] = []): Promise<QueryResult<Row>> | Cursor {
-    return query instanceof Cursor ? query.on(this.session) : this.session.query(query, values);
-  }
-
-  release(): void {
-    this.give(this.session);
-  }
-}
-
-let cursors = 0;
-
-/** A cursor of SQL, so that a stream holds one chunk in memory; outside a transaction it opens one of its own. */
-class Cursor {
-  private readonly sql: string;
-  private readonly values: readonly unknown[];
-  private readonly name = `wattlog_${++cursors}`;
-  private session: PostgresSession | undefined;
-  private isDeclared = false;
-  private isOwnTransaction = false;
-
-  constructor(sql: string, values: readonly unknown[]) {
-    this.sql = sql;
-    this.values = values;
-  }
-
-  on(session: PostgresSession): this {
-    this.session = session;
-    return this;
-  }
-
-  async read(rows: number): Promise<Row[]> {
-    const session = this.session!;
-    if (!this.isDeclared) {
-      this.isOwnTransaction = !session.inTransaction;
-      if (this.isOwnTransaction) session.begin("read only");
-      await session.query(`declare ${this.name} no scroll cursor for ${this.sql}`, this.values);
-      this.isDeclared = true;
-    }
-    return (await session.query(`fetch forward ${rows} from ${this.name}`)).rows;
-  }
-
-  async close(): Promise<void> {
-    if (this.isOwnTransaction) await this.session!.rollback();
-    else if (this.isDeclared) await this.session!.query(`close ${this.name}`).catch(() => undefined);
   }
 }
 

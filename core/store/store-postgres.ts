@@ -8,8 +8,9 @@ import { limits } from "../config/limits.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import { migrateSchema } from "./migrations.ts";
 import { insertNewRows, upsertRows } from "./postgres-bulk.ts";
-import { kyselyOn, PostgresPool, type PostgresLimits, type PostgresSession } from "./postgres-connection.ts";
+import { PostgresPool, type PostgresLimits, type PostgresSession } from "./postgres-connection.ts";
 import { isConflict, tooManyConflicts } from "./postgres-errors.ts";
+import { kyselyOn } from "./postgres-kysely.ts";
 import { Slots } from "./slots.ts";
 import type { Store, StoreTransaction } from "./store.ts";
 import type { Schema } from "./tables.ts";
@@ -51,10 +52,11 @@ class PostgresStore implements Store {
     await this.snapshots.take();
     try {
       const session = await this.reads.take();
-      // `begin` alone sees nothing yet: the first query fixes the view.
-      return await within(session, "isolation level repeatable read read only; select 1", () =>
-        work(kyselyIn(session)),
-      );
+      // `begin` alone sees nothing yet: the first query fixes the view, and that before `work` looks elsewhere.
+      return await within(session, "isolation level repeatable read read only; select 1", async () => {
+        await session.settled();
+        return work(kyselyIn(session));
+      });
     } finally {
       this.snapshots.give();
     }
