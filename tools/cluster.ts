@@ -3,11 +3,11 @@
 // ends all of it.
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createServer, type AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+import { freePorts } from "../test/harness/ports.ts";
 import { ensureServers } from "./servers/ensure.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -50,6 +50,7 @@ export interface ClusterOptions {
   readonly onLine?: (name: string, line: string) => void;
 }
 
+const portNames = ["WATTLOG_OCPP_PORT", "WATTLOG_HTTP_PORT", "WATTLOG_ADMIN_PORT"];
 const usualRoles = ["gateway", "gateway", "processor", "processor", "projector", "api"];
 
 /** @param servers what KAFKA_BROKERS, REDIS_URL and DATABASE_URL name; provisioned and migrated here. */
@@ -69,11 +70,14 @@ export async function startCluster(
   const counts = new Map<string, number>();
   const processes = new Map<string, ClusterProcess>();
   const onLine = options.onLine ?? ((name, line) => process.stderr.write(`${name.padEnd(12)} ${line}\n`));
-  for (const role of options.roles ?? usualRoles) {
+  const roles = options.roles ?? usualRoles;
+  // All at once, and none that the kernel gives to clients: they stay free until their processes listen, and while those are away.
+  const ports = await freePorts(roles.length * portNames.length);
+  for (const role of roles) {
     const number = (counts.get(role) ?? 0) + 1;
     counts.set(role, number);
     const name = `${role}-${number}`;
-    const environment = { ...common, WATTLOG_NODE_NAME: name, ...(await portsOf()) };
+    const environment = { ...common, WATTLOG_NODE_NAME: name, ...portsOf(ports) };
     processes.set(name, launch(name, role, environment, onLine));
   }
   const cluster: Cluster = {
@@ -177,19 +181,9 @@ async function runOnce(command: string, environment: Readonly<Record<string, str
   if (code !== 0) throw new Error(`wattlog ${command} ended with code ${code}: ${words.trim()}`);
 }
 
-async function portsOf(): Promise<Record<string, string>> {
-  const names = ["WATTLOG_OCPP_PORT", "WATTLOG_HTTP_PORT", "WATTLOG_ADMIN_PORT"];
-  const servers = await Promise.all(names.map(() => listenAnywhere()));
-  const ports = servers.map((server) => String((server.address() as AddressInfo).port));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return Object.fromEntries(names.map((name, i) => [name, ports[i]!]));
-}
-
-function listenAnywhere() {
-  return new Promise<ReturnType<typeof createServer>>((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => resolve(server));
-  });
+/** Takes them from the list. */
+function portsOf(free: string[]): Record<string, string> {
+  return Object.fromEntries(portNames.map((name) => [name, free.pop()!]));
 }
 
 /** `--gateway 3 --api 2`: as many of these, of the others as usual. */
