@@ -27,6 +27,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "system",
+          // Tests that want the run's cluster ask for it there; nothing starts before one does.
+          globalSetup: "./test/harness/shared-cluster.ts",
           include: system,
           exclude: [...untested, ...SERVER_FAULT_TESTS],
           fileParallelism: false,

@@ -25,9 +25,12 @@ const MUTANTS = join(ROOT, "test", "mutants");
 /** Not tracked, needed, and never changed by a patch. */
 const SHARED = ["node_modules", "build"] as const;
 const TEST_TIMEOUT_MS = 300_000;
+/** Between the words for a test: its file, the titles of what it stands in, its own. */
+const separator = " > ";
 
 interface NamedTest {
   readonly file: string;
+  /** Titles of what it stands in, and its own, with " > " between. */
   readonly title: string;
 }
 
@@ -96,8 +99,8 @@ function readMutant(patch: string): Mutant {
     return value.trim();
   };
   const named = (key: string): NamedTest => {
-    const [file = "", title = ""] = field(key).split(" > ");
-    return { file, title };
+    const [file = "", ...titles] = field(key).split(separator);
+    return { file, title: titles.join(separator) };
   };
   return {
     name,
@@ -183,9 +186,8 @@ function typeErrors(copy: string, { patch }: Mutant): string | undefined {
 function runTests(copy: string, tests: readonly NamedTest[]): Map<string, Outcome> {
   const output = join(copy, "mutants-result.json");
   rmSync(output, { force: true });
-  const pattern = [...new Set(tests.map(({ title }) => `^ ?${title.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`))].join(
-    "|",
-  );
+  // vitest joins the titles by a blank.
+  const pattern = [...new Set(tests.map(({ title }) => `^ ?${escaped(title.replaceAll(separator, " "))}$`))].join("|");
   const files = [...new Set(tests.map(({ file }) => file))];
   const args = ["run", "--project", "system", "--reporter=json", `--outputFile=${output}`, "-t", pattern, ...files];
   const run = spawnSync(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), ...args], {
@@ -199,18 +201,26 @@ function runTests(copy: string, tests: readonly NamedTest[]): Map<string, Outcom
   const report = JSON.parse(readFileSync(output, "utf8")) as VitestReport;
   const outcomes = new Map<string, Outcome>();
   for (const { assertionResults } of report.testResults) {
-    for (const { title, status, failureMessages = [] } of assertionResults) {
+    for (const { ancestorTitles, title, status, failureMessages = [] } of assertionResults) {
       if (status === "passed" || status === "failed") {
-        outcomes.set(title, { status, failure: (failureMessages[0] ?? "").split("\n")[0] ?? "" });
+        outcomes.set([...ancestorTitles, title].join(separator), {
+          status,
+          failure: (failureMessages[0] ?? "").split("\n")[0] ?? "",
+        });
       }
     }
   }
   return outcomes;
 }
 
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
 interface VitestReport {
   readonly testResults: readonly {
     readonly assertionResults: readonly {
+      readonly ancestorTitles: readonly string[];
       readonly title: string;
       readonly status: string;
       readonly failureMessages?: readonly string[];

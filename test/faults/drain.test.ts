@@ -8,6 +8,8 @@ import { startWattlog } from "../harness/wattlog.ts";
 import { verify } from "./storm-run.ts";
 
 const restarts = 2;
+/** Under load, before each restart and after the last. */
+const flowMs = 2_000;
 
 test("SIGTERM under load loses no answered frame, ends with 0, and the stations come back", async () => {
   using folder = tempFolder("drain-data");
@@ -17,15 +19,18 @@ test("SIGTERM under load loses no answered frame, ends with 0, and the stations 
   try {
     const fleet = startFleet(running, {
       stations: 40,
-      seconds: 8,
+      // Until it is told to end: no restart may come when nobody is there.
+      seconds: 3600,
       rate: 400,
       grace: 25,
       journal: journal.path,
       "message-timeout": 5,
       "retry-interval": 0.2,
+      "reconnect-max": 1,
+      "retry-after-max": 1,
     });
     for (let restart = 0; restart < restarts; restart++) {
-      await sleep(2000);
+      await sleep(flowMs);
       const started = performance.now();
       const exit = await running.terminate();
       expect(exit, `it said ${running.child.words()}`).toEqual({ code: 0, signal: null });
@@ -33,11 +38,14 @@ test("SIGTERM under load loses no answered frame, ends with 0, and the stations 
       expect(seconds, "seconds to drain").toBeLessThan(10);
       running = await startWattlog({ folder: folder.path, env: address });
     }
-    const summary = await fleet.summary(90_000);
+    await sleep(flowMs);
+    fleet.child.signal("SIGTERM");
+    const summary = await fleet.summary(60_000);
     expect(summary.unanswered, `it said ${JSON.stringify(summary)}`).toBe(0);
     expect(summary.callsSent, "CALLs sent").toBeGreaterThan(500);
     await sleep(2500);
-    const report = await verify(running, journal.path);
+    const environment = { WATTLOG_DATA_DIR: folder.path };
+    const report = await verify({ environment, words: async () => running.child.words() }, journal.path);
     expect(report.code, `it said ${report.words}`).toBe(0);
   } finally {
     await running.stop();

@@ -1,5 +1,6 @@
-// A fleet that behaves badly, a wattlog that is killed under it, and the ledger check: as a function for tests and as a
-// command with any size. The fleet is a process of its own; its journal is synced before each frame leaves.
+// A fleet that behaves badly, a wattlog that is killed under it, and the ledger check: as a function for tests, wherever
+// the wattlog runs, and as a command with any size. The fleet is a process of its own, one at each gateway; its journal is
+// synced before each frame leaves.
 import { parseArgs } from "node:util";
 
 import type { Summary } from "../../bench/fleet/report.ts";
@@ -7,12 +8,14 @@ import { runCommand } from "../harness/cli.ts";
 import { startFleet } from "../harness/fleet.ts";
 import { tempFolder } from "../harness/paths.ts";
 import { sleep } from "../harness/wait.ts";
-import { startWattlog, type Running } from "../harness/wattlog.ts";
+import { startOneProcess } from "../harness/one-process.ts";
+import type { System } from "../harness/system.ts";
 
 export interface StormOptions {
   readonly stations: number;
+  /** At least; longer where the kills take longer. */
   readonly seconds: number;
-  /** `kill -9` and a new start on the same folder and ports, spread over the run. */
+  /** `kill -9` and a new start at the same address, spread over the run: each process in its turn. */
   readonly kills: number;
   /** Time between them, drawn anew each time; else even shares of the run, jittered. */
   readonly killEveryMs?: readonly [number, number];
@@ -30,48 +33,57 @@ export interface StormOptions {
 export interface StormReport {
   readonly seed: number;
   readonly kills: number;
-  readonly fleet: Summary;
+  /** The sums of the fleets. */
+  readonly fleet: Pick<Summary, "sessionsSettled" | "commandsDone" | "lostConnections" | "unanswered">;
   readonly verify: { readonly code: number | null; readonly words: string; readonly lines: unknown };
 }
 
+/** The fleet goes on until it is told to end, so that no kill comes when nobody is there; on a slow machine they take long. */
+const longestSeconds = 3_600;
+/** Whole sessions after the last kill. */
+const afterKillsMs = 4_000;
 /** CDRs settle after two seconds here. */
 const settleMs = 2_500;
 
 /** Runs the storm to its end and checks the ledger. Never throws for a dirty ledger: that is in the report. */
-export async function stormRun(options: StormOptions): Promise<StormReport> {
-  using folder = tempFolder("storm-data");
+export async function stormRun(system: System, options: StormOptions): Promise<StormReport> {
   using journal = tempFolder("storm-journal");
   const seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
-  console.log(`storm: seed ${seed}, ${options.stations} stations, ${options.seconds} s, ${options.kills} kills`);
-  let running = await startWattlog({ folder: folder.path, env: storedEnvironment });
-  const address = running.sameAddress;
-  try {
-    const fleet = startFleet(running, { ...fleetWords(options, seed), journal: journal.path });
-    for (let kill = 0; kill < options.kills; kill++) {
-      await sleep(pauseMs(options));
-      await running.kill9();
-      running = await startWattlog({ folder: folder.path, env: { ...storedEnvironment, ...address } });
-    }
-    const budgetMs = (options.seconds + options.graceSeconds) * 1000 + 30_000 + options.kills * 3_000;
-    const summary = await fleet.summary(budgetMs);
-    const { seconds, sessionsSettled, unanswered, lostConnections } = summary;
-    console.log(
-      `storm: fleet took ${seconds} s, ${sessionsSettled} sessions, ${lostConnections} lines lost, ${unanswered} unanswered`,
-    );
-    await sleep(settleMs);
-    return { seed, kills: options.kills, fleet: summary, verify: await verify(running, journal.path) };
-  } finally {
-    await running.stop();
+  const { stations, seconds, kills, graceSeconds } = options;
+  console.log(`storm on ${system.place}: seed ${seed}, ${stations} stations, ${seconds} s, ${kills} kills`);
+  const { gateways, httpUrl, token } = system;
+  const fleets = gateways.map(({ url: ocppUrl }, i) => {
+    const own = { prefix: `STORM${i + 1}`, journal: journal.path, stations: Math.ceil(stations / gateways.length) };
+    return startFleet({ ocppUrl, httpUrl, token }, { ...fleetWords(options, seed + i), ...own });
+  });
+  const startedAt = performance.now();
+  for (let kill = 0; kill < kills; kill++) {
+    await sleep(pauseMs(options));
+    await system.restart(system.processes[kill % system.processes.length]!, "SIGKILL");
   }
+  await sleep(Math.max(afterKillsMs, seconds * 1000 - (performance.now() - startedAt)));
+  for (const { child } of fleets) child.signal("SIGTERM");
+  const fleet = sumOf(await Promise.all(fleets.map((one) => one.summary(graceSeconds * 1000 + 30_000))));
+  const { sessionsSettled, unanswered, lostConnections } = fleet;
+  console.log(`storm: ${sessionsSettled} sessions, ${lostConnections} lines lost, ${unanswered} unanswered`);
+  await sleep(settleMs);
+  return { seed, kills, fleet, verify: await verify(system, journal.path) };
 }
 
-const storedEnvironment = { WATTLOG_SETTLE_AFTER_SECONDS: "2", WATTLOG_LOG_LEVEL: "error" } as const;
+function sumOf(summaries: readonly Summary[]): StormReport["fleet"] {
+  const sum = (name: keyof StormReport["fleet"]): number => summaries.reduce((total, one) => total + one[name], 0);
+  return {
+    sessionsSettled: sum("sessionsSettled"),
+    commandsDone: sum("commandsDone"),
+    lostConnections: sum("lostConnections"),
+    unanswered: sum("unanswered"),
+  };
+}
 
 function fleetWords(options: StormOptions, seed: number): Record<string, string | number> {
-  const { stations, seconds, repeat, reconnect, disorder, offline, commandsPerSecond, graceSeconds } = options;
+  const { repeat, reconnect, disorder, offline, commandsPerSecond, graceSeconds } = options;
   return {
-    stations,
-    seconds,
+    seconds: longestSeconds,
     repeat,
     reconnect,
     disorder,
@@ -82,6 +94,11 @@ function fleetWords(options: StormOptions, seed: number): Record<string, string 
     grace: graceSeconds,
     "message-timeout": 5,
     "retry-interval": 0.2,
+    // Killed every second, a station that backs off for eight, or that obeys a Retry-After, would be there for none of it.
+    "reconnect-max": 1,
+    "retry-after-max": 1,
+    // One that is lost with the process that sent it holds up the end of the run by so much.
+    "command-timeout": 5,
     ...(commandsPerSecond > 0 ? { commands: commandsPerSecond } : {}),
   };
 }
@@ -92,11 +109,13 @@ function pauseMs({ killEveryMs, seconds, kills }: StormOptions): number {
   return least + Math.random() * (most - least);
 }
 
-/** `wattlog verify` on the folder of a wattlog that runs. */
-export async function verify(running: Running, journal: string): Promise<StormReport["verify"]> {
-  const env = { WATTLOG_DATA_DIR: running.folder };
+/** `wattlog verify` beside a wattlog that runs. */
+export async function verify(
+  system: Pick<System, "environment" | "words">,
+  journal: string,
+): Promise<StormReport["verify"]> {
   const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--json"], {
-    env,
+    env: system.environment,
     timeoutMs: 120_000,
   });
   let lines: unknown = null;
@@ -108,7 +127,7 @@ export async function verify(running: Running, journal: string): Promise<StormRe
   return {
     code,
     lines,
-    words: `${stdout.slice(-8000)}\n${stderr.slice(-4000)}\n--- wattlog\n${running.child.words()}`,
+    words: `${stdout.slice(-8000)}\n${stderr.slice(-4000)}\n--- wattlog\n${await system.words()}`,
   };
 }
 
@@ -126,7 +145,8 @@ async function main(): Promise<number> {
     },
   });
   const given = (name: keyof typeof values, otherwise: number): number => Number(values[name] ?? otherwise);
-  const report = await stormRun({
+  await using system = await startOneProcess();
+  const report = await stormRun(system, {
     stations: given("stations", 300),
     seconds: given("seconds", 60),
     kills: given("kills", 3),

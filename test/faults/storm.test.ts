@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 
+import { startOneProcess } from "../harness/one-process.ts";
 import { stormRun } from "./storm-run.ts";
 
 test("a fleet that repeats, reconnects, queues and disorders, under commands and kill -9, loses nothing", async () => {
-  const report = await stormRun({
+  await using system = await startOneProcess();
+  const report = await stormRun(system, {
     stations: 60,
     seconds: 12,
     kills: 3,
@@ -17,4 +19,4 @@ test("a fleet that repeats, reconnects, queues and disorders, under commands and
   expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(30);
   expect(report.fleet.commandsDone, "commands that ended").toBeGreaterThan(10);
   expect(report.verify.code, `it said ${report.verify.words}`).toBe(0);
-}, 120_000);
+}, 180_000);

@@ -2,11 +2,14 @@
 import type { Summary } from "../../bench/fleet/report.ts";
 import { commandFile } from "./paths.ts";
 import { Child, cleanEnvironment } from "./process.ts";
-import type { Running } from "./wattlog.ts";
+import { within } from "./wait.ts";
 
 /** Where the fleet connects to, and where it sends its commands. */
-export type FleetTarget = Pick<Running, "ocppUrl" | "httpUrl" | "token">;
-import { within } from "./wait.ts";
+export interface FleetTarget {
+  readonly ocppUrl: string;
+  readonly httpUrl: string;
+  readonly token: string;
+}
 
 export interface FleetRun {
   readonly child: Child;

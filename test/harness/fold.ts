@@ -6,7 +6,6 @@ import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, type Metrics } from "../../core/runtime/metrics.ts";
-import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { QuarantineRow } from "../../core/store/tables.ts";
 import { ocppFold } from "../../processors/ocpp-fold.ts";
 import { createProcessor } from "../../processors/processor.ts";
@@ -24,10 +23,9 @@ export interface FoldUnderTest extends AsyncDisposable {
 
 export async function startFold(gateway: GatewayUnderTest): Promise<FoldUnderTest> {
   const { log, registry } = gateway;
-  const store = openSqliteStore(gateway.folder);
-  await store.migrate();
+  const store = await gateway.adapters.openStore();
   const nodeId = newNodeId();
-  const bus = gateway.hub.client();
+  const bus = gateway.adapters.bus();
   const metrics = createMetrics();
   const under = {
     metrics,

@@ -1,9 +1,6 @@
-// A gateway in this process, on the real embedded log with a HeldLog in between: for faults between socket and log.
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
+// A gateway in this process, on a real log with a HeldLog in between: for faults between socket and log.
 import { newNodeId, trusted, type NodeId } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { makeTopics, type EventLog } from "../../core/log/log.ts";
+import type { EventLog } from "../../core/log/log.ts";
 import { decodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { encodeChange } from "../../core/records/registry-change.ts";
@@ -12,15 +9,15 @@ import { systemClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, type Metrics } from "../../core/runtime/metrics.ts";
 import { createGateway } from "../../gateway/gateway.ts";
+import type { Adapters } from "./adapters.ts";
 import { HeldLog } from "./held-log.ts";
-import { tempFolder } from "./paths.ts";
 
 export interface GatewayUnderTest extends AsyncDisposable {
   readonly url: string;
-  readonly folder: string;
   readonly log: HeldLog;
   readonly registry: RegistryView;
-  readonly hub: EmbeddedBusHub;
+  /** For a fold beside it. */
+  readonly adapters: Adapters;
   readonly nodeId: NodeId;
   readonly metrics: Metrics;
   /** Every record of `ocpp.frames` as it lies in the log now. */
@@ -29,22 +26,20 @@ export interface GatewayUnderTest extends AsyncDisposable {
 
 export const party = trusted.party("DEWLG");
 
-export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {}): Promise<GatewayUnderTest> {
-  const folder = tempFolder("gateway");
-  const topics = makeTopics(1, partitions);
-  const server = await EmbeddedLogServer.start({ folder: folder.path, topics });
-  const inner = EmbeddedLog.attach({ port: server.connect(), folder: folder.path, topics });
+/** @param adapters end with it */
+export async function startGateway(adapters: Adapters, { appendHoldMs = 10_000 } = {}): Promise<GatewayUnderTest> {
+  const inner = adapters.log;
   const log = new HeldLog(inner);
   await acceptUnknown(inner, ["unknownStations", "unknownTokens"]);
   const registry = new RegistryView(log);
   await registry.start();
   const metrics = createMetrics();
-  const hub = new EmbeddedBusHub();
+  const bus = adapters.bus();
   const nodeId = newNodeId();
   const gateway = createGateway({
     options: { host: "127.0.0.1", port: 0, party, appendHoldMs, noSubprotocol: "reject" },
     log,
-    bus: hub.client(),
+    bus,
     registry,
     clock: systemClock,
     nodeId,
@@ -54,10 +49,9 @@ export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {
   await gateway.start();
   return {
     url: `ws://127.0.0.1:${gateway.port()}`,
-    folder: folder.path,
     log,
     registry,
-    hub,
+    adapters,
     nodeId,
     metrics,
     frames: () => framesOf(inner),
@@ -66,9 +60,8 @@ export async function startGateway({ appendHoldMs = 10_000, partitions = 2 } = {
       await gateway.drain();
       await gateway.stop();
       await registry.stop();
-      await log.close();
-      await server.close();
-      folder[Symbol.dispose]();
+      await bus.close();
+      await adapters.end();
     },
   };
 }

@@ -1,21 +1,11 @@
 // Promise 6: what cannot be parsed, validated or folded is kept verbatim, answered as the protocol wants, quarantined,
 // counted, and can be redriven.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import type { QuarantineView } from "../harness/rest.ts";
 import { bootedStation, type Protocol } from "../harness/station.ts";
+import { onEachSystem, otherGateway } from "../harness/system.ts";
 import { lastAnswer } from "../harness/wait.ts";
-import { startWattlog, type Metrics, type Running } from "../harness/wattlog.ts";
-
-let running: Running;
-let before: Metrics;
-beforeAll(async () => {
-  running = await startWattlog();
-  before = await running.metrics();
-});
-afterAll(async () => {
-  await running.stop();
-});
 
 interface Garbage {
   readonly bytes: string;
@@ -44,83 +34,97 @@ const garbage: readonly Garbage[] = [
   { bytes: '[3,"nobody-asked",{}]', reason: "unsolicitedResult" },
 ];
 
-for (const protocol of ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const) {
-  test(`${protocol}: ${garbage.length} kinds of garbage are kept verbatim, answered as the protocol wants, one row each`, async () => {
-    const id = `GARBAGE-${protocol}`;
-    const neighbour = await bootedStation({ url: running.ocppUrl, id: `NEIGHBOUR-${protocol}`, protocol });
-    const station = await bootedStation({ url: running.ocppUrl, id, protocol });
-    for (const { bytes } of garbage) station.sendRaw(bytes);
-    // Answers keep their order: when this one is there, so is everything before it that will ever come.
-    await station.call("Heartbeat", {});
-    await neighbour.call("Heartbeat", {});
-    const rows = await quarantineOf(id, garbage.length);
-    const kept = rows.map(({ bytesBase64, reason }) => ({
-      bytes: Buffer.from(bytesBase64, "base64").toString("utf8"),
-      reason,
-    }));
-    expect(kept.toSorted(byText)).toEqual(garbage.map(({ bytes, reason }) => ({ bytes, reason })).toSorted(byText));
-    const errors = station.received.filter(({ frame }) => frame[0] === 4);
-    const expected = garbage.flatMap(({ answer }) => (answer?.[protocol] === undefined ? [] : [answer[protocol]]));
-    expect(errors.map(({ frame }) => [frame[1], frame[2]]).toSorted(byText)).toEqual(expected.toSorted(byText));
-    for (const { frame, text } of errors) expect(frame, `the answer ${text}`).toHaveLength(5);
-    expect(
-      errors.some(({ text }) => text.includes("hello")),
-      "an error that embeds the raw text",
-    ).toBe(false);
-    expect(await running.rest.all(`/quarantine?station=${neighbour.id}`)).toEqual([]);
-    await station.close();
-    await neighbour.close();
-  });
-}
-
 const byText = (a: unknown, b: unknown): number => JSON.stringify(a).localeCompare(JSON.stringify(b));
 
-function quarantineOf(station: string, count: number): Promise<QuarantineView[]> {
-  return lastAnswer(
-    () => running.rest.all<QuarantineView>(`/quarantine?station=${encodeURIComponent(station)}`),
-    (rows) => rows.length >= count,
-    { timeoutMs: 8_000 },
-  );
-}
+onEachSystem("promise 6, no frame is swallowed", (system, _place, { onceUp }) => {
+  const here = (): string => system().gateways[0].url;
+  const elsewhere = (): string => otherGateway(system()).url;
+  const counted = async (): Promise<number> => (await system().metrics()).get("wattlog_quarantine_total") ?? 0;
+  let before = 0;
+  onceUp(async () => {
+    before = await counted();
+  });
 
-test("unknown actions and schema violations are answered, annotated and folded, not quarantined", async () => {
-  const id = "ODD-16";
-  const station = await bootedStation({ url: running.ocppUrl, id });
-  const odd: readonly (readonly [string, object, number, string?])[] = [
-    ["Teleport", {}, 4, "NotImplemented"],
-    ["RemoteStartTransaction", { idTag: "X" }, 4, "NotSupported"],
-    ["Heartbeat", { surplus: true }, 3],
-    ["StatusNotification", { connectorId: 1, errorCode: "Error", status: "Available" }, 3],
-    ["BootNotification", { chargePointVendor: "V", chargePointModel: "M", chargePointSerialNumber: "9".repeat(33) }, 3],
-    ["MeterValues", { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [{ value: 7 }] }] }, 3],
-    ["StopTransaction", { transactionId: -1, timestamp: "2026-01-01T00:00:00Z", meterStop: -1.5 }, 3],
-  ];
-  for (const [action, payload, type, code] of odd) {
-    const { frame, text } = await station.exchange(station.frame(action, payload));
-    expect(frame[0], `${action}: ${text}`).toBe(type);
-    expect(code === undefined || frame[2] === code, `${action}: ${text}`).toBe(true);
+  for (const protocol of ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const) {
+    test(`${protocol}: ${garbage.length} kinds of garbage are kept verbatim, answered as the protocol wants, one row each`, async () => {
+      const id = `GARBAGE-${protocol}`;
+      const neighbour = await bootedStation({ url: elsewhere(), id: `NEIGHBOUR-${protocol}`, protocol });
+      const station = await bootedStation({ url: here(), id, protocol });
+      for (const { bytes } of garbage) station.sendRaw(bytes);
+      // Answers keep their order: when this one is there, so is everything before it that will ever come.
+      await station.call("Heartbeat", {});
+      await neighbour.call("Heartbeat", {});
+      const rows = await quarantineOf(id, garbage.length);
+      const kept = rows.map(({ bytesBase64, reason }) => ({
+        bytes: Buffer.from(bytesBase64, "base64").toString("utf8"),
+        reason,
+      }));
+      expect(kept.toSorted(byText)).toEqual(garbage.map(({ bytes, reason }) => ({ bytes, reason })).toSorted(byText));
+      const errors = station.received.filter(({ frame }) => frame[0] === 4);
+      const expected = garbage.flatMap(({ answer }) => (answer?.[protocol] === undefined ? [] : [answer[protocol]]));
+      expect(errors.map(({ frame }) => [frame[1], frame[2]]).toSorted(byText)).toEqual(expected.toSorted(byText));
+      for (const { frame, text } of errors) expect(frame, `the answer ${text}`).toHaveLength(5);
+      expect(
+        errors.some(({ text }) => text.includes("hello")),
+        "an error that embeds the raw text",
+      ).toBe(false);
+      expect(await system().rest.all(`/quarantine?station=${neighbour.id}`)).toEqual([]);
+      await station.close();
+      await neighbour.close();
+    });
   }
-  await station.close();
-  const frames = await running.rest.get<{ items: readonly unknown[] }>(`/frames?station=${id}`);
-  expect(JSON.stringify(frames.items)).toContain("Teleport");
-  expect(await running.rest.all(`/quarantine?station=${id}`)).toEqual([]);
-});
 
-test("bytes that are no UTF-8 end that connection, as RFC 6455 wants, and its neighbour goes on", async () => {
-  const station = await bootedStation({ url: running.ocppUrl, id: "NOT-UTF8" });
-  const neighbour = await bootedStation({ url: running.ocppUrl, id: "UTF8" });
-  station.sendRaw(Buffer.from([0x5b, 0x32, 0xff, 0xfe, 0x5d]));
-  // The WebSocket server fails the connection itself, without a close frame: 1006 is what the station sees.
-  expect([1006, 1007]).toContain((await station.closed).code);
-  expect(await neighbour.call("Heartbeat", {})).toHaveProperty("currentTime");
-  await neighbour.close();
-});
+  function quarantineOf(station: string, count: number): Promise<QuarantineView[]> {
+    return lastAnswer(
+      () => system().rest.all<QuarantineView>(`/quarantine?station=${encodeURIComponent(station)}`),
+      (rows) => rows.length >= count,
+      { timeoutMs: 8_000 },
+    );
+  }
 
-test("everything that was quarantined has been counted", async () => {
-  const grown = async (): Promise<number> => {
-    const name = "wattlog_quarantine_total";
-    return ((await running.metrics()).get(name) ?? 0) - (before.get(name) ?? 0);
-  };
-  const total = await lastAnswer(grown, (count) => count >= garbage.length * 3, { timeoutMs: 5_000 });
-  expect(total).toBe(garbage.length * 3);
+  test("unknown actions and schema violations are answered, annotated and folded, not quarantined", async () => {
+    const id = "ODD-16";
+    const station = await bootedStation({ url: here(), id });
+    const odd: readonly (readonly [string, object, number, string?])[] = [
+      ["Teleport", {}, 4, "NotImplemented"],
+      ["RemoteStartTransaction", { idTag: "X" }, 4, "NotSupported"],
+      ["Heartbeat", { surplus: true }, 3],
+      ["StatusNotification", { connectorId: 1, errorCode: "Error", status: "Available" }, 3],
+      [
+        "BootNotification",
+        { chargePointVendor: "V", chargePointModel: "M", chargePointSerialNumber: "9".repeat(33) },
+        3,
+      ],
+      ["MeterValues", { connectorId: 1, meterValue: [{ timestamp: "yesterday", sampledValue: [{ value: 7 }] }] }, 3],
+      ["StopTransaction", { transactionId: -1, timestamp: "2026-01-01T00:00:00Z", meterStop: -1.5 }, 3],
+    ];
+    for (const [action, payload, type, code] of odd) {
+      const { frame, text } = await station.exchange(station.frame(action, payload));
+      expect(frame[0], `${action}: ${text}`).toBe(type);
+      expect(code === undefined || frame[2] === code, `${action}: ${text}`).toBe(true);
+    }
+    await station.close();
+    const frames = await system().rest.get<{ items: readonly unknown[] }>(`/frames?station=${id}`);
+    expect(JSON.stringify(frames.items)).toContain("Teleport");
+    expect(await system().rest.all(`/quarantine?station=${id}`)).toEqual([]);
+  });
+
+  test("bytes that are no UTF-8 end that connection, as RFC 6455 wants, and its neighbour goes on", async () => {
+    const station = await bootedStation({ url: here(), id: "NOT-UTF8" });
+    const neighbour = await bootedStation({ url: elsewhere(), id: "UTF8" });
+    station.sendRaw(Buffer.from([0x5b, 0x32, 0xff, 0xfe, 0x5d]));
+    // The WebSocket server fails the connection itself, without a close frame: 1006 is what the station sees.
+    expect([1006, 1007]).toContain((await station.closed).code);
+    expect(await neighbour.call("Heartbeat", {})).toHaveProperty("currentTime");
+    await neighbour.close();
+  });
+
+  test("everything that was quarantined has been counted", async () => {
+    const total = await lastAnswer(
+      async () => (await counted()) - before,
+      (count) => count >= garbage.length * 3,
+      { timeoutMs: 5_000 },
+    );
+    expect(total).toBe(garbage.length * 3);
+  });
 });
