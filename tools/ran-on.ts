@@ -1,5 +1,5 @@
-// For helpers that choose an adapter inside a test: the running test counts for it in the table of tools/test.ts.
-import { TestRunner } from "vitest";
+// For helpers that choose an adapter while tests run: those tests count for it in the table of tools/test.ts.
+import { beforeEach, TestRunner } from "vitest";
 import type { Adapter } from "./test-adapters.ts";
 
 declare module "vitest" {
@@ -8,10 +8,21 @@ declare module "vitest" {
   }
 }
 
-/** Counts the running test for the adapter, never a concurrent one, of which several run; in a beforeAll there is none. */
+/** What a beforeAll opened, for every test of the file from then on. Each test file has modules of its own. */
+const ofFile: Adapter[] = [];
+
+beforeEach(({ task }) => {
+  for (const adapter of ofFile) add(task.meta, adapter);
+});
+
+/** Counts the running test for the adapter, or, called in a beforeAll, those that follow. Not for concurrent tests. */
 export function ranOn(adapter: Adapter): void {
   const test = TestRunner.getCurrentTest();
-  if (!test) return;
-  const known = (test.meta.adapters ??= []);
+  if (test) add(test.meta, adapter);
+  else ofFile.push(adapter);
+}
+
+function add(meta: { adapters?: Adapter[] }, adapter: Adapter): void {
+  const known = (meta.adapters ??= []);
   if (!known.includes(adapter)) known.push(adapter);
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import {
   adapterOfTitle,
   adapterTable,
@@ -43,13 +43,6 @@ test("a title goes before what a helper said, and a test that says neither count
   expect(placesOf(["a test"], [], "processors/x.test.ts")).toEqual([]);
 });
 
-test("a helper's word reaches the running test", ({ task }) => {
-  ranOn("SQLite");
-  ranOn("SQLite");
-  expect(task.meta.adapters).toEqual(["SQLite"]);
-  delete task.meta.adapters;
-});
-
 test("the table sums what ran in several files, and shows a zero for what must run and did not", () => {
   const counts = [count("s", "SQLite", 2), count("s", "SQLite", 1, 1), count("t", "a cluster", 0, 0, 4)];
   expect(adapterTable(counts, { s: ["SQLite", "Postgres"] })).toEqual([
@@ -86,4 +79,22 @@ test("a name that must run stands for each suite that goes on from it with a com
     "no test of promise 1, durable has passed on a cluster",
     "no test of promise 2 has passed on a cluster",
   ]);
+});
+
+describe("a helper's word", () => {
+  test("reaches the running test alone", ({ task }) => {
+    ranOn("SQLite");
+    ranOn("SQLite");
+    expect(task.meta.adapters).toEqual(["SQLite"]);
+    delete task.meta.adapters;
+  });
+
+  describe("in a beforeAll", () => {
+    beforeAll(() => ranOn("Postgres"));
+
+    test.for(["first", "second"])("reaches the tests that follow: the %s", (_, { task }) => {
+      expect(task.meta.adapters).toEqual(["Postgres"]);
+      delete task.meta.adapters;
+    });
+  });
 });
