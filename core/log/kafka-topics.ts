@@ -132,14 +132,14 @@ function wrong({ name, partitions }: Topic, found: TopicSettings): string | unde
 
 function weak({ name }: Topic, found: TopicSettings): string | undefined {
   const but = "; WATTLOG_ALLOW_WEAK_LOG=true lets it pass in development.";
-  if (found.replicas < leastReplicas) {
-    return `${name} is kept on ${found.replicas} brokers and must be on ${leastReplicas} to survive one of them: make it anew with \`wattlog topics\`${but}`;
+  if (found.config["unclean.leader.election.enable"] !== "false") {
+    return `${name} may elect a leader that lacks acknowledged records (unclean.leader.election.enable); \`wattlog topics\` sets it${but}`;
   }
   if (Number(found.config["min.insync.replicas"]) < leastInSync) {
     return `${name} acknowledges what a single broker holds (min.insync.replicas below ${leastInSync}); \`wattlog topics\` sets it${but}`;
   }
-  if (found.config["unclean.leader.election.enable"] !== "false") {
-    return `${name} may elect a leader that lacks acknowledged records (unclean.leader.election.enable); \`wattlog topics\` sets it${but}`;
+  if (found.replicas < leastReplicas) {
+    return `${name} is kept on ${found.replicas} brokers and must be on ${leastReplicas} to survive one of them: make it anew with \`wattlog topics\`${but}`;
   }
   return undefined;
 }

@@ -150,7 +150,7 @@ export class RoleProcess implements AsyncDisposable {
     return parts.flatMap(({ problem }) => problem ?? []).join(" | ");
   }
 
-  ready(timeoutMs = 20_000): Promise<RoleState> {
+  ready(timeoutMs = 90_000): Promise<RoleState> {
     return eventually(
       "the role to be ready",
       async () => {

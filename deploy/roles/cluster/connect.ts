@@ -1,6 +1,7 @@
 // The servers of a cluster, chosen here: how to reach Kafka and Postgres, and whether they are as they must be.
 import { hostname } from "node:os";
 
+import { parseRedisUrl } from "../../../core/bus/redis-url.ts";
 import { readKafkaSettings } from "../../../core/config/kafka-connection.ts";
 import type { Settings } from "../../../core/config/settings.ts";
 import { parsePartyId, type PartyId } from "../../../core/ids/ids.ts";
@@ -15,6 +16,7 @@ import { makeTopics, type EventLog, type Topics } from "../../../core/log/log.ts
 import { topicIds } from "../../../core/log/topic-ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { requireSchema } from "../../../core/store/migrations.ts";
+import { parseDatabaseUrl } from "../../../core/store/postgres-connection.ts";
 import { openPostgresStore } from "../../../core/store/store-postgres.ts";
 import type { Store } from "../../../core/store/store.ts";
 
@@ -23,18 +25,23 @@ export const generation = 1;
 
 export type ClusterRoleName = "gateway" | "processor" | "projector" | "api";
 
-/** @throws WattlogError `config/invalid` naming what is missing. */
+/** @throws WattlogError `config/invalid` naming what is missing, or is no address. */
 export function requireCluster(
   settings: Settings,
   needs: readonly ("kafkaBrokers" | "redisUrl" | "databaseUrl")[],
 ): void {
   const names = { kafkaBrokers: "KAFKA_BROKERS", redisUrl: "REDIS_URL", databaseUrl: "DATABASE_URL" } as const;
   const missing = needs.filter((need) => settings[need] === "").map((need) => names[need]);
-  if (missing.length === 0) return;
-  throw new WattlogError(
-    "config/invalid",
-    `A process of one role needs ${missing.join(" and ")}; set ${missing.length > 1 ? "them" : "it"}, or run \`wattlog all\`, which needs no server.`,
-  );
+  if (missing.length > 0) {
+    throw new WattlogError(
+      "config/invalid",
+      `A process of one role needs ${missing.join(" and ")}; set ${missing.length > 1 ? "them" : "it"}, or run \`wattlog all\`, which needs no server.`,
+    );
+  }
+  // All of them before anything is waited for.
+  if (needs.includes("kafkaBrokers")) kafkaConnection(settings, "wattlog");
+  if (needs.includes("redisUrl")) parseRedisUrl(settings.redisUrl);
+  if (needs.includes("databaseUrl")) parseDatabaseUrl(settings.databaseUrl);
 }
 
 export function partyOf(settings: Settings): PartyId {
