@@ -3,7 +3,7 @@
 import { WattlogError, messageOf } from "../runtime/errors.ts";
 import { KafkaFeed } from "./kafka-feed.ts";
 import { KafkaOffsets, type Patience } from "./kafka-offsets.ts";
-import { nameOf, type Fetched, type PartitionId, type Wire } from "./kafka-wire.ts";
+import { nameOf, type Fetched, type FetchFrom, type PartitionId, type Wire } from "./kafka-wire.ts";
 import type { LogRecord } from "./log.ts";
 
 export interface ReaderOptions extends Patience {
@@ -150,11 +150,19 @@ export class KafkaReader {
     // Another one first each time: only the first is sure to get a batch that is larger than its share.
     const first = poller.turn++ % room.length;
     const order = [...room.slice(first), ...room.slice(0, first)];
-    const from = order.map((feed) => ({ ...feed.id, offset: feed.next }));
+    // Several may read one partition, which a request names once: the one that is furthest behind says from where.
+    const from = new Map<string, FetchFrom>();
+    for (const { id, next } of order) {
+      const name = nameOf(id);
+      from.set(name, { ...id, offset: Math.min(next, from.get(name)?.offset ?? next) });
+    }
     try {
-      const answers = await this.polling.fetch(poller.node, from, limits);
+      const answers = await this.polling.fetch(poller.node, [...from.values()], limits);
       const byName = new Map(answers.map((answer) => [nameOf(answer), answer]));
-      for (const feed of order) this.deliver(poller, feed, byName.get(nameOf(feed.id)));
+      for (const feed of order) {
+        const name = nameOf(feed.id);
+        this.deliver(poller, feed, from.get(name)!.offset, byName.get(name));
+      }
       return answers.reduce((sum, { records }) => records.reduce((all, { value }) => all + value.length, sum), 0);
     } catch (error) {
       if (this.closed) return 0;
@@ -164,10 +172,12 @@ export class KafkaReader {
     }
   }
 
-  private deliver(poller: Poller, feed: KafkaFeed, answer: Fetched | undefined): void {
+  private deliver(poller: Poller, feed: KafkaFeed, asked: number, answer: Fetched | undefined): void {
     if (feed.over) return;
-    if (answer?.error === "OFFSET_OUT_OF_RANGE") feed.fail(outOfRange(feed.id, feed.next));
-    else if (answer?.error !== undefined) this.moveOn(poller, feed, answer.error);
+    if (answer?.error === "OFFSET_OUT_OF_RANGE") {
+      // One that stands elsewhere is asked for in the next round, without this one.
+      if (feed.next === asked) feed.fail(outOfRange(feed.id, asked));
+    } else if (answer?.error !== undefined) this.moveOn(poller, feed, answer.error);
     else if (answer !== undefined) feed.deliver(answer.records);
   }
 

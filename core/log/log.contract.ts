@@ -253,6 +253,22 @@ function consumeContract(parts: () => Parts): void {
     expect(values(seen.batches.flatMap(({ records }) => records))).toEqual(["news"]);
   });
 
+  test("consumers of one partition that stand at different offsets each see all of theirs, without a gap", async () => {
+    const { log, append } = parts();
+    for (let i = 0; i < 30; i++) await append(2, entry("k", `${i}`));
+    const consumers = [30, 0, 17, 0].map((from) => {
+      const seen = collector();
+      return { from, seen, subscription: log.consume(log.topics.frames, 2, from, seen.handler, { maxRecords: 7 }) };
+    });
+    for (let i = 30; i < 40; i++) await append(2, entry("k", `${i}`));
+    for (const { from, seen, subscription } of consumers) {
+      await Promise.race([seen.reached(40 - from), subscription.done]);
+      await subscription.stop();
+      const offsets = seen.batches.flatMap(({ records }) => records.map(({ offset }) => offset));
+      expect(offsets).toEqual(Array.from({ length: 40 - from }, (_, i) => from + i));
+    }
+  });
+
   test("consume waits for its handler", async () => {
     const { log, append } = parts();
     await append(0, ...Array.from({ length: 30 }, (_, i) => entry("k", `${i}`)));
