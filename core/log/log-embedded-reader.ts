@@ -12,6 +12,8 @@ const spanBytes = 1024 * 1024;
 const spanRows = 256;
 /** Decoded spans kept for the other partitions' consumers. */
 const cacheBytes = 32 * 1024 * 1024;
+/** At the log's end a span is one commit: of these the cache would hold 100 000, and each read look through all of them. */
+const cacheSpans = 64;
 /**
  * A collection stops after walking so much of the log, so that one partition's consumer neither runs ahead of the
  * spans that the others still need nor keeps its thread to itself.
@@ -166,7 +168,9 @@ export class LogReader {
     const span = { topicIndex, first, last, bytes, byPartition };
     this.spans.push(span);
     this.cached += bytes;
-    while (this.cached > cacheBytes && this.spans.length > 1) this.cached -= this.spans.shift()!.bytes;
+    while ((this.cached > cacheBytes && this.spans.length > 1) || this.spans.length > cacheSpans) {
+      this.cached -= this.spans.shift()!.bytes;
+    }
     return span;
   }
 }
