@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { runCommand } from "../harness/cli.ts";
 import { shareCluster } from "../harness/cluster-system.ts";
 import { postgresDatabase } from "../harness/postgres.ts";
+import { startTimeoutMs } from "../harness/system.ts";
 
 let missing: string | undefined;
 let env: Readonly<Record<string, string>>;
@@ -14,7 +15,7 @@ beforeAll(async () => {
   if ("missing" in found) return void (missing = found.missing);
   env = { ...found.environment, WATTLOG_ADMIN_PORT: "0" };
   empty = await postgresDatabase(found.environment["DATABASE_URL"]!);
-});
+}, startTimeoutMs);
 
 afterAll(() => empty?.drop());
 

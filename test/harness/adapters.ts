@@ -17,7 +17,7 @@ import { shareCluster } from "./cluster-system.ts";
 import { ownTopics } from "./kafka.ts";
 import { tempFolder } from "./paths.ts";
 import { postgresSchema } from "./postgres.ts";
-import { places, type Place } from "./system.ts";
+import { places, startTimeoutMs, type Place } from "./system.ts";
 
 export interface Adapters {
   readonly log: EventLog;
@@ -40,7 +40,7 @@ export function onAdaptersOfEach(promise: string, tests: (open: OpenAdapters) =>
       const found = await shareCluster();
       if ("missing" in found) missing = found.missing;
       else environment = found.environment;
-    });
+    }, startTimeoutMs);
     beforeEach((context) => {
       if (missing !== undefined) context.skip(missing);
     });

@@ -56,6 +56,9 @@ export function otherGateway({ gateways }: System): Gateway {
   return gateways.at(-1)!;
 }
 
+/** Above the limits of what starts, for those say what was late. */
+export const startTimeoutMs = 240_000;
+
 async function start(place: Place): Promise<System | { readonly missing: string }> {
   // Loaded where it is wanted: a run of one of them alone shall not fail by the other.
   if (place === "one process") return (await import("./one-process.ts")).startOneProcess();
@@ -85,7 +88,7 @@ export function onSystem(place: Place, promise: string, tests: SystemTests): voi
       const started = await start(place);
       if ("missing" in started) missing = started.missing;
       else system = started;
-    });
+    }, startTimeoutMs);
     afterAll(() => system?.end());
     beforeEach((context) => {
       if (missing !== undefined) context.skip(missing);
