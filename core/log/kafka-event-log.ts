@@ -4,7 +4,7 @@ import { gapped } from "./kafka-feed.ts";
 import { KafkaReader, outOfRange, readerDefaults, type ReaderOptions } from "./kafka-reader.ts";
 import { KafkaSender, senderDefaults, type Anomaly, type SenderOptions } from "./kafka-sender.ts";
 import { KafkaSubscription, type Gather } from "./kafka-subscription.ts";
-import type { KafkaConnection, MakeProducer, PartitionId, Wire } from "./kafka-wire.ts";
+import type { KafkaConnection, MakeProducer, OutEntry, PartitionId, Wire } from "./kafka-wire.ts";
 import type { Entry, EventLog, LogBatch, LogRecord, Receipt, Subscription, Topic, Topics } from "./log.ts";
 
 /** Records that retention has handed to the archive (rule B2); absent: what Kafka has trimmed is out of range. */
@@ -67,9 +67,7 @@ export class KafkaEventLog implements EventLog {
   append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
     const id = this.place(topic, partition);
     if (entries.length === 0) throw new RangeError("An append needs at least one entry.");
-    // Copied: the caller may reuse its bytes as soon as this returns.
-    const out = entries.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
-    return this.sender.append(id, out);
+    return this.sender.append(id, copiesOf(entries));
   }
 
   consume(
@@ -188,4 +186,19 @@ export class KafkaEventLog implements EventLog {
     }
     throw new RangeError(`The log has no ${topic.name}/${partition}.`);
   }
+}
+
+/** The caller may reuse its bytes as soon as `append` returns. All of them in one piece of memory. */
+function copiesOf(entries: readonly Entry[]): OutEntry[] {
+  let length = 0;
+  for (const { key, value } of entries) length += Buffer.byteLength(key) + value.length;
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  return entries.map(({ key, value }) => {
+    const keyEnd = at + bytes.write(key, at);
+    bytes.set(value, keyEnd);
+    const entry = { key: bytes.subarray(at, keyEnd), value: bytes.subarray(keyEnd, keyEnd + value.length) };
+    at = keyEnd + value.length;
+    return entry;
+  });
 }

@@ -7,6 +7,8 @@ import {
   FetchIsolationLevels,
   NumericMap,
   ResponseError,
+  Writer,
+  crc32c,
   fetchV12,
   initProducerIdV4,
   listOffsetsV7,
@@ -14,12 +16,12 @@ import {
   produceV9,
   protocolErrorsCodesById,
   type ConnectionOptions,
-  type MessageRecord,
   type RecordsBatch,
   type SASLMechanismValue,
 } from "@platformatic/kafka";
 
 import { messageOf } from "../runtime/errors.ts";
+import { encodeRecordBatch } from "./kafka-record-batch.ts";
 import { rotated, type KafkaConnection, type OutBatch } from "./kafka-wire.ts";
 
 const connectMs = 2_000;
@@ -100,18 +102,26 @@ export class Brokers {
     batches: readonly OutBatch[],
     identity: ProducerIdentity & { readonly sequences: Sequences },
   ): Promise<ProduceAnswer> {
-    const timestamp = BigInt(Date.now());
-    const records: MessageRecord[] = [];
-    for (const { topic, partition, entries } of batches) {
-      for (const { key, value } of entries) records.push({ topic, partition, key, value, timestamp });
-    }
-    const patienceMs = Math.ceil(this.requestMs * 0.8);
-    const answer = await this.onNode(node, (connection) =>
-      produceV9.api
-        .async(connection, allReplicas, patienceMs, records, { ...identity, compression: "none" })
-        .catch(answerDespiteErrors<ProduceAnswer>),
-    );
-    return answer as ProduceAnswer;
+    const { producerId, producerEpoch, sequences } = identity;
+    const timestamp = Date.now();
+    const byTopic = Map.groupBy(batches, ({ topic }) => topic);
+    const payload = () =>
+      Writer.create()
+        .appendString(null)
+        .appendInt16(allReplicas)
+        .appendInt32(Math.ceil(this.requestMs * 0.8))
+        .appendArray([...byTopic], (inTopic, [topic, some]) => {
+          inTopic.appendString(topic).appendArray(some, (inPartition, { partition, entries }) => {
+            const firstSequence = sequences.getWithDefault(`${topic}:${partition}`, 0);
+            const bytes = encodeRecordBatch(entries, { producerId, producerEpoch, firstSequence, timestamp }, crc32c);
+            inPartition
+              .appendInt32(partition)
+              .appendUnsignedVarInt(bytes.length + 1)
+              .append(bytes);
+          });
+        })
+        .appendTaggedFields();
+    return this.onNode(node, (connection) => sent(connection, payload).catch(answerDespiteErrors<ProduceAnswer>));
   }
 
   fetch(node: number, topics: FetchTopics, maxWaitMs: number, maxBytes: number): Promise<FetchAnswer> {
@@ -193,6 +203,18 @@ export class Brokers {
     }
     return connection;
   }
+}
+
+/** The library's own request of this version, but for how records become bytes. */
+function sent(connection: Connection, payload: () => Writer): Promise<ProduceAnswer> {
+  const { key, version } = produceV9.api;
+  return new Promise((resolve, reject) => {
+    connection.send<ProduceAnswer>(key, version, payload, produceV9.parseResponse, true, true, (error, answer) => {
+      if (error) reject(error);
+      else if (answer) resolve(answer);
+      else reject(new Error("the broker's answer is empty"));
+    });
+  });
 }
 
 type MetadataAnswer = Awaited<ReturnType<typeof metadataV12.api.async>>;
