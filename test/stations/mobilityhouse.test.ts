@@ -1,22 +1,17 @@
 // PyPI `ocpp`, which checks every answer of ours against its schemas.
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 
 import { Child } from "../harness/process.ts";
+import { onEachSystem } from "../harness/system.ts";
 import { eventually } from "../harness/wait.ts";
-import { startWattlog, type Running } from "../harness/wattlog.ts";
 import { kitFolder, pythonWithKits } from "./python-kit.ts";
 import { driveSession } from "./session.ts";
 
-let running: Running;
 let kits: ReturnType<typeof pythonWithKits>;
-beforeAll(async () => {
+beforeAll(() => {
   kits = pythonWithKits();
-  running = await startWattlog();
 }, 180_000);
-afterAll(async () => {
-  await running.stop();
-});
 
 interface Said {
   readonly event: string;
@@ -29,34 +24,36 @@ const cases = [
   { protocol: "ocpp2.1", version: "2.x", script: "station_2x.py" },
 ] as const;
 
-for (const { protocol, version, script } of cases) {
-  test(`a ${protocol} station of the mobilityhouse kit charges, started and stopped through REST`, async (context) => {
-    if ("missing" in kits) return context.skip(kits.missing);
-    const id = `PY-${protocol}`;
-    const station = new Child(
-      kits.python,
-      [join(kitFolder, script), running.ocppUrl, id, protocol].slice(0, version === "1.6" ? 3 : 4),
-    );
-    onTestFinished(() => station.signal("SIGKILL"));
-    const said = (event: string): Promise<Said> =>
-      eventually(
-        `the kit to say ${event}`,
-        () => {
-          if (station.exit) throw new Error(`the kit ended\n${station.words()}`);
-          return linesOf(station.stdout).find((line) => line.event === event);
-        },
-        { timeoutMs: 15_000 },
+onEachSystem("the mobilityhouse kit", (system) => {
+  for (const { protocol, version, script } of cases) {
+    test(`a ${protocol} station of the mobilityhouse kit charges, started and stopped through REST`, async (context) => {
+      if ("missing" in kits) return context.skip(kits.missing);
+      const id = `PY-${protocol}`;
+      const station = new Child(
+        kits.python,
+        [join(kitFolder, script), system().gateways[0].url, id, protocol].slice(0, version === "1.6" ? 3 : 4),
       );
-    expect(await said("ready")).toMatchObject({ boot: "Accepted", token: "Accepted" });
-    await driveSession(running, id, version, { charging: () => said("charging"), stopped: () => said("stopped") });
-    expect(await running.rest.get(`/stations/${id}`)).toMatchObject({
-      vendor: "MobilityHouse",
-      model: "Kit",
-      protocol,
+      onTestFinished(() => station.signal("SIGKILL"));
+      const said = (event: string): Promise<Said> =>
+        eventually(
+          `the kit to say ${event}`,
+          () => {
+            if (station.exit) throw new Error(`the kit ended\n${station.words()}`);
+            return linesOf(station.stdout).find((line) => line.event === event);
+          },
+          { timeoutMs: 15_000 },
+        );
+      expect(await said("ready")).toMatchObject({ boot: "Accepted", token: "Accepted" });
+      await driveSession(system(), id, version, { charging: () => said("charging"), stopped: () => said("stopped") });
+      expect(await system().rest.get(`/stations/${id}`)).toMatchObject({
+        vendor: "MobilityHouse",
+        model: "Kit",
+        protocol,
+      });
+      expect(station.stderr, "complaints of the kit").not.toMatch(/Error|Traceback/);
     });
-    expect(station.stderr, "complaints of the kit").not.toMatch(/Error|Traceback/);
-  });
-}
+  }
+});
 
 function linesOf(text: string): Said[] {
   const whole = text.split("\n").slice(0, -1);

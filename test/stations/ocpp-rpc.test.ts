@@ -1,23 +1,19 @@
 // npm `ocpp-rpc`: another WebSocket stack and another framing, in strict mode: it refuses whatever breaks its schemas.
 import { RPCClient } from "ocpp-rpc";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { startWattlog, type Running } from "../harness/wattlog.ts";
+import { onEachSystem } from "../harness/system.ts";
 import { driveSession, kitToken, meters } from "./session.ts";
-
-let running: Running;
-beforeAll(async () => {
-  running = await startWattlog();
-});
-afterAll(async () => {
-  await running.stop();
-});
 
 type Params = Readonly<Record<string, unknown>>;
 
 /** A connected client and what it could not accept of ours. */
-async function connect(identity: string, protocol: string): Promise<{ client: RPCClient; complaints: unknown[] }> {
-  const options = { endpoint: running.ocppUrl, identity, protocols: [protocol], strictMode: true, reconnect: false };
+async function connect(
+  endpoint: string,
+  identity: string,
+  protocol: string,
+): Promise<{ client: RPCClient; complaints: unknown[] }> {
+  const options = { endpoint, identity, protocols: [protocol], strictMode: true, reconnect: false };
   const client = new RPCClient(options as unknown as ConstructorParameters<typeof RPCClient>[0]);
   const complaints: unknown[] = [];
   for (const event of ["strictValidationFailure", "badMessage"])
@@ -38,85 +34,90 @@ function afterwards(work: () => Promise<void>): Promise<void> {
   });
 }
 
-test("a strict ocpp1.6 client of ocpp-rpc charges, started and stopped through REST", async () => {
-  const { client, complaints } = await connect("RPC-16", "ocpp1.6");
-  let transactionId = 0;
-  const charging = Promise.withResolvers<void>();
-  const stopped = Promise.withResolvers<void>();
-  client.handle("RemoteStartTransaction", async ({ params = {} }) => {
-    afterwards(async () => {
-      const start = { connectorId: 1, idTag: params["idTag"], meterStart: meters.start, timestamp: now() };
-      transactionId = (await call(client, "StartTransaction", start))["transactionId"] as number;
-      const sampledValue = [{ value: String(meters.middle), measurand: "Energy.Active.Import.Register", unit: "Wh" }];
-      await call(client, "MeterValues", {
-        connectorId: 1,
-        transactionId,
-        meterValue: [{ timestamp: now(), sampledValue }],
-      });
-    }).then(charging.resolve, charging.reject);
-    return { status: "Accepted" };
-  });
-  client.handle("RemoteStopTransaction", async ({ params = {} }) => {
-    afterwards(async () => {
-      await call(client, "StopTransaction", {
-        transactionId,
-        meterStop: meters.stop,
-        timestamp: now(),
-        reason: "Remote",
-      });
-    }).then(stopped.resolve, stopped.reject);
-    return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
-  });
-  const boot = await call(client, "BootNotification", { chargePointVendor: "RPC", chargePointModel: "Client" });
-  expect(boot).toMatchObject({ status: "Accepted" });
-  expect(await call(client, "Authorize", { idTag: kitToken })).toMatchObject({ idTagInfo: { status: "Accepted" } });
-  expect(await call(client, "Heartbeat", {})).toHaveProperty("currentTime");
-  await driveSession(running, "RPC-16", "1.6", { charging: () => charging.promise, stopped: () => stopped.promise });
-  expect(complaints).toEqual([]);
-  await client.close();
-});
-
-test("a strict ocpp2.0.1 client of ocpp-rpc charges, started and stopped through REST", async () => {
-  const { client, complaints } = await connect("RPC-201", "ocpp2.0.1");
-  const transactionId = "rpc-tx";
-  const idToken = { idToken: kitToken, type: "ISO14443" };
-  const charging = Promise.withResolvers<void>();
-  const stopped = Promise.withResolvers<void>();
-  let seqNo = 0;
-  const report = (eventType: string, triggerReason: string, value: number, context: string, more: object = {}) =>
-    call(client, "TransactionEvent", {
-      eventType,
-      triggerReason,
-      timestamp: now(),
-      seqNo: seqNo++,
-      transactionInfo: { transactionId, ...(eventType === "Ended" ? { stoppedReason: "Remote" } : {}) },
-      evse: { id: 1, connectorId: 1 },
-      meterValue: [
-        { timestamp: now(), sampledValue: [{ value, context, measurand: "Energy.Active.Import.Register" }] },
-      ],
-      ...more,
+onEachSystem("ocpp-rpc", (system) => {
+  test("a strict ocpp1.6 client of ocpp-rpc charges, started and stopped through REST", async () => {
+    const { client, complaints } = await connect(system().gateways[0].url, "RPC-16", "ocpp1.6");
+    let transactionId = 0;
+    const charging = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<void>();
+    client.handle("RemoteStartTransaction", async ({ params = {} }) => {
+      afterwards(async () => {
+        const start = { connectorId: 1, idTag: params["idTag"], meterStart: meters.start, timestamp: now() };
+        transactionId = (await call(client, "StartTransaction", start))["transactionId"] as number;
+        const sampledValue = [{ value: String(meters.middle), measurand: "Energy.Active.Import.Register", unit: "Wh" }];
+        await call(client, "MeterValues", {
+          connectorId: 1,
+          transactionId,
+          meterValue: [{ timestamp: now(), sampledValue }],
+        });
+      }).then(charging.resolve, charging.reject);
+      return { status: "Accepted" };
     });
-  client.handle("RequestStartTransaction", async () => {
-    afterwards(async () => {
-      const answer = await report("Started", "RemoteStart", meters.start, "Transaction.Begin", { idToken });
-      expect(answer).toMatchObject({ idTokenInfo: { status: "Accepted" } });
-      await report("Updated", "MeterValuePeriodic", meters.middle, "Sample.Periodic");
-    }).then(charging.resolve, charging.reject);
-    return { status: "Accepted" };
+    client.handle("RemoteStopTransaction", async ({ params = {} }) => {
+      afterwards(async () => {
+        await call(client, "StopTransaction", {
+          transactionId,
+          meterStop: meters.stop,
+          timestamp: now(),
+          reason: "Remote",
+        });
+      }).then(stopped.resolve, stopped.reject);
+      return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
+    });
+    const boot = await call(client, "BootNotification", { chargePointVendor: "RPC", chargePointModel: "Client" });
+    expect(boot).toMatchObject({ status: "Accepted" });
+    expect(await call(client, "Authorize", { idTag: kitToken })).toMatchObject({ idTagInfo: { status: "Accepted" } });
+    expect(await call(client, "Heartbeat", {})).toHaveProperty("currentTime");
+    await driveSession(system(), "RPC-16", "1.6", { charging: () => charging.promise, stopped: () => stopped.promise });
+    expect(complaints).toEqual([]);
+    await client.close();
   });
-  client.handle("RequestStopTransaction", async ({ params = {} }) => {
-    afterwards(async () => {
-      await report("Ended", "RemoteStop", meters.stop, "Transaction.End");
-    }).then(stopped.resolve, stopped.reject);
-    return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
+
+  test("a strict ocpp2.0.1 client of ocpp-rpc charges, started and stopped through REST", async () => {
+    const { client, complaints } = await connect(system().gateways[0].url, "RPC-201", "ocpp2.0.1");
+    const transactionId = "rpc-tx";
+    const idToken = { idToken: kitToken, type: "ISO14443" };
+    const charging = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<void>();
+    let seqNo = 0;
+    const report = (eventType: string, triggerReason: string, value: number, context: string, more: object = {}) =>
+      call(client, "TransactionEvent", {
+        eventType,
+        triggerReason,
+        timestamp: now(),
+        seqNo: seqNo++,
+        transactionInfo: { transactionId, ...(eventType === "Ended" ? { stoppedReason: "Remote" } : {}) },
+        evse: { id: 1, connectorId: 1 },
+        meterValue: [
+          { timestamp: now(), sampledValue: [{ value, context, measurand: "Energy.Active.Import.Register" }] },
+        ],
+        ...more,
+      });
+    client.handle("RequestStartTransaction", async () => {
+      afterwards(async () => {
+        const answer = await report("Started", "RemoteStart", meters.start, "Transaction.Begin", { idToken });
+        expect(answer).toMatchObject({ idTokenInfo: { status: "Accepted" } });
+        await report("Updated", "MeterValuePeriodic", meters.middle, "Sample.Periodic");
+      }).then(charging.resolve, charging.reject);
+      return { status: "Accepted" };
+    });
+    client.handle("RequestStopTransaction", async ({ params = {} }) => {
+      afterwards(async () => {
+        await report("Ended", "RemoteStop", meters.stop, "Transaction.End");
+      }).then(stopped.resolve, stopped.reject);
+      return { status: params["transactionId"] === transactionId ? "Accepted" : "Rejected" };
+    });
+    const boot = await call(client, "BootNotification", {
+      reason: "PowerUp",
+      chargingStation: { vendorName: "RPC", model: "Client" },
+    });
+    expect(boot).toMatchObject({ status: "Accepted" });
+    expect(await call(client, "Authorize", { idToken })).toMatchObject({ idTokenInfo: { status: "Accepted" } });
+    await driveSession(system(), "RPC-201", "2.x", {
+      charging: () => charging.promise,
+      stopped: () => stopped.promise,
+    });
+    expect(complaints).toEqual([]);
+    await client.close();
   });
-  const boot = await call(client, "BootNotification", {
-    reason: "PowerUp",
-    chargingStation: { vendorName: "RPC", model: "Client" },
-  });
-  expect(boot).toMatchObject({ status: "Accepted" });
-  expect(await call(client, "Authorize", { idToken })).toMatchObject({ idTokenInfo: { status: "Accepted" } });
-  await driveSession(running, "RPC-201", "2.x", { charging: () => charging.promise, stopped: () => stopped.promise });
-  expect(complaints).toEqual([]);
-  await client.close();
 });

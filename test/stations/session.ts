@@ -1,8 +1,9 @@
 // What every kit must come to, whoever wrote it: told to start and to stop through REST, one session, one CDR.
 import { expect } from "vitest";
 
+import type { Rest } from "../harness/rest.ts";
+import type { System } from "../harness/system.ts";
 import { eventually } from "../harness/wait.ts";
-import type { Running } from "../harness/wattlog.ts";
 
 /** The kits' meters: start 1000 Wh, stop 7250 Wh. */
 export const meters = { start: 1000, middle: 3500, stop: 7250 } as const;
@@ -10,12 +11,11 @@ export const kitToken = "KIT-TAG";
 
 /** @param charging resolves when the kit's transaction runs, @param stopped when its end has been answered. */
 export async function driveSession(
-  running: Running,
+  { rest }: Pick<System, "rest">,
   station: string,
   version: "1.6" | "2.x",
   { charging, stopped }: { charging: () => Promise<unknown>; stopped: () => Promise<unknown> },
 ): Promise<void> {
-  const { rest } = running;
   await rest.online(station);
   const start =
     version === "1.6"
@@ -37,10 +37,10 @@ export async function driveSession(
   const ended = await rest.command(station, stop, 10);
   expect(ended.body, "the remote stop").toMatchObject({ status: "done", outcome: "accepted" });
   await stopped();
-  await expectSettled(running, station);
+  await expectSettled(rest, station);
 }
 
-async function expectSettled({ rest }: Running, station: string): Promise<void> {
+async function expectSettled(rest: Rest, station: string): Promise<void> {
   const sessions = await rest.settled(station, 1);
   expect(sessions).toHaveLength(1);
   const energyWh = meters.stop - meters.start;
