@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -36,8 +36,12 @@ test("a second process on the folder is refused, by name, until the first gives 
 });
 
 test("kill -9 gives the folder back", async () => {
-  const code = `import(process.argv[1]).then(m => { m.lockFolder(process.argv[2]); console.log("held"); setInterval(() => {}, 1e6); })`;
+  // Kept: a lock that nobody refers to goes with the next garbage collection.
+  const code = `import(process.argv[1]).then(m => { globalThis.lock = m.lockFolder(process.argv[2]); console.log("held");
+    setInterval(() => {}, 1e6); })`;
   const child = spawn(process.execPath, ["-e", code, module, folder], { stdio: ["ignore", "pipe", "inherit"] });
+  // A child that outlived a failed test would hold the runner's output, and with it the run.
+  onTestFinished(() => void child.kill("SIGKILL"));
   await new Promise((resolve) => child.stdout.once("data", resolve));
   expect(() => lockFolder(folder)).toThrow(/Another wattlog/);
   const gone = new Promise((resolve) => child.once("exit", resolve));
