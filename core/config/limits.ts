@@ -153,6 +153,8 @@ export const limits = {
   startRetryMs: 1_000,
   /** Whether the topics are still those of the start is asked so often. */
   logLookMs: 10_000,
+  /** Whether the store answers is asked so often by a role that would not notice. */
+  storeLookMs: 2_000,
   drainMs: 25_000,
   apiPageMax: 1_000,
   apiBodyBytes: 1024 * 1024,

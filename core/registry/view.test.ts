@@ -13,6 +13,7 @@ import {
 import { CorruptRecordError } from "../records/codec.ts";
 import { encodeChange, type RegistryChange } from "../records/registry-change.ts";
 import { FakeClock } from "../runtime/clock.ts";
+import { WattlogError } from "../runtime/errors.ts";
 import { RegistryView } from "./view.ts";
 
 const party = trusted.party("DEWLG");
@@ -22,6 +23,8 @@ class RegistryInMemory implements EventLog {
   readonly topics = makeTopics(1, 1);
   private readonly records: LogRecord[] = [];
   private deliver: () => void = () => undefined;
+  /** Ends the reader with this. */
+  fail: (error: Error) => void = () => undefined;
 
   append(_topic: Topic, _partition: number, entries: readonly Entry[]): Promise<Receipt> {
     const baseOffset = this.records.length;
@@ -35,6 +38,10 @@ class RegistryInMemory implements EventLog {
   consume(topic: Topic, partition: number, from: number, handler: (batch: LogBatch) => Promise<void>) {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let next = from;
+    this.fail = (error) => {
+      this.deliver = () => undefined;
+      reject(error);
+    };
     this.deliver = () => {
       setImmediate(() => {
         const records = this.records.slice(next);
@@ -154,6 +161,29 @@ test("a view that cannot follow says so to everyone who waits in it, and to thos
   expect(told).toBeInstanceOf(CorruptRecordError);
   await expect(view.reached({ generation: 1, offset: 100 })).rejects.toThrow(CorruptRecordError);
   await view.reached({ generation: 1, offset: 2 });
+});
+
+test("R3: a view whose log was away for long says so, then follows it again with nothing missed or applied twice", async () => {
+  const log = new RegistryInMemory();
+  const clock = new FakeClock();
+  const view = new RegistryView(log, clock);
+  let failed: unknown;
+  view.onFailure = (error) => (failed = error);
+  await log.change("c-0", { entity: "setting", id: "settleAfterMs", doc: { id: "settleAfterMs", value: 1_000 } });
+  await view.start();
+  const waiting = view.reached({ generation: 1, offset: 2 });
+  log.fail(new WattlogError("log/unavailable", "no broker"));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(view.state).toBe("starting");
+  await log.change("c-1", { entity: "setting", id: "settleAfterMs", doc: { id: "settleAfterMs", value: 2_000 } });
+  clock.advance(1_000);
+  await waiting;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(view.state).toBe("following");
+  expect(view.setting(party, "settleAfterMs")).toBe(2_000);
+  expect(view.position.offset).toBe(2);
+  expect(failed).toBeUndefined();
+  await view.stop();
 });
 
 test("a view whose log cannot be read from the start fails to start instead of waiting for ever", async () => {

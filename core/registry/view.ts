@@ -5,6 +5,7 @@ import type { PartyId, Position } from "../ids/ids.ts";
 import type { EventLog, Subscription } from "../log/log.ts";
 import { decodeChange, type RegistryChange } from "../records/registry-change.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { isWattlogError } from "../runtime/errors.ts";
 import { settingDefaults, type EntityDocs, type EntityKind, type SettingId } from "./entities.ts";
 import { RegistryFold, type Changed, type Decided } from "./fold.ts";
 
@@ -30,6 +31,9 @@ export interface RegistryLookup {
 /** `failed`: it ended with an error and answers from the past. */
 export type RegistryState = "starting" | "following" | "failed";
 
+/** The log's own readers have tried for longer before they ended. */
+const comeBackMs = 1_000;
+
 export class RegistryView implements RegistryLookup {
   private readonly fold = new RegistryFold();
   private subscription: Subscription | undefined;
@@ -37,11 +41,15 @@ export class RegistryView implements RegistryLookup {
   private readonly verdicts = new Map<string, (verdict: Decided) => void>();
   private readonly listeners = new Set<(changed: Changed) => void>();
   private readonly log: EventLog;
+  private readonly comesBackBy: Clock | undefined;
   private following: RegistryState = "starting";
   private failure: Error | undefined;
+  private stopped = false;
 
-  constructor(log: EventLog) {
+  /** @param comesBackBy a log that is away for so long that its readers end is followed again; absent: that is a failure. */
+  constructor(log: EventLog, comesBackBy?: Clock) {
     this.log = log;
+    this.comesBackBy = comesBackBy;
   }
 
   get position(): Position {
@@ -57,24 +65,44 @@ export class RegistryView implements RegistryLookup {
   async start(): Promise<void> {
     const topic = this.log.topics.registry;
     const end = await this.log.endOffset(topic, 0);
-    this.subscription = this.log.consume(topic, 0, 0, async ({ records }) => {
+    if (this.stopped) return;
+    this.follow();
+    await this.reached({ generation: topic.generation, offset: end });
+    if (this.following === "starting") this.following = "following";
+  }
+
+  private follow(): void {
+    this.subscription = this.log.consume(this.log.topics.registry, 0, this.fold.next, async ({ records }) => {
       for (const record of records) this.applyRecord(record.offset, record.logTime, decodeChange(record.value));
     });
-    // A view that died must not go on answering from the past in silence: whoever waits is told.
     this.subscription.done.catch((error: unknown) => {
+      const clock = this.comesBackBy;
+      if (clock !== undefined && isWattlogError(error, "log/unavailable")) return this.comeBack(clock);
+      // A view that died must not go on answering from the past in silence: whoever waits is told.
       this.following = "failed";
       this.failure = error instanceof Error ? error : new Error(String(error));
       for (const waiter of this.waiters.splice(0)) waiter.reject(this.failure);
       this.onFailure?.(error);
     });
-    await this.reached({ generation: topic.generation, offset: end });
-    if (this.following === "starting") this.following = "following";
+  }
+
+  /** Until then a miss here is not a "no" (rule R3), and whoever waits for a position waits on. */
+  private comeBack(clock: Clock): void {
+    if (this.stopped) return;
+    this.following = "starting";
+    clock.after(comeBackMs, () => {
+      this.start().catch((error: unknown) => {
+        if (isWattlogError(error, "log/unavailable")) this.comeBack(clock);
+        else if (!this.stopped) this.onFailure?.(error);
+      });
+    });
   }
 
   /** Set by the composition root: a view that cannot follow makes its process not ready. */
   onFailure: ((error: unknown) => void) | undefined;
 
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.subscription?.stop();
   }
 

@@ -53,6 +53,19 @@ test("promises 1-5: each of three brokers is killed in turn under load", async (
   await expectSettled();
 }, 500_000);
 
+test("promises 1-5: Kafka is away for longer than any reader waits; no role ends, and all goes on", async () => {
+  world = await ServerWorld.start({ kafka: "kafka", redis: "plain" });
+  const { kafka } = world;
+  world.load({ stations: 40, seconds: 100 });
+  await sleep(5_000);
+  process.kill(kafka.node("broker-1").pid, "SIGKILL");
+  await sleep(50_000);
+  await kafka.restart("broker-1");
+  await world.healed();
+  await expectCommands();
+  await expectSettled();
+}, 500_000);
+
 test("promises 1-5: Redis fails over by Sentinel, and what its old master knew last is lost", async () => {
   world = await ServerWorld.start({ kafka: "kafka", redis: "sentinel" });
   const { redis } = world;
@@ -118,7 +131,7 @@ describe.each(["kafkajs", "platformatic"])("%s", (driver) => {
       environment: { WATTLOG_KAFKA_DRIVER: driver },
     });
     const { kafka } = world;
-    world.load({ stations: 40, seconds: 50 });
+    world.load({ stations: 40, seconds: 90 });
     await sleep(5_000);
     for (let round = 0; round < 2; round++) {
       const { pid } = kafka.node("broker-1");

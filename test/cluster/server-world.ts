@@ -45,6 +45,7 @@ export class ServerWorld {
 
   static async start(options: ServerWorldOptions): Promise<ServerWorld> {
     const own: OwnServer[] = [];
+    const words: string[] = [];
     try {
       const kafka = await ownServer(options.kafka);
       own.push(kafka);
@@ -63,7 +64,6 @@ export class ServerWorld {
         WATTLOG_SETTLE_AFTER_SECONDS: "2",
         ...options.environment,
       };
-      const words: string[] = [];
       const cluster = await startCluster(environment, {
         ...(options.roles ? { roles: options.roles } : {}),
         environment: { WATTLOG_LOG_LEVEL: "warn", ...settings },
@@ -75,7 +75,7 @@ export class ServerWorld {
       return new ServerWorld({ kafka, redis, postgres }, cluster, { ...environment, ...settings }, words);
     } catch (error) {
       await Promise.all(own.map((server) => server.end()));
-      throw error;
+      throw new Error(`the cluster did not start\n${words.slice(-20).join("\n")}`, { cause: error });
     }
   }
 

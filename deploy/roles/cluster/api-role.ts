@@ -7,6 +7,7 @@ import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
 import { joinBus, joinLog, joinStore } from "./join.ts";
 import type { StartRole } from "./run-role.ts";
+import { StoreWatch } from "./store-watch.ts";
 
 export const startApiRole: StartRole = async (context) => {
   const { settings, metrics, logger, clock, undo } = context;
@@ -22,6 +23,9 @@ export const startApiRole: StartRole = async (context) => {
   const joined = await joinLog(context, `wattlog-api-${nodeId}`);
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
+  const storeWatch = new StoreWatch(store, clock);
+  storeWatch.start();
+  undo.add("watch on the store", () => storeWatch.stop());
   await seedSettings(settings, party, { log, registry, clock });
   const bus = await joinBus(context, joined, "needed");
   const api = createApi({
@@ -41,5 +45,6 @@ export const startApiRole: StartRole = async (context) => {
     await api.drain();
     await api.stop();
   });
-  return { readiness: () => [api.readiness()], says: `HTTP http://${settings.bind}:${api.port()}` };
+  const readiness = () => [api.readiness(), { name: "store", problem: storeWatch.problem }];
+  return { readiness, says: `HTTP http://${settings.bind}:${api.port()}` };
 };

@@ -38,7 +38,7 @@ export async function joinLog(context: RoleContext, clientId: string): Promise<J
   watch.start();
   undo.add("watch on the log", () => watch.stop());
   context.problems.push(() => ({ name: "log", problem: watch.problem }));
-  const registry = new RegistryView(log);
+  const registry = new RegistryView(log, clock);
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   undo.add("registry", () => registry.stop());
   await registry.start();
