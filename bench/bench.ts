@@ -4,33 +4,32 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-import { commandsOnCluster } from "./commands-cluster.ts";
-import { commands } from "./commands.ts";
-import { idle } from "./idle.ts";
-import { ingest } from "./ingest.ts";
-import { kafka } from "./kafka.ts";
-import { replayOnCluster } from "./replay-cluster.ts";
-import { replay } from "./replay.ts";
 import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
-import { whole } from "./whole.ts";
 
-const benchmarks: Readonly<Record<string, (folder: string) => Promise<Outcome>>> = {
-  ingest,
-  idle,
-  commands,
-  replay,
-  kafka,
-  whole,
+type Run = (folder: string) => Promise<Outcome>;
+/** Loaded when it is asked for: what another one needs costs seconds to load. */
+type Benchmarks = Readonly<Record<string, () => Promise<Run>>>;
+
+const benchmarks: Benchmarks = {
+  ingest: async () => (await import("./ingest.ts")).ingest,
+  idle: async () => (await import("./idle.ts")).idle,
+  commands: async () => (await import("./commands.ts")).commands,
+  replay: async () => (await import("./replay.ts")).replay,
+  kafka: async () => (await import("./kafka.ts")).kafka,
+  whole: async () => (await import("./whole.ts")).whole,
 };
 /** With `--cluster`: the same on Kafka, Redis and Postgres, one role a process. */
-const onCluster: typeof benchmarks = { commands: commandsOnCluster, replay: replayOnCluster };
+const onCluster: Benchmarks = {
+  commands: async () => (await import("./commands-cluster.ts")).commandsOnCluster,
+  replay: async () => (await import("./replay-cluster.ts")).replayOnCluster,
+};
 const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
 
 interface Options {
   readonly name: string;
-  readonly run: (folder: string) => Promise<Outcome>;
+  readonly load: () => Promise<Run>;
   readonly json: boolean;
   readonly folder: string;
 }
@@ -43,12 +42,12 @@ function readOptions(argv: readonly string[]): Options {
   if (name === undefined || more.length > 0) throw new WrongUse(`Name one benchmark: ${known}.`);
   if (laterOnes.includes(name)) throw new WrongUse(`The benchmark ${name} does not exist yet; there are ${known}.`);
   if (!Object.hasOwn(benchmarks, name)) throw new WrongUse(`There is no benchmark ${name}; there are ${known}.`);
-  const run = (values.cluster ? onCluster : benchmarks)[name];
-  if (!run) throw new WrongUse(`--cluster is for ${Object.keys(onCluster).join(", ")}; ${name} has no such form.`);
+  const load = (values.cluster ? onCluster : benchmarks)[name];
+  if (!load) throw new WrongUse(`--cluster is for ${Object.keys(onCluster).join(", ")}; ${name} has no such form.`);
   const full = values.cluster ? `${name}-cluster` : name;
   return {
     name: full,
-    run,
+    load,
     json: values.json ?? false,
     folder: values.folder ?? join(import.meta.dirname, "..", ".cache"),
   };
@@ -63,11 +62,12 @@ function parse(argv: readonly string[]) {
   }
 }
 
-async function main({ name, run, json, folder }: Options): Promise<number> {
+async function main({ name, load, json, folder }: Options): Promise<number> {
   // On the project's own disk: the system's temporary folder may be in memory, where a sync costs nothing.
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(resolve(folder), `bench-${name}-`));
   try {
+    const run = await load();
     const outcome = await run(scratch);
     const result: Result = { name, machine: machine(), date: new Date().toISOString(), ...outcome };
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result));
