@@ -29,7 +29,7 @@ interface Outcome {
   readonly notes: string;
 }
 
-let outcomes: readonly Promise<Outcome>[] = [];
+const outcomes = new Map<Row, Outcome>();
 
 async function outcomeOf({ role, env, ends }: Row, servers: ClusterServers): Promise<Outcome> {
   const process = await RoleProcess.start(role, { ...servers.environment, ...(await env(servers)) });
@@ -62,20 +62,25 @@ beforeAll(async () => {
   await found.provision();
   const { redis } = found;
   await redisCommand(redis.node("master").address, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
-  let next = 0;
-  const started = rows.map(() => Promise.withResolvers<Outcome>());
+  const queue = [...inTurns()];
   const work = async (): Promise<void> => {
-    for (let at = next++; at < rows.length; at = next++) {
-      await outcomeOf(rows[at]!, found).then(started[at]!.resolve, started[at]!.reject);
-    }
+    for (let row = queue.shift(); row; row = queue.shift()) outcomes.set(row, await outcomeOf(row, found));
   };
-  outcomes = started.map(({ promise }) => promise);
-  for (const outcome of outcomes) outcome.catch(() => undefined);
-  for (let i = 0; i < atOnce; i++) void work();
-}, 120_000);
+  await Promise.all(Array.from({ length: atOnce }, work));
+}, 900_000);
+
+/** Those that ask nobody evenly among the others, for a machine's load changes. */
+function* inTurns(): Generator<Row> {
+  const loads = rows.filter(({ asksNobody }) => asksNobody);
+  const others = rows.filter(({ asksNobody }) => !asksNobody);
+  const share = Math.ceil(others.length / loads.length);
+  for (const [at, load] of loads.entries()) {
+    yield load;
+    yield* others.slice(at * share, (at + 1) * share);
+  }
+}
 
 afterAll(async () => {
-  await Promise.allSettled(outcomes);
   endRows();
   if (!("missing" in found)) await found[Symbol.asyncDispose]();
 }, 60_000);
@@ -85,9 +90,9 @@ beforeEach((context) => {
 });
 
 /** About one on a quiet machine. */
-async function loadingSeconds(): Promise<number> {
-  const loads = await Promise.all(rows.flatMap(({ asksNobody }, at) => (asksNobody ? [outcomes[at]!] : [])));
-  return Math.max(...loads.map(({ seconds }) => seconds));
+function loadingSeconds(): number {
+  const loads = [...outcomes].filter(([{ asksNobody }]) => asksNobody);
+  return Math.max(...loads.map(([, { seconds }]) => seconds));
 }
 
 const promises = {
@@ -96,9 +101,10 @@ const promises = {
   "goes on without": "goes on, and says so",
 } as const;
 
-for (const [at, { what, role, ends, names }] of rows.entries()) {
-  test(`${what}: a ${role} ${promises[ends]}, within ${slowestSeconds} s of loading`, async () => {
-    const { process, seconds, problem, notes } = await outcomes[at]!;
+for (const row of rows) {
+  const { what, role, ends, names } = row;
+  test(`${what}: a ${role} ${promises[ends]}, within ${slowestSeconds} s of loading`, () => {
+    const { process, seconds, problem, notes } = outcomes.get(row)!;
     const { child } = process;
     // One that waits was asked to stop, and did so in good order although it had not started.
     const code = ends === 2 ? 2 : 0;
@@ -107,7 +113,7 @@ for (const [at, { what, role, ends, names }] of rows.entries()) {
     const said = { 2: child.stderr, waits: problem, "goes on without": notes }[ends];
     for (const name of names) expect(said, `it said ${child.words()}`).toContain(name);
     for (const secret of secrets) expect(child.stdout + child.stderr + problem + notes).not.toContain(secret);
-    expect(seconds).toBeLessThan(slowestSeconds + (await loadingSeconds()));
+    expect(seconds).toBeLessThan(slowestSeconds + loadingSeconds());
   });
 }
 
@@ -124,13 +130,13 @@ test("servers that come up later are found: a start goes on by itself, and so do
     DATABASE_URL: changed(servers.databaseUrl, (url) => (url.host = postgres.address)),
   });
   const says = (name: string) =>
-    eventually(`readiness to name ${name}`, async () => (await api.problem()).includes(name), { timeoutMs: 10_000 });
+    eventually(`readiness to name ${name}`, async () => (await api.problem()).includes(name), { timeoutMs: 60_000 });
   await says(kafka.address);
   await kafka.open();
   await says(postgres.address);
   await postgres.open();
   await says(redis.address);
   await redis.open();
-  const state = await api.ready(10_000);
-  expect(state.parts.map(({ name }) => name)).toEqual(["api", "log", "bus"]);
+  const state = await api.ready();
+  expect(state.parts.map(({ name }) => name)).toEqual(expect.arrayContaining(["api", "log", "bus"]));
 });
