@@ -4,7 +4,7 @@
 // only if at least one test passed, none failed, and each skipped one says why; with CI=true no skip may be due to a
 // missing server or tool. `--full` adds what takes too long for every commit.
 import { spawn } from "node:child_process";
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -34,6 +34,8 @@ const FULL_SUITES: readonly CommandSuite[] = [
 ];
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** The longest teardown: a whole cluster and its servers end in it. */
+const teardownMs = 90_000;
 const BROKEN: Summary = { passed: 0, failed: 1, skipped: [], adapters: [] };
 
 async function main(): Promise<number> {
@@ -88,6 +90,7 @@ async function runVitest(project: string, args: readonly string[]): Promise<Summ
     const vitest = join(dirname(manifest), "vitest.mjs");
     const code = await run(process.execPath, [vitest, "run", "--project", project, "--passWithNoTests", ...args], {
       env: { ...process.env, [SUMMARY_FILE_VARIABLE]: file },
+      isOver: () => existsSync(file),
     });
     const summary = readSummary(file);
     if (summary === null) return BROKEN;
@@ -109,10 +112,17 @@ async function runCommand({ command, args }: CommandSuite): Promise<Summary> {
   return { passed: counts.passed, failed, skipped, adapters: [] };
 }
 
+interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly capture?: boolean;
+  /** Whether it has done its work, so that only its teardown is left. */
+  readonly isOver?: () => boolean;
+}
+
 async function run(
   command: string,
   args: readonly string[],
-  { env = process.env, capture = false }: { env?: NodeJS.ProcessEnv; capture?: boolean },
+  { env = process.env, capture = false, isOver = () => false }: RunOptions,
 ): Promise<{ status: number; output: string }> {
   const { promise, resolve } = Promise.withResolvers<{ status: number; output: string }>();
   const child = spawn(command, args, { cwd: ROOT, env, stdio: ["ignore", capture ? "pipe" : "inherit", "inherit"] });
@@ -126,7 +136,21 @@ async function run(
     resolve({ status: 127, output });
   });
   child.on("close", (status) => resolve({ status: status ?? 1, output }));
-  return promise;
+  const watch = setInterval(() => {
+    if (!isOver()) return;
+    clearInterval(watch);
+    stuck = setTimeout(() => {
+      console.error(
+        "vitest has not ended after its last test: a process that a test started holds its output. Killed.",
+      );
+      child.kill("SIGKILL");
+    }, teardownMs);
+  }, 1_000);
+  let stuck: NodeJS.Timeout | undefined;
+  return promise.finally(() => {
+    clearInterval(watch);
+    clearTimeout(stuck);
+  });
 }
 
 function readSummary(file: string): Summary | null {

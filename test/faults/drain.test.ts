@@ -9,7 +9,7 @@ import { verify } from "./storm-run.ts";
 
 const restarts = 2;
 /** Under load, before each restart and after the last. */
-const flowMs = 2_000;
+const flowMs = 1_500;
 
 test("SIGTERM under load loses no answered frame, ends with 0, and the stations come back", async () => {
   using folder = tempFolder("drain-data");

@@ -41,7 +41,7 @@ export interface StormReport {
 /** The fleet goes on until it is told to end, so that no kill comes when nobody is there; on a slow machine they take long. */
 const longestSeconds = 3_600;
 /** Whole sessions after the last kill. */
-const afterKillsMs = 4_000;
+const afterKillsMs = 3_000;
 /** CDRs settle after two seconds here. */
 const settleMs = 2_500;
 

@@ -7,7 +7,7 @@ test("a fleet that repeats, reconnects, queues and disorders, under commands and
   await using system = await startOneProcess();
   const report = await stormRun(system, {
     stations: 60,
-    seconds: 12,
+    seconds: 8,
     kills: 3,
     commandsPerSecond: 5,
     graceSeconds: 30,

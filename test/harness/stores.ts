@@ -7,19 +7,22 @@ import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import { primaryKeys } from "../../core/store/tables.ts";
 import { ranOn } from "../../tools/ran-on.ts";
+import type { Adapter } from "../../tools/test-adapters.ts";
 import { serversForTests } from "../../tools/servers/ensure.ts";
 import { postgresSchema, type PostgresSchema } from "./postgres.ts";
 
 let serverUrl: string | undefined;
+let adapter: Adapter = "SQLite";
 
 /** Not migrated yet. */
 export function openTestStore(folder: string): Store {
-  ranOn(serverUrl === undefined ? "SQLite" : "Postgres");
+  ranOn(adapter);
   return serverUrl === undefined ? openSqliteStore(folder) : new BorrowedStore(serverUrl);
 }
 
 /** Call it at the head of a test file, then import the tests that shall run on PostgreSQL. */
 export function testOnPostgres(): void {
+  adapter = "Postgres";
   let missing: string | undefined;
   beforeAll(async () => {
     const found = await serversForTests(["postgres"]);

@@ -14,7 +14,7 @@ onEachSystem("promise 5, any process may die", (system, place) => {
       seconds: 16,
       kills: kills[place],
       // From the moment it serves again: some kills come while stations still reconnect, some in full flow.
-      killEveryMs: [200, 1300],
+      killEveryMs: [100, 800],
       repeat: 0.05,
       reconnect: 0.05,
       offline: 0.05,
