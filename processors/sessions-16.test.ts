@@ -160,7 +160,7 @@ const scenarios: readonly Scenario[] = [
     story: (l) => [l.start(), l.meter(0, "50000", 5), l.stop(idOf())],
     sessions: 1,
     energyWh: [20_000],
-    words: ["transactionIdInvalid"],
+    words: ["registerAboveStop", "transactionIdInvalid"],
   },
   {
     name: "quirk 4: closing MeterValues after Stop change nothing of the CDR",
@@ -174,7 +174,7 @@ const scenarios: readonly Scenario[] = [
     story: (l) => [l.start(), l.meter(idOf(), " 2000 ", 1), l.meter(idOf(), "", 2), l.stop(idOf())],
     sessions: 1,
     energyWh: [20_000],
-    words: [],
+    words: ["registerUnusable"],
   },
   {
     name: "quirk 9: session-relative MeterValues under a lifetime Start",
@@ -213,7 +213,7 @@ const scenarios: readonly Scenario[] = [
     story: (l) => [l.start(), l.meter(idOf(), "3000", 1, 0), l.stop(idOf())],
     sessions: 1,
     energyWh: [20_000],
-    words: [],
+    words: ["connectorUnlike"],
   },
   {
     name: "a refused Start that goes on all the same",

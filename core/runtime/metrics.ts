@@ -19,7 +19,9 @@ export interface Metrics {
   readonly logQueueBytes: Gauge;
   readonly logAnomalies: Counter<"kind">;
   readonly annotations: Counter<"annotation">;
+  readonly sessionAnnotations: Counter<"annotation">;
   readonly authFailures: Counter<"reason">;
+  readonly oldKeys: Counter;
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
   readonly consumerLag: Gauge<"role" | "partition">;
@@ -79,7 +81,11 @@ export function createMetrics(): Metrics {
     logQueueBytes: gauge("ocpp_log_queue_bytes", "Bytes waiting for the log"),
     logAnomalies: counter("ocpp_log_anomalies_total", "Appends that failed or came back wrong, by kind", ["kind"]),
     annotations: counter("ocpp_frame_annotations_total", "Tolerated deviations by word", ["annotation"]),
+    sessionAnnotations: counter("ocpp_session_annotations_total", "Oddities that the fold met, by word", [
+      "annotation",
+    ]),
     authFailures: counter("auth_failures_total", "Refused credentials by reason", ["reason"]),
+    oldKeys: counter("auth_old_keys_total", "Sign-ins with a key that was replaced more than a day ago"),
     commands: counter("ocpp_commands_total", "Ended commands by action and outcome", ["action", "outcome"]),
     commandSeconds: new Histogram({
       name: "ocpp_command_duration_seconds",

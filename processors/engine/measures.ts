@@ -6,6 +6,8 @@ const mwhPerWh = 1_000;
 
 export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
   for (const body of batch.bodies) {
+    if ("annotations" in body)
+      for (const annotation of body.annotations) metrics.sessionAnnotations.inc({ annotation });
     switch (body.kind) {
       case "sessionStarted":
         metrics.sessionsStarted.inc();
@@ -23,6 +25,7 @@ export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
     }
   }
   for (const effect of batch.effects) {
+    if (effect.kind === "tolerated") metrics.sessionAnnotations.inc({ annotation: effect.word });
     if (effect.kind !== "measured") continue;
     metrics.commands.inc({ action: effect.action, outcome: effect.outcome });
     metrics.commandSeconds.observe(effect.ms / 1000);

@@ -252,7 +252,23 @@ export class Partition<State> {
         this.appender.append({ party, station, body: { kind: "commandBound", commandId, connectionId } });
         return;
       }
+      case "request": {
+        const { kind: _, party, station, actor, payload, ...request } = effect;
+        const bytes = Buffer.from(JSON.stringify(payload));
+        const origin = { via: "rule", actor } as const;
+        const body = {
+          kind: "commandRequested",
+          ...request,
+          payload: bytes,
+          queueUntil: null,
+          origin,
+          replyTo: null,
+        } as const;
+        this.appender.append({ party, station, body });
+        return;
+      }
       case "measured":
+      case "tolerated":
         return;
     }
   }

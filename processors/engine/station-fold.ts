@@ -2,7 +2,7 @@
 // tables; the fold knows OCPP; neither knows the other but through this page.
 import type { CommandId, ConnectionId, NodeId, PartyId, SessionId, StationId } from "../../core/ids/ids.ts";
 import type { CommandOutcome, EventBody, Reading } from "../../core/records/domain-event.ts";
-import type { FrameRecord, FrameRecordOf } from "../../core/records/frame-record.ts";
+import type { FrameRecord, FrameRecordOf, Protocol } from "../../core/records/frame-record.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 
 /** What a fold wants done once its record is committed. Losing one costs time, never truth. */
@@ -28,6 +28,23 @@ export type Effect =
       readonly commandId: CommandId;
       readonly connectionId: ConnectionId;
     }
+  /** Rule C1: a `commandRequested` record of the system's own is to be appended; its id is made from its key. */
+  | {
+      readonly kind: "request";
+      readonly party: PartyId;
+      readonly station: StationId;
+      readonly connectionId: ConnectionId;
+      readonly protocol: Protocol;
+      readonly commandId: CommandId;
+      readonly idempotencyKey: string;
+      readonly action: string;
+      readonly payload: object;
+      readonly timeoutMs: number;
+      /** The rule that asks. */
+      readonly actor: string;
+    }
+  /** For metrics alone: a repeat, or another oddity that leaves no trace in any event. */
+  | { readonly kind: "tolerated"; readonly word: string }
   /** For metrics alone: the event does not name the action. */
   | { readonly kind: "measured"; readonly action: string; readonly outcome: CommandOutcome; readonly ms: number };
 

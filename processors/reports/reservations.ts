@@ -91,8 +91,9 @@ function used(
   transactionId: string | null,
   context: FoldContext,
 ): readonly Reservation[] {
-  if (state.length === 0) return state;
-  const reservation = state.find((r) => r.id === textOf(request["reservationId"]));
+  const named = textOf(request["reservationId"]);
+  const reservation = named === null ? undefined : state.find((r) => r.id === named);
+  if (named === "0" && !reservation) context.ask({ kind: "tolerated", word: "reservationIdZero" });
   return reservation ? ended(state, reservation, "used", context, transactionId) : state;
 }
 

@@ -1,6 +1,7 @@
 // Energy of a transaction from its readings, in integer milliwatt-hours. The state holds running values only; folding
 // the rows of the side table through `withReadings` gives the same (rule F4), and in any order the same low and high.
 import type { Reading } from "../../core/records/domain-event.ts";
+import type { SessionAnnotation } from "./annotations.ts";
 import { energyRegister, meterStartContext, meterStopContext } from "./readings.ts";
 import { noRegisters, type Registers } from "./transaction.ts";
 
@@ -15,39 +16,76 @@ interface Group {
   readonly location: string | null;
   total: number | null;
   phases: number;
-  hasPhase: boolean;
+  phaseCount: number;
 }
 
 const linePhases = new Set(["L1", "L2", "L3", "L1-N", "L2-N", "L3-N"]);
+const lines = 3;
+/** Registers of one meter that are no further apart agree: some show kWh with one decimal. */
+const roundingMwh = 100_000;
+/** The standards for trucks end at 3.75 MW. */
+const mostMilliwatts = 4e9;
+const shortestMs = 15 * 60_000;
+const msPerHour = 3_600_000;
+
+function groupsIn(readings: readonly Reading[]): readonly Group[] {
+  const groups: Group[] = [];
+  for (const r of readings) {
+    if (r.measurand !== energyRegister || r.energyMwh === null) continue;
+    let group = groups.find((g) => g.at === r.at && g.context === r.context && g.location === r.location);
+    if (!group) {
+      group = { at: r.at, context: r.context, location: r.location, total: null, phases: 0, phaseCount: 0 };
+      groups.push(group);
+    }
+    if (r.phase === null) group.total ??= r.energyMwh;
+    else if (linePhases.has(r.phase)) {
+      group.phases += r.energyMwh;
+      group.phaseCount += 1;
+    }
+  }
+  return groups;
+}
 
 /**
  * The import registers of one message. Of one time, context and location the value without a phase is the total; where
  * there is none, the sum over the lines is (quirk 10: a total unlike the sum of its phases is still the total).
  */
 function registersIn(readings: readonly Reading[]): readonly Register[] {
-  const groups: Group[] = [];
-  for (const r of readings) {
-    if (r.measurand !== energyRegister || r.energyMwh === null) continue;
-    let group = groups.find((g) => g.at === r.at && g.context === r.context && g.location === r.location);
-    if (!group) {
-      group = { at: r.at, context: r.context, location: r.location, total: null, phases: 0, hasPhase: false };
-      groups.push(group);
-    }
-    if (r.phase === null) group.total ??= r.energyMwh;
-    else if (linePhases.has(r.phase)) {
-      group.phases += r.energyMwh;
-      group.hasPhase = true;
-    }
-  }
+  const groups = groupsIn(readings);
   // The outlet is where energy is sold; another place counts only where the outlet is not measured.
   const isOutlet = (g: Group) => g.location === null || g.location === "Outlet";
   const chosen = groups.some(isOutlet) ? groups.filter(isOutlet) : groups;
   const registers: Register[] = [];
   for (const g of chosen) {
-    const mwh = g.total ?? (g.hasPhase ? g.phases : null);
+    const mwh = g.total ?? (g.phaseCount > 0 ? g.phases : null);
     if (mwh !== null) registers.push({ context: g.context, mwh });
   }
   return registers;
+}
+
+const noWords: readonly SessionAnnotation[] = [];
+
+/** What is odd about the import registers of one message (quirks 7, 8 and 10). */
+export function oddRegisters(readings: readonly Reading[]): readonly SessionAnnotation[] {
+  let hasUnusable = false;
+  let hasPhases = false;
+  for (const { measurand, energyMwh, phase } of readings) {
+    if (measurand !== energyRegister) continue;
+    if (energyMwh === null || (phase !== null && !linePhases.has(phase))) hasUnusable = true;
+    else if (phase !== null) hasPhases = true;
+  }
+  const isUnlike = hasPhases && groupsIn(readings).some(isUnlikeItsPhases);
+  if (!hasUnusable && !isUnlike) return noWords;
+  const words: SessionAnnotation[] = [];
+  if (hasUnusable) words.push("registerUnusable");
+  if (isUnlike) words.push("phasesUnlikeTotal");
+  return words;
+}
+
+/** Some of the lines alone may well be less than the total. */
+function isUnlikeItsPhases({ total, phases, phaseCount }: Group): boolean {
+  if (total === null || phaseCount === 0) return false;
+  return phases > total + roundingMwh || (phaseCount === lines && phases < total - roundingMwh);
 }
 
 /** @param readings of one record. */
@@ -93,6 +131,22 @@ export function isStopBelowStart(r: Registers): boolean {
   const start = startMwh(r);
   const stop = stopMwh(r);
   return start !== null && stop !== null && stop < start;
+}
+
+/** A reading below the register that the station named at the start (quirk 9). */
+export function isBelowStart({ meterStart, meterStop, low }: Registers): boolean {
+  return meterStart !== null && meterStop === null && low !== null && low < meterStart - roundingMwh;
+}
+
+/** A reading above the register that the station named at the end, which is the authority (quirks 8 and 9). */
+export function isAboveStop(r: Registers): boolean {
+  const named = r.meterStop ?? r.end;
+  return named !== null && r.high !== null && r.high > named + roundingMwh && !isStopBelowStart(r);
+}
+
+/** Such as a register that began at 0 and went on with its lifetime (quirk 9), or Wh that were called kWh (quirk 8). */
+export function isImplausible(energyMwh: number, durationMs: number): boolean {
+  return energyMwh > (mostMilliwatts * Math.max(shortestMs, durationMs)) / msPerHour;
 }
 
 /** From the rows of the side table, in order of their offsets. */

@@ -109,6 +109,20 @@ export function withRoom(
   return settleNow(after, first, record, context);
 }
 
+/**
+ * A start at a connector where another transaction is still open: its end is lost, or comes late (quirk 17). It stays open,
+ * for a queued end is worth more than a guess.
+ */
+export function overtaken(state: TransactionsState, evseId: number, context: FoldContext): TransactionsState {
+  if (evseId === 0) return state;
+  let after = state;
+  for (const t of state.active) {
+    if (t.endedAt !== null || t.evseId !== evseId || t.annotations.includes("overtaken")) continue;
+    after = replaced(after, t, addToSession(t, context, { words: ["overtaken"] }));
+  }
+  return after;
+}
+
 function ended(
   state: TransactionsState,
   t: Transaction,

@@ -42,7 +42,8 @@ function reading(sample: Fields, at: number | null): Reading {
     measurand,
     phase: textOf(sample["phase"]),
     location: textOf(sample["location"]),
-    unit: isEnergy ? "Wh" : unit,
+    // As sent, beside the value as sent; 1.6 and 2.x alike leave out Wh.
+    unit: unit ?? (isEnergy ? "Wh" : null),
     value: valueText(sample["value"]),
     energyMwh,
   };

@@ -6,7 +6,18 @@ import type { FrameRecordOf } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { PlausibleTime } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
-import { finalMwh, isStopBelowStart, soFarMwh, startMwh, stopMwh, withReadings } from "./energy.ts";
+import {
+  finalMwh,
+  isAboveStop,
+  isBelowStart,
+  isImplausible,
+  isStopBelowStart,
+  oddRegisters,
+  soFarMwh,
+  startMwh,
+  stopMwh,
+  withReadings,
+} from "./energy.ts";
 import { noRegisters, type StartIdentity, type Transaction, type TransactionsState } from "./transaction.ts";
 
 export type Exchange = FrameRecordOf<"exchange">;
@@ -88,8 +99,7 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
   const told = addition.readings ?? [];
   const kept = addition.silent ? [...addition.silent, ...told] : told;
   const registers = kept.length > 0 ? withReadings(t.registers, kept) : t.registers;
-  const words: SessionAnnotation[] = (addition.words ?? []).filter((word) => !t.annotations.includes(word));
-  if (isBelowStart(t, registers)) words.push("registerBelowStart");
+  const words = newWords(t, registers, told, addition.words);
   const after: Transaction = {
     ...t,
     registers,
@@ -107,16 +117,16 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
   return after;
 }
 
-function isBelowStart(t: Transaction, registers: Transaction["registers"]): boolean {
-  const start = registers.meterStart;
-  return (
-    start !== null &&
-    registers.low !== null &&
-    registers.low < start &&
-    registers.meterStop === null &&
-    t.endedAt === null &&
-    !t.annotations.includes("registerBelowStart")
-  );
+function newWords(
+  t: Transaction,
+  registers: Transaction["registers"],
+  told: readonly Reading[],
+  said: Words = [],
+): SessionAnnotation[] {
+  const words = [...said];
+  if (told.length > 0) words.push(...oddRegisters(told));
+  if (t.endedAt === null && isBelowStart(registers)) words.push("registerBelowStart");
+  return words.filter((word) => !t.annotations.includes(word));
 }
 
 function tellUpdate(
@@ -167,6 +177,7 @@ export function endSession(t: Transaction, context: FoldContext, ending: Ending)
   const words = [...ending.words];
   if (!ending.time.trusted) words.push("stopTimeImplausible");
   if (isStopBelowStart(t.registers)) words.push("stopBelowStart");
+  if (isAboveStop(t.registers)) words.push("registerAboveStop");
   if (t.registers.high === null) words.push("noRegister");
   let endedAt = ending.time.at;
   if (endedAt < t.startedAt) {
@@ -174,6 +185,7 @@ export function endSession(t: Transaction, context: FoldContext, ending: Ending)
     endedAt = Math.max(t.startedAt, context.logTime);
   }
   const energyMwh = finalMwh(t.registers);
+  if (isImplausible(energyMwh, endedAt - t.startedAt)) words.push("energyImplausible");
   const fresh = words.filter((word) => !t.annotations.includes(word));
   context.emit({
     kind: "sessionEnded",

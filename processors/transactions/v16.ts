@@ -10,6 +10,7 @@ import type { SessionAnnotation } from "./annotations.ts";
 import {
   incarnationOf,
   judgeStart,
+  overtaken,
   settledIncarnation,
   newestOf,
   toldLate,
@@ -81,6 +82,7 @@ export function startTransaction(
   const verdict = known ? judgeStart(state, known, start) : "new";
   switch (verdict) {
     case "repeat":
+      context.ask({ kind: "tolerated", word: "repeatedStart" });
       return state;
     case "ambiguous":
       return toldLate(state, known!, context, [], "repeatAmbiguous");
@@ -97,13 +99,14 @@ export function startTransaction(
   if (!time.trusted) words.push("startTimeImplausible");
   if (readings.length === 0) words.push("meterStartInvalid");
   if (textOf(fieldsOf(answer["idTagInfo"])["status"]) !== "Accepted") words.push("startNotAuthorised");
+  const evseId = indexOf(request["connectorId"]);
   const roomy = withRoom(state, verdict === "reused" ? known : undefined, record, context);
   return added(
-    roomy,
+    overtaken(roomy, evseId, context),
     openSession(record, context, {
       id,
-      evseId: indexOf(request["connectorId"]),
-      connectorId: indexOf(request["connectorId"]) === 0 ? 0 : 1,
+      evseId,
+      connectorId: evseId === 0 ? 0 : 1,
       idToken: textOf(request["idTag"]),
       startedAt: time.at,
       start,
@@ -150,17 +153,23 @@ export function meterValues(
   const id = usableId(record, request);
   const connectorId = indexOf(request["connectorId"]);
   const known = id === null ? onlyOpen(state, (t) => t.evseId === connectorId) : newestOf(state, id);
-  if (!known) {
-    // Without an id these are values of the connector, of no session.
-    return id === null ? state : meterValuesWithoutStart(state, record, id, connectorId, readings, context);
-  }
-  const digest = readingsDigest(readings);
-  if (known.recent.includes(digest)) return state;
-  const t = known.active;
-  if (!t) return toldLate(state, known, context, readings, "lateFrame", digest);
   // Values without any id are by the book; only a wrong one is worth a word.
   const isWrong = id === null && textOf(request["transactionId"]) !== null;
-  const words: readonly SessionAnnotation[] = isWrong ? ["transactionIdInvalid"] : [];
+  if (!known) {
+    if (id !== null) return meterValuesWithoutStart(state, record, id, connectorId, readings, context);
+    // Values of the connector, of no session.
+    if (isWrong) context.ask({ kind: "tolerated", word: "transactionIdInvalid" });
+    return state;
+  }
+  const digest = readingsDigest(readings);
+  if (known.recent.includes(digest)) {
+    context.ask({ kind: "tolerated", word: "repeatedReadings" });
+    return state;
+  }
+  const t = known.active;
+  if (!t) return toldLate(state, known, context, readings, "lateFrame", digest);
+  const words: SessionAnnotation[] = isWrong ? ["transactionIdInvalid"] : [];
+  if (t.evseId !== 0 && t.evseId !== connectorId) words.push("connectorUnlike");
   const after = addToSession(attributed(t, record, context), context, { readings, words });
   return replaced(state, t, withRecent(after, digest));
 }
@@ -223,7 +232,10 @@ export function stopTransaction(
   const digest = stopDigest(request);
   const known = id === null ? stopWithoutId(state, request, digest) : newestOf(state, id);
   if (known?.ended) {
-    if (known.stop === digest) return state;
+    if (known.stop === digest) {
+      context.ask({ kind: "tolerated", word: "repeatedStop" });
+      return state;
+    }
     const readings = readingsOf(request["transactionData"]);
     const word = known.stop === null ? "lateFrame" : "stopConflict";
     return toldLate(state, known, context, readings, word);

@@ -6,7 +6,7 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
-import { judgeStart, newestOf, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
+import { judgeStart, newestOf, overtaken, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
 import { readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
 import {
@@ -59,8 +59,10 @@ function evseOf(request: Fields): { readonly evseId: number; readonly connectorI
   return { evseId: indexOf(evse["id"]), connectorId: indexOf(evse["connectorId"]) };
 }
 
+/** Quirk 18: as a text, or under the name that 1.6 has for it. */
 function idTokenOf(request: Fields): string | null {
-  return textOf(fieldsOf(request["idToken"])["idToken"]);
+  const { idToken, idTag } = request;
+  return textOf(fieldsOf(idToken)["idToken"]) ?? textOf(idToken) ?? textOf(idTag);
 }
 
 /** A token that came with this message and was refused in our answer. */
@@ -81,8 +83,13 @@ export function transactionEvent(
 ): TransactionsState {
   const message = messageOf(record, request, boots);
   const known = newestOf(state, message.id);
-  if (known?.recent.includes(message.digest)) return state;
+  if (known?.recent.includes(message.digest)) return repeated(state, context);
   return message.type === "Started" ? started(state, known, message, context) : went(state, known, message, context);
+}
+
+function repeated(state: TransactionsState, context: FoldContext): TransactionsState {
+  context.ask({ kind: "tolerated", word: "repeatedEvent" });
+  return state;
 }
 
 // --- Started ---
@@ -110,7 +117,7 @@ function started(
   const verdict = known ? judgeStart(state, known, start) : "new";
   switch (verdict) {
     case "repeat":
-      return state;
+      return repeated(state, context);
     case "ambiguous":
       return toldLate(state, known!, context, [], "repeatAmbiguous");
     case "late":
@@ -150,7 +157,8 @@ function opened(
     state: null,
     words: all,
   });
-  return wentOn(added(state, t), t, m, [], undefined, context);
+  const before = start === null ? state : overtaken(state, t.evseId, context);
+  return wentOn(added(before, t), t, m, [], undefined, context);
 }
 
 // --- Updated, Ended, and a Started that is late ---
@@ -182,6 +190,7 @@ function wentOn(
   if (t.start !== null && isRefused(m.record, m.request)) all.push("startNotAuthorised");
   const isNewest = m.seqNo === null || m.seqNo > highestOf(t.seen);
   const place = evseOf(m.request);
+  if (t.evseId !== 0 && place.evseId !== 0 && t.evseId !== place.evseId) all.push("connectorUnlike");
   const time = stationTimeOr(m.request["timestamp"], context.logTime);
   const counted = {
     ...attributed(t, m.record, context, m.offline),
