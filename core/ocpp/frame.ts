@@ -1,7 +1,12 @@
 // OCPP-J framing: the types that gateway and folds share. Parsing and composing are in framing.ts.
 
 /** A parsed message. `payload` of a CALL is {} where the station sent null (OCPP-J allows both). */
-export type Frame =
+export type Frame = Message & {
+  /** It was JSON only without its NUL bytes (ocpp.md, quirk 15). */
+  readonly nulBytes?: true;
+};
+
+type Message =
   | {
       readonly type: "call" | "send";
       readonly messageId: string;

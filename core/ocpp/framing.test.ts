@@ -44,8 +44,9 @@ describe("messages", () => {
   test.each([
     ["notJson", "[2,"],
     ["notJson", ""],
-    ["notJson", '[2,"a","Heartbeat",{}]\0'],
-    ["notJson", '[2,"a\0b","Heartbeat",{}]'],
+    ["notJson", '[2,"a","Heartbeat",{\0'],
+    ["notJson", "\0"],
+    ["notJson", '[2,"a\u0001b","Heartbeat",{}]'],
     ["notAnArray", "{}"],
     ["notAnArray", "null"],
     ["unknownMessageType", "[]"],
@@ -59,6 +60,20 @@ describe("messages", () => {
     ["badAction", '[2,"a","",{}]'],
   ])("%s: %s", (reason, text) => {
     expect(parse(text)).toMatchObject({ type: "malformed", reason });
+  });
+
+  test("quirk 15: NUL bytes at the end of a message or of a text are left out, and said so", () => {
+    const heartbeat = { type: "call", messageId: "a", action: "Heartbeat", nulBytes: true };
+    for (const text of ['[2,"a","Heartbeat",{}]\0\0', '[2,"a\0","Heartbeat\0",{}]']) {
+      expect(parse(text)).toMatchObject({ ...heartbeat, text });
+    }
+    expect(parse('[2,"a","BootNotification",{"chargePointModel":"M\0\0"}]')).toMatchObject({
+      payload: { chargePointModel: "M" },
+    });
+    expect(parse('[3,"a",{}]\0')).toEqual({ type: "result", messageId: "a", payload: {}, nulBytes: true });
+    expect(parse('[7,"a"]\0')).toMatchObject({ type: "malformed", reason: "unknownMessageType" });
+    const alfen = '[2,"a","MeterValues",{"transactionId":9223372036854775807}]\0';
+    expect(integerAt(Buffer.from(alfen), [3, "transactionId"], 2 ** 63)).toBe("9223372036854775807");
   });
 
   test("bytes that are no UTF-8", () => {

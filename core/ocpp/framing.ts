@@ -103,7 +103,8 @@ function messageIdOf(value: unknown, text: string): MessageId | undefined {
  * One OCPP-J message (2, 3, 4; 5 and 6 of 2.1) or the reason why it is none. Never throws, whatever the bytes.
  *
  * Types 5 and 6 are returned whatever the version: the caller knows the version and refuses them in 1.6 and 2.0.1. A
- * null payload is {}. Duplicate keys: the last one counts. `__proto__` becomes an ordinary own field. Numbers beyond
+ * null payload is {}. NUL bytes, which some firmwares leave at the end of a text or of the message, are left out and said
+ * so. Duplicate keys: the last one counts. `__proto__` becomes an ordinary own field. Numbers beyond
  * 2^53 are rounded in `payload`; {@link integerAt} has their digits.
  */
 export function parseFrame(bytes: Uint8Array): Frame | Malformed {
@@ -112,7 +113,14 @@ export function parseFrame(bytes: Uint8Array): Frame | Malformed {
   const text = textOf(bytes, scanned);
   if (text === undefined) return malformed("notUtf8");
   const json = jsonOf(text);
-  if (json === undefined) return malformed("notJson");
+  if (json !== undefined) return messageIn(json, text);
+  const without = text.includes("\0") ? jsonOf(text.replaceAll("\0", "")) : undefined;
+  if (without === undefined) return malformed("notJson");
+  const frame = messageIn(without, text);
+  return frame.type === "malformed" ? frame : { ...frame, nulBytes: true };
+}
+
+function messageIn(json: unknown, text: string): Frame | Malformed {
   if (!Array.isArray(json)) return malformed("notAnArray");
   const elements = json as readonly unknown[];
   const id = messageIdOf(elements[1], text);
@@ -186,7 +194,7 @@ const parseWithSource = JSON.parse as (
 export function integerAt(bytes: Uint8Array, path: readonly (string | number)[], parsed: unknown): string | undefined {
   if (typeof parsed !== "number" || !Number.isInteger(parsed)) return undefined;
   if (Number.isSafeInteger(parsed)) return String(parsed);
-  const text = textOf(bytes, "utf8");
+  const text = textOf(bytes, "utf8")?.replaceAll("\0", "");
   if (text === undefined) return undefined;
   let value: unknown;
   try {

@@ -4,8 +4,14 @@ import { bootAnswer, constant, dataTransfer, empty, heartbeat } from "./deciders
 import { objectField, textField, timeText, type Decider, type Fields } from "./decision.ts";
 import { idTokenInfo, ruleOnIdToken } from "./tokens.ts";
 
+/** Quirk 18: some send it as a text, or under the name that 1.6 has for it. */
+function idTokenIn(fields: Fields): Fields | undefined {
+  const text = textField(fields, "idToken") ?? textField(fields, "idTag");
+  return objectField(fields, "idToken") ?? (text === undefined ? undefined : { idToken: text });
+}
+
 const authorize: Decider = (fields, context) => {
-  const ruling = ruleOnIdToken(objectField(fields, "idToken") ?? {}, context);
+  const ruling = ruleOnIdToken(idTokenIn(fields) ?? {}, context);
   if (ruling === undefined) return { unreadable: "idToken" };
   // C07: a contract certificate is asked about, and nothing here checks certificates: said so, not left open.
   const asksForCertificate =
@@ -16,7 +22,7 @@ const authorize: Decider = (fields, context) => {
 
 /** E01-E06: idTokenInfo where the event names a token; a token that cannot be read is answered without it. */
 const transactionEvent: Decider = (fields, context) => {
-  const idToken = objectField(fields, "idToken");
+  const idToken = idTokenIn(fields);
   const ruling = idToken && ruleOnIdToken(idToken, context);
   return ruling ? { payload: { idTokenInfo: idTokenInfo(ruling) }, facts: ruling.facts } : { payload: {} };
 };

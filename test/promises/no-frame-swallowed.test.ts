@@ -23,7 +23,7 @@ const nestedTooDeep = `${"[".repeat(40)}${"]".repeat(40)}`;
 const garbage: readonly Garbage[] = [
   { bytes: "hello", reason: "notJson", answer: unreadable },
   { bytes: '[2,"t-1","Heartbeat",{', reason: "notJson", answer: unreadable },
-  { bytes: '[2,"n-1","Heart\0beat",{}]', reason: "notJson", answer: unreadable },
+  { bytes: '[2,"n-1","Heart\u0001beat",{}]', reason: "notJson", answer: unreadable },
   { bytes: '[2,"x-1","Heartbeat",{"a":NaN}]', reason: "notJson", answer: unreadable },
   { bytes: '{"a":1}', reason: "notAnArray", answer: unreadable },
   { bytes: `[2,"d-1","Heartbeat",${nestedTooDeep}]`, reason: "tooDeep", answer: unreadable },
