@@ -46,6 +46,8 @@ export const REQUIRED: Readonly<Record<string, readonly Adapter[]>> = {
   "promise 4": everywhere,
   "promise 5": everywhere,
   "promise 6": everywhere,
+  "ocpp-rpc": everywhere,
+  "the mobilityhouse kit": everywhere,
 };
 
 /** How many tests of a suite passed, failed and were skipped on one adapter. */
