@@ -172,7 +172,25 @@ export class PostgresSession {
   }
 
   /** @param name of a statement that the server keeps prepared for this connection. */
-  async query(text: string, values: readonly unknown[] = [], name?: string): Promise<QueryResult<Row>> {
+  query(text: string, values: readonly unknown[] = [], name?: string): Promise<QueryResult<Row>> {
+    return this.send({ text, values, name }, false);
+  }
+
+  /** Not waited for: whoever waits next, at the latest `commit`, is told what failed. Saves a round trip each. */
+  post(text: string, values: readonly unknown[] = [], name?: string): void {
+    this.refuseWhenEnded();
+    this.posted.push(
+      this.send({ text, values, name }, true).then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+  }
+
+  private async send(
+    { text, values, name }: { text: string; values: readonly unknown[]; name: string | undefined },
+    isPosted: boolean,
+  ): Promise<QueryResult<Row>> {
     this.refuseWhenEnded();
     const query = {
       text,
@@ -185,20 +203,11 @@ export class PostgresSession {
       return await this.client.query<Row>(query);
     } catch (error) {
       if (breaksConnection(error)) this.broken = true;
-      throw this.postFailure ? this.postFailure.error : translatePostgres(error, this.place);
+      const told: unknown = this.postFailure ? this.postFailure.error : translatePostgres(error, this.place);
+      // At once: the refusal of what was sent behind it may have come in the same packet.
+      if (isPosted) this.postFailure ??= { error: told };
+      throw told;
     }
-  }
-
-  /** Not waited for: whoever waits next, at the latest `commit`, is told what failed. Saves a round trip each. */
-  post(text: string, values: readonly unknown[] = [], name?: string): void {
-    this.refuseWhenEnded();
-    const sent = this.query(text, values, name);
-    this.posted.push(
-      sent.then(
-        () => undefined,
-        (error: unknown) => void (this.postFailure ??= { error }),
-      ),
-    );
   }
 
   /** What was posted has been answered. @throws what failed of it */

@@ -79,6 +79,22 @@ describe("the Store on Postgres", () => {
   const nextOf = async (): Promise<number | undefined> =>
     (await store.reader.selectFrom("position").select("next").executeTakeFirst())?.next;
 
+  test("a conflict in what was sent without waiting is run again, though a query sent behind it was refused too", async () => {
+    await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 1 })]));
+    let attempts = 0;
+    await store.transaction(async (tx) => {
+      await tx.db.selectFrom("position").select("next").execute();
+      if (++attempts === 1) await schema.query("update position set next = 2");
+      await Promise.all([
+        tx.upsert("position", [positionRow({ next: 3 })]),
+        tx.db.selectFrom("position").select("next").execute(),
+      ]);
+    });
+    expect(attempts).toBe(2);
+    expect(retries.map((error) => (error as { code: string }).code)).toEqual(["40001"]);
+    expect(await nextOf()).toBe(3);
+  });
+
   test("two transactions that lock rows crosswise: the one that the server ends is run again, both are stored", async () => {
     await store.transaction((tx) =>
       tx.upsert("station_state", [stateRow({ station: "a" }), stateRow({ station: "b" })]),
