@@ -194,17 +194,24 @@ test("2.0.1 M03, M04 and 1.6: which certificates are installed; a new list repla
   expect(keys(documentsOf(of16, "certificates"))).toEqual(["CentralSystemRootCertificate/b/7"]);
 });
 
-test("2.0.1 A02: a signing request is kept whole, and what was sent for it", async () => {
+test("2.0.1 A02, M05: a signing request is kept whole, and what was sent for it or to be trusted", async () => {
   const line = station();
   const csr = "-----BEGIN CERTIFICATE REQUEST-----";
   const folded = await after(
     line,
     line.call("SignCertificate", { csr, certificateType: "ChargingStationCertificate" }, ok),
     ...told(line, "CertificateSigned", { certificateChain: "PEM" }, ok),
+    ...told(
+      line,
+      "InstallCertificate",
+      { certificateType: "V2GRootCertificate", certificate: "ROOT" },
+      { status: "Failed" },
+    ),
   );
   expect([...documentsOf(folded, "certificateRequests").values()]).toMatchObject([{ csr, answered: "Accepted" }]);
   expect([...documentsOf(folded, "certificatesSent").values()]).toMatchObject([
     { certificate: "PEM", answered: "Accepted" },
+    { type: "V2GRootCertificate", certificate: "ROOT", answered: "Failed" },
   ]);
 });
 
