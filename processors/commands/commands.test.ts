@@ -88,6 +88,14 @@ test("C1: an id made from a caller's key is woken by the processor, a random one
   expect((await foldSteps(timed([...up(line), requested(id, line)]))).effects).toEqual([]);
 });
 
+test("C1, C4: of a key that an api found no owner for nobody is woken, also while its connection counts as alive", async () => {
+  const line = new Line("CS1");
+  const id = newCommandId();
+  const folded = await foldSteps(timed([...up(line), requested(id, null, { key: "k" }), sent(id, line)]));
+  expect(outcomes(folded)).toEqual(["not_connected"]);
+  expect(folded.effects.filter(({ kind }) => kind === "wake")).toEqual([]);
+});
+
 test("C2: a command of a connection that is gone is not_connected, whether it went before or after the request", async () => {
   const line = new Line("CS1");
   const id = newCommandId();

@@ -231,7 +231,7 @@ export class CommandSender {
     return {
       kind: "commandRequested",
       commandId: bound.id,
-      connectionId: bound.owner?.connectionId ?? (bound.queueUntil === null ? bound.lastConnectionId : null),
+      connectionId: bound.owner?.connectionId ?? lastBound(bound, input),
       protocol: bound.protocol,
       action: input.action,
       payload: Buffer.from(JSON.stringify(input.payload ?? {})),
@@ -321,6 +321,15 @@ export class CommandSender {
     checkSameCommand(row, input);
     return { id, status: row.status, outcome: row.outcome as CommandOutcome | null, response: row.response };
   }
+}
+
+/**
+ * What a command for a station that nobody holds is bound to: its last connection, for the record. Never with a key: the
+ * processor wakes the node of such a request, and where the fold holds that connection for alive yet, the command would
+ * reach the station beside an end that says it did not.
+ */
+function lastBound(bound: Bound, { idempotencyKey }: CommandInput): Bound["lastConnectionId"] {
+  return bound.queueUntil === null && idempotencyKey === undefined ? bound.lastConnectionId : null;
 }
 
 function requested(id: CommandId): CommandAnswer {

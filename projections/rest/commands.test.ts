@@ -211,6 +211,8 @@ describe("commands", () => {
     const answer = await call("POST", "/api/v1/stations/CP-A/commands", body);
     expect(answer.body).toMatchObject({ status: "requested", outcome: null });
     expect((await framesOf("CP-A")).at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
+    // Bound to the last connection, the processor would wake a node that holds it still: sent, beside this end.
+    expect((await framesOf("CP-A")).at(-2)).toMatchObject({ kind: "commandRequested", connectionId: null });
   });
 
   it("of a key that names another command are refused, also where that one came through another api (C1)", async () => {
