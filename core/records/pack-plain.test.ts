@@ -31,8 +31,10 @@ test("whatever is not plain has the library's bytes: other scripts, half charact
 
 test("any value has the library's bytes, and comes back", () => {
   const leaf = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null), fc.uint8Array());
+  // Nothing reads a map with this key back: the library refuses it. No map of ours has keys that a stranger chooses.
+  const key = fc.string().filter((text) => text !== "__proto__");
   const value = fc.letrec((tie) => ({
-    any: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie("any")), fc.dictionary(fc.string(), tie("any"))),
+    any: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie("any")), fc.dictionary(key, tie("any"))),
   })).any;
   fc.assert(
     fc.property(value, (any) => {
