@@ -1,12 +1,13 @@
 // Who folds which partition while processors come, go and freeze: read from the table of assignments through time.
 //
-// The first is seen failing by test/mutants/restart-gives-away.patch.
+// They are seen failing by test/mutants/restart-gives-away.patch and zombie-goes-on.patch.
 import { expect, test } from "vitest";
 
 import { runCommand } from "../harness/cli.ts";
 import { startFleet, type FleetRun } from "../harness/fleet.ts";
 import { tempFolder } from "../harness/paths.ts";
-import { eventually, sleep } from "../harness/wait.ts";
+import { eventually, lastAnswer, sleep } from "../harness/wait.ts";
+import { holdFolds } from "./held-folds.ts";
 import { useOwnCluster } from "./own-cluster.ts";
 import { ownersNow, watchOwners, type Owners } from "./owners.ts";
 
@@ -77,14 +78,20 @@ test("processors restarted one after the other get back what they had, and nothi
   await expectClean(journal.path);
 }, 240_000);
 
-test("a processor frozen past its lease loses its own partitions only, stores nothing more of them, and joins again", async () => {
+test("a processor frozen past its lease loses its own partitions only, is stopped by the position row, and joins again", async () => {
   using journal = tempFolder("zombie-journal");
   const before = await shared();
   const lost = [...before].filter(([, owner]) => owner === "processor-2").map(([partition]) => partition);
-  const fleet = fleetOf(journal.path, 25, "Z");
-  await sleep(1_500);
   await using watch = watchOwners(cluster());
-  cluster().freeze("processor-2");
+  const held = await holdFolds(cluster());
+  const fleet = fleetOf(journal.path, 25, "Z");
+  try {
+    const isHeld = async () => (await held.waiting()) >= partitions - 2;
+    await eventually("nearly all folds to have a batch in hand", isHeld, { timeoutMs: 60_000 });
+    cluster().freeze("processor-2");
+  } finally {
+    await held.end();
+  }
   try {
     const stood = await positionsOf(lost);
     await eventually(
@@ -99,15 +106,13 @@ test("a processor frozen past its lease loses its own partitions only, stores no
   const others = (owners: Owners): Owners => new Map([...owners].filter(([partition]) => !lost.includes(partition)));
   for (const owners of seen) expect(others(owners)).toEqual(others(before));
   expect(lost.map((partition) => seen.at(-1)!.get(partition))).not.toContain("processor-2");
-  // Whatever it looked at first: the position row that had moved, or the table of owners.
-  await eventually("the frozen one to be told", () =>
+  // It goes on with what it had in hand, and finds that the position row has moved (rule F3).
+  const isTold = () =>
     cluster()
       .words()
       .split("\n")
-      .some(
-        (line) => line.startsWith("processor-2") && /fold\/zombie|another process has this partition now/.test(line),
-      ),
-  );
+      .some((line) => line.startsWith("processor-2") && line.includes("fold/zombie"));
+  expect(await lastAnswer(async () => isTold(), Boolean), "the zombie was stopped by the position row").toBe(true);
   expect((await shared()).size).toBe(partitions);
   expect((await fleet.summary(90_000)).sessionsSettled).toBeGreaterThan(10);
   await expectClean(journal.path);
