@@ -13,6 +13,7 @@ import type { Readiness, Service } from "../core/runtime/service.ts";
 import { Appender } from "./append/appender.ts";
 import { PacedCloser } from "./append/paced-closer.ts";
 import { Commands } from "./commands/commands.ts";
+import { BootNotes } from "./connection/boot-notes.ts";
 import { Connection, type Admitted } from "./connection/connection.ts";
 import { Inbound } from "./connection/inbound.ts";
 import { closeNow, takeToken, type Node } from "./connection/node.ts";
@@ -25,6 +26,7 @@ import { drainNode, within } from "./drain.ts";
 import { GatewayMetrics } from "./metrics.ts";
 import { Admission } from "./server/admission.ts";
 import { Directory } from "./server/identity.ts";
+import { KeyRotation } from "./server/key-rotation.ts";
 import { RegistryWriter } from "./server/registry-writer.ts";
 import type { Server, ServerHandlers } from "./server/server.ts";
 import { createUwsServer } from "./server/uws-server.ts";
@@ -103,8 +105,9 @@ class GatewayService implements Gateway {
     const writer = new RegistryWriter(deps.log, deps.clock, deps.logger);
     this.admission = new Admission(this.node, this.directory, writer, deps.options, frames.partitions);
     this.ownership = new Ownership(this.node, frames.generation);
-    this.commands = new Commands(this.node, frames.partitions);
-    this.inbound = new Inbound(this.node, this.commands);
+    const rotation = new KeyRotation(this.node, writer);
+    this.commands = new Commands(this.node, frames.partitions, (...answer) => rotation.answered(...answer));
+    this.inbound = new Inbound(this.node, this.commands, new BootNotes(this.node, writer));
     this.standing = new Standing(this.node);
     this.server = (deps.server ?? createUwsServer)(this.handlers());
   }

@@ -66,6 +66,10 @@ export class GatewayMetrics {
     this.metrics.authFailures.inc({ reason });
   }
 
+  oldKeyUsed(): void {
+    this.metrics.oldKeys.inc();
+  }
+
   takeover(): void {
     this.metrics.takeovers.inc();
   }

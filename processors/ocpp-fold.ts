@@ -2,6 +2,7 @@
 import { parseFrame } from "../core/ocpp/framing.ts";
 import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts";
 import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
+import { asked, notAsked, packAsk, unpackAsk, type AskState } from "./commands/ask-boot.ts";
 import { noCommands, packCommands, unpackCommands, type CommandsState } from "./commands/command-state.ts";
 import {
   answeredCommand,
@@ -61,19 +62,27 @@ export interface StationState {
   readonly transactions: TransactionsState;
   readonly commands: CommandsState;
   readonly reports: ReportsState;
+  readonly ask: AskState;
 }
 
 /** Of the packed form below; a state of another version cannot be read and must be rebuilt from the log. */
 const stateVersion = 1;
 
 export const ocppFold: StationFold<StationState> = {
-  initial: () => ({ self: unknownStation, transactions: noTransactions, commands: noCommands, reports: noReports }),
+  initial: () => ({
+    self: unknownStation,
+    transactions: noTransactions,
+    commands: noCommands,
+    reports: noReports,
+    ask: notAsked,
+  }),
   evolve,
   transactionOf,
   quarantined,
   reread,
   dueAt(state) {
-    const dues = [settlementDueAt(state.transactions), commandsDueAt(state.commands), reportsDueAt(state.reports)];
+    const { transactions, commands, reports, ask } = state;
+    const dues = [settlementDueAt(transactions), commandsDueAt(commands), reportsDueAt(reports), ask.dueAt];
     return dues.reduce((least, due) => (due === null || (least !== null && least < due) ? least : due), null);
   },
   nodeOf: (state) => currentOf(state.self)?.nodeId ?? "",
@@ -83,9 +92,10 @@ export const ocppFold: StationFold<StationState> = {
     packTransactions(state.transactions),
     packCommands(state.commands),
     state.reports,
+    packAsk(state.ask),
   ],
   unpack(packed) {
-    const [version, self, transactions, commands, reports] = packed as [number, unknown, unknown, unknown, unknown];
+    const [version, self, transactions, commands, reports, ask] = packed as [number, ...unknown[]];
     if (version !== stateVersion) throw new Error(`A station's state has version ${version}; run \`wattlog rebuild\`.`);
     return {
       self: unpackSelf(self),
@@ -93,6 +103,7 @@ export const ocppFold: StationFold<StationState> = {
       commands: unpackCommands(commands),
       // Rows of earlier builds have none.
       reports: (reports as ReportsState | undefined) ?? noReports,
+      ask: unpackAsk(ask),
     };
   },
 };
@@ -102,7 +113,9 @@ function evolve(state: StationState, record: FrameRecord, context: FoldContext):
   const revivedSelf = revived(state.self, record.source);
   if (revivedSelf !== state.self) tellCurrent(state.self, revivedSelf, record, context);
   const awake = revivedSelf === state.self ? state : { ...state, self: revivedSelf };
-  return seen(dispatch(awake, record, context), record, context, before);
+  const folded = dispatch(awake, record, context);
+  const ask = asked(state.ask, state.commands, folded, record, context);
+  return seen(ask === folded.ask ? folded : { ...folded, ask }, record, context, before);
 }
 
 function dispatch(state: StationState, record: FrameRecord, context: FoldContext): StationState {

@@ -11,6 +11,8 @@ export interface StationDoc {
   readonly password?: { readonly salt: string; readonly hmac: string };
   /** The key before a rotation, good until the first login with the new one. */
   readonly previousPassword?: { readonly salt: string; readonly hmac: string };
+  /** When `password` took the place of `previousPassword` (epoch ms). */
+  readonly passwordChangedAt?: number;
   /** Lowest OCPP security profile that it may connect with, 0-3. */
   readonly securityProfile?: number;
   /** `strict`: schema violations get a CALLERROR. Default lenient. */
@@ -18,6 +20,10 @@ export interface StationDoc {
   readonly locationId?: string;
   /** Where a station came in unknown: when it was first seen (epoch ms). */
   readonly firstSeenAt?: number;
+  /** A BootNotification of it was answered Pending or Rejected: until it is accepted, 2.x refuses its other CALLs. */
+  readonly wasRefused?: boolean;
+  /** `vendor/model` of its last boot, in lower case; kept only while a setting asks for it. */
+  readonly model?: string;
 }
 
 export interface TokenDoc {
@@ -102,7 +108,9 @@ export type SettingId =
   | "unknownTokens"
   | "defaultTariffId"
   | "heartbeatIntervalSeconds"
-  | "validation";
+  | "validation"
+  | "strictModels"
+  | "strictRotation";
 
 /** What holds where the registry says nothing. */
 export const settingDefaults = {
@@ -113,7 +121,11 @@ export const settingDefaults = {
   defaultTariffId: "",
   heartbeatIntervalSeconds: 300,
   validation: "lenient",
-} as const satisfies Readonly<Record<SettingId, string | number>>;
+  /** `vendor/model`, with commas between: stations of these models are validated strictly. */
+  strictModels: "",
+  /** The old key ends as soon as the station accepts the new one, not at its first login with it (A01.FR.03). */
+  strictRotation: false,
+} as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
 /** Written once, by the first process on an empty log: whose log this is. Its id is always `cluster`. */
 export interface ClusterDoc {

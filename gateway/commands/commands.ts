@@ -9,6 +9,7 @@ import { messageOf } from "../../core/runtime/errors.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Connection } from "../connection/connection.ts";
 import { closeForLostFrame, closeNow, connectionRecord, nodeRecord, type Node } from "../connection/node.ts";
+import { invitationOf } from "./invitation.ts";
 import { newCommandLine, type Command, type CommandLine } from "./command-line.ts";
 
 type Progress = Extract<BusMessage, { readonly type: "commandProgress" }>["state"];
@@ -27,10 +28,13 @@ export class Commands {
   /** Of this node's own records (rule I2). */
   private sequence = 0;
   private accepting = true;
+  private readonly heard: (connection: Connection, command: Command, frame: Uint8Array) => void;
 
-  constructor(node: Node, partitions: number) {
+  /** @param heard told each answer to a command, in the turn in which it came. */
+  constructor(node: Node, partitions: number, heard: Commands["heard"] = () => undefined) {
     this.node = node;
     this.partitions = partitions;
+    this.heard = heard;
   }
 
   /** From the bus; a second delivery changes nothing. */
@@ -59,6 +63,8 @@ export class Commands {
     const command = this.commandOf(line, messageId);
     if (command === undefined) return false;
     line.unanswered.delete(command.commandId);
+    if (messageId === "") this.node.metrics.annotated(["emptyMessageId"]);
+    this.heard(connection, command, frame);
     const { commandId, replyTo } = command;
     const value = connectionRecord(this.node, connection, {
       kind: "commandResult",
@@ -135,6 +141,8 @@ export class Commands {
       return closeNow(connection, "notReading");
     }
     current.state = "written";
+    const invited = invitationOf(command);
+    if (invited !== undefined) (connection.invited ??= new Set()).add(invited);
     line.unanswered.set(command.commandId, command);
     if (line.unanswered.size > mostUnanswered) line.unanswered.delete(line.unanswered.keys().next().value!);
     current.timeout = this.node.clock.after(command.deadline - logTime, () => this.freeSlot(connection, line));

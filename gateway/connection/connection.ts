@@ -39,6 +39,10 @@ export class Connection implements Admitted {
   readonly shownKey: string | undefined;
   /** Whether the registry rejects the station. */
   isRejected: boolean;
+  /** Whether its last boot here was answered Pending or Rejected. */
+  wasRefused = false;
+  /** Actions that a command asked it for on this connection; made when first used. */
+  invited: Set<string> | undefined;
   readonly socket: Socket;
 
   /** Of the next record (rule I2). */

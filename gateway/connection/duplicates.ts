@@ -56,16 +56,19 @@ export class DuplicateWindow {
     if (excess > 0) this.resting = this.resting.length === excess ? noTexts : this.resting.slice(excess);
   }
 
-  /** @returns its answer; `pending`: not given yet. */
-  find({ messageId, rawMessageId, text }: Call): Uint8Array | "pending" | undefined {
+  /** @returns its answer; `pending`: not given yet; `reused`: a new CALL with the id of another one. */
+  find({ messageId, rawMessageId, text }: Call): Uint8Array | "pending" | "reused" | undefined {
     const { tags } = this;
     const tag = tagOf(messageId);
+    let other: "reused" | undefined;
     for (let i = 0; i < tags.length; i++) {
       if (tags[i] !== tag) continue;
       const known = this.ring[i]!;
-      if (known.messageId === messageId && known.call === text) return known.answered ? known.answer : "pending";
+      if (known.messageId !== messageId) continue;
+      if (known.call === text) return known.answered ? known.answer : "pending";
+      other = "reused";
     }
-    return this.resting.length === 0 ? undefined : this.findResting(rawMessageId, text);
+    return this.resting.length === 0 ? other : (this.findResting(rawMessageId, text) ?? other);
   }
 
   /** In silence. What waits for its answer stays as it is. */
@@ -79,13 +82,14 @@ export class DuplicateWindow {
   }
 
   /** The id is compared first: a new CALL has a new one, and costs no digest. */
-  private findResting(rawMessageId: string, call: string): Uint8Array | undefined {
-    const id = Buffer.from(rawMessageId).toString("latin1");
+  private findResting(rawMessageId: string, call: string): Uint8Array | "reused" | undefined {
+    // With the comma after it, or the number 1 would be found in 12.
+    const id = Buffer.from(`${rawMessageId},`).toString("latin1");
     const sameId = this.resting.filter((text) => text.startsWith(id, digestChars + answerHeadChars));
     if (sameId.length === 0) return undefined;
     const digest = digestOf(call);
     const same = sameId.find((text) => text.startsWith(digest));
-    return same === undefined ? undefined : Buffer.from(same.slice(digestChars), "latin1");
+    return same === undefined ? "reused" : Buffer.from(same.slice(digestChars), "latin1");
   }
 }
 

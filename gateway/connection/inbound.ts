@@ -7,7 +7,9 @@ import type { Protocol } from "../../core/records/frame-record.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Commands } from "../commands/commands.ts";
 import { decide, plainCalls } from "../decide/decide.ts";
-import type { Answer } from "../decide/decision.ts";
+import type { Answer, Decision } from "../decide/decision.ts";
+import type { Lookups } from "../decide/lookups.ts";
+import type { BootNotes } from "./boot-notes.ts";
 import type { Connection } from "./connection.ts";
 import { DuplicateWindow } from "./duplicates.ts";
 import { Exchange } from "./exchange.ts";
@@ -18,10 +20,12 @@ type Call = Extract<Frame, { readonly type: "call" | "send" }>;
 export class Inbound {
   private readonly node: Node;
   private readonly commands: Commands;
+  private readonly boots: BootNotes;
 
-  constructor(node: Node, commands: Commands) {
+  constructor(node: Node, commands: Commands, boots: BootNotes) {
     this.node = node;
     this.commands = commands;
+    this.boots = boots;
   }
 
   /** @param bytes dead when this returns. */
@@ -42,6 +46,7 @@ export class Inbound {
         return this.send(connection, frame, bytes);
       case "result":
       case "error":
+        if (frame.nulBytes) this.node.metrics.annotated(["nulBytes"]);
         if (this.commands.answered(connection, frame.messageId, Buffer.from(bytes))) return;
         return this.quarantine(connection, "unsolicitedResult", bytes, null);
       case "resultError":
@@ -57,14 +62,15 @@ export class Inbound {
     const { node } = this;
     const window = (connection.duplicates ??= new DuplicateWindow());
     const known = window.find(frame);
-    if (known !== undefined) {
+    if (known !== undefined && known !== "reused") {
       // The same CALL once more: it is in the log already, or on its way, and gets the answer it got (ocpp.md).
       node.metrics.repeatedCalls++;
       if (known !== "pending" && connection.socket.send(known) === "dropped") closeNow(connection, "notReading");
       return;
     }
     if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");
-    const decision = this.decided(connection, frame);
+    const decision = this.decided(connection, frame, known === "reused");
+    if (frame.action === "BootNotification") this.boots.decided(connection, bytes, decision.answer);
     const answer = answerBytes(frame.rawMessageId, decision.answer);
     const value = exchangeRecord(node, connection, frame, bytes, answer, decision);
     const exchange = new Exchange(node, connection, value, frame.messageId, frame.text, answer);
@@ -76,24 +82,27 @@ export class Inbound {
 
   /** 2.1: never answered, kept all the same. */
   private send(connection: Connection, frame: Call, bytes: Uint8Array): void {
-    const decision = this.decided(connection, frame);
+    const decision = this.decided(connection, frame, false);
     const value = exchangeRecord(this.node, connection, frame, bytes, null, decision);
     this.enqueue(connection, value, undefined);
   }
 
-  private decided(connection: Connection, frame: Call) {
+  private decided(connection: Connection, frame: Call, isReused: boolean): Decision {
     const { node } = this;
     if (connection.lookups === undefined || connection.lookupsVersion !== node.lookups.version) {
       connection.lookupsVersion = node.lookups.version;
       connection.lookups = node.lookups.of(connection.party, connection.station);
     }
     node.metrics.received(connection.protocol, frame.action);
-    const decision = decide(frame, {
+    const { lookups } = connection;
+    const asked = decide(frame, {
       protocol: connection.protocol,
-      lookups: connection.lookups,
+      lookups,
+      isRefused: isRefused(connection, lookups, frame.action),
       now: node.clock.now(),
       random: node.random(),
     });
+    const decision: Decision = isReused ? { ...asked, annotations: [...asked.annotations, "reusedMessageId"] } : asked;
     if (decision.annotations.length > 0) node.metrics.annotated(decision.annotations);
     return decision;
   }
@@ -126,6 +135,14 @@ export class Inbound {
     });
     if (!this.node.appender.enqueue(connection.partition, record)) lost();
   }
+}
+
+/** Whether it was told that nothing but its boot is served, and is not asked for this either. */
+function isRefused(connection: Connection, lookups: Lookups, action: string): boolean {
+  if (lookups.acceptance === "accepted") return false;
+  // Of what was said on this very connection the registry learns a moment later.
+  if (!lookups.wasRefused && !connection.wasRefused) return false;
+  return lookups.acceptance === "rejected" || connection.invited?.has(action) !== true;
 }
 
 /** Types 5 and 6 in a version that has none. */

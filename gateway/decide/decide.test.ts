@@ -5,10 +5,11 @@ import { errorCodes } from "../../core/ocpp/error-codes.ts";
 import type { Frame } from "../../core/ocpp/frame.ts";
 import { parseFrame } from "../../core/ocpp/framing.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
-import { schema, validator } from "../../core/ocpp/validators.ts";
+import { validator } from "../../core/ocpp/validators.ts";
 import { annotationSentences } from "../../core/records/annotations.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import type { TokenDoc } from "../../core/registry/entities.ts";
+import { sample } from "../testing/sample.test-helper.ts";
 import { decide, plainCalls } from "./decide.ts";
 import type { Context } from "./decision.ts";
 import type { Lookups } from "./lookups.ts";
@@ -18,6 +19,7 @@ const versions: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
 
 const lookups: Lookups = {
   acceptance: "accepted",
+  wasRefused: false,
   strict: false,
   heartbeatSeconds: 300,
   acceptUnknownTokens: true,
@@ -25,7 +27,8 @@ const lookups: Lookups = {
 };
 
 function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.5): Context {
-  return { protocol, lookups: { ...lookups, ...changed }, now, random };
+  const known = { ...lookups, ...changed };
+  return { protocol, lookups: known, isRefused: known.wasRefused, now, random };
 }
 
 function call(action: string, payload: unknown): Extract<Frame, { type: "call" | "send" }> {
@@ -34,42 +37,6 @@ function call(action: string, payload: unknown): Extract<Frame, { type: "call" |
 
 function answerTo(action: string, payload: unknown, where: Context) {
   return decide(call(action, payload), where).answer;
-}
-
-/** A payload that the schema accepts, made from the schema itself. */
-function sample(protocol: Protocol, action: string): unknown {
-  const root = schema(protocol, action, "req") as Schema;
-  return sampleOf(root, root);
-}
-
-interface Schema {
-  readonly $ref?: string;
-  readonly type?: string;
-  readonly enum?: readonly unknown[];
-  readonly format?: string;
-  readonly required?: readonly string[];
-  readonly minimum?: number;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly definitions?: Readonly<Record<string, Schema>>;
-}
-
-function sampleOf(of: Schema, root: Schema): unknown {
-  if (of.$ref) return sampleOf(root.definitions![of.$ref.split("/").at(-1)!]!, root);
-  if (of.enum) return of.enum[0];
-  switch (of.type) {
-    case "object":
-      return Object.fromEntries((of.required ?? []).map((name) => [name, sampleOf(of.properties![name]!, root)]));
-    case "array":
-      return [sampleOf(of.items!, root)];
-    case "integer":
-    case "number":
-      return of.minimum ?? 1;
-    case "boolean":
-      return true;
-    default:
-      return of.format === "date-time" ? "2026-01-01T00:00:00Z" : "x";
-  }
 }
 
 const fromStation = versions.flatMap((version) =>
@@ -172,9 +139,13 @@ describe("acceptance", () => {
     expect(at("rejected", 0.5)).toMatchObject({ payload: { status: "Rejected" } });
   });
 
-  test("2.x: before it, everything but Boot is a SecurityError", () => {
-    const answer = answerTo("Heartbeat", {}, context("ocpp2.0.1", { acceptance: "pending" }));
-    expect(answer).toMatchObject({ type: "error", code: "SecurityError" });
+  test("2.x: to one that was answered so, everything but Boot is a SecurityError; to one that never booted, nothing is", () => {
+    const refused = context("ocpp2.0.1", { acceptance: "pending", wasRefused: true });
+    expect(answerTo("Heartbeat", {}, refused)).toMatchObject({ type: "error", code: "SecurityError" });
+    expect(answerTo("BootNotification", {}, refused)).toMatchObject({ type: "result" });
+    expect(answerTo("Heartbeat", {}, context("ocpp2.0.1", { acceptance: "pending" }))).toMatchObject({
+      type: "result",
+    });
   });
 
   test("1.6: transaction messages are answered while Pending and Rejected", () => {

@@ -82,19 +82,18 @@ export function decide(frame: Call, context: Context): Decision {
   const row = rows(context.protocol).get(frame.action);
   if (frame.type === "send") return decideSend(frame, row);
   if (row === undefined || row.isSend) return refuseUnknown(frame, row, context);
-  if (
-    context.protocol !== "ocpp1.6" &&
-    context.lookups.acceptance !== "accepted" &&
-    row.action !== "BootNotification"
-  ) {
+  if (context.isRefused && context.protocol !== "ocpp1.6" && row.action !== "BootNotification") {
     // B02.FR.09, B03.FR.07: only to stations that we answered Pending or Rejected.
     return error("SecurityError", "Not accepted yet: only BootNotification is answered.", ["beforeAcceptance"]);
   }
   const { strict } = context.lookups;
   const oddId = oddMessageId(frame);
-  if (strict && oddId === "numericMessageId") {
+  if (strict && oddId) {
     const code = context.protocol === "ocpp1.6" ? "FormationViolation" : "RpcFrameworkError";
-    return error(code, "The message id must be a string.", [oddId, "refusedBySchema"]);
+    return error(code, "The message id must be a string of at most 36 characters.", [oddId, "refusedBySchema"]);
+  }
+  if (strict && frame.nulBytes) {
+    return error(formationViolation(context.protocol), "The message has NUL bytes.", ["nulBytes", "refusedBySchema"]);
   }
   const violation = frame.payload === unreadPayload ? null : (row.validate?.(frame.payload) ?? null);
   const annotations = annotationsOf(frame, oddId, violation);
@@ -132,8 +131,9 @@ function oddMessageId(frame: Call): Annotation | undefined {
 }
 
 function annotationsOf(frame: Call, oddId: Annotation | undefined, violation: Violation | null): readonly Annotation[] {
-  if (oddId === undefined && violation === null) return noAnnotations;
+  if (oddId === undefined && violation === null && !frame.nulBytes) return noAnnotations;
   const annotations: Annotation[] = [];
+  if (frame.nulBytes) annotations.push("nulBytes");
   if (oddId) annotations.push(oddId);
   if (violation) {
     annotations.push(isObject(frame.payload) ? schemaAnnotation(violation.keyword) : "payloadNotObject");

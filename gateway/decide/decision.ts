@@ -7,6 +7,8 @@ import type { Lookups } from "./lookups.ts";
 export interface Context {
   readonly protocol: Protocol;
   readonly lookups: Lookups;
+  /** Its boot was answered Pending or Rejected, and it is not accepted since. */
+  readonly isRefused: boolean;
   /** Epoch ms. */
   readonly now: number;
   /** [0, 1): jitter of intervals. */

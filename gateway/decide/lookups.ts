@@ -7,6 +7,8 @@ import type { RegistryView } from "../../core/registry/view.ts";
 export interface Lookups {
   /** Registry policy for a station that is not registered (yet). */
   readonly acceptance: StationDoc["acceptance"];
+  /** Not accepted, and a boot of it was answered so. */
+  readonly wasRefused: boolean;
   readonly strict: boolean;
   readonly heartbeatSeconds: number;
   readonly acceptUnknownTokens: boolean;
@@ -15,8 +17,11 @@ export interface Lookups {
 
 export type UnknownStations = "accept" | "pending" | "reject";
 
-type PartySettings = Omit<Lookups, "acceptance" | "strict"> & {
+type PartySettings = Omit<Lookups, "acceptance" | "wasRefused" | "strict"> & {
   readonly strict: boolean;
+  /** `vendor/model`, in lower case. */
+  readonly strictModels: ReadonlySet<string>;
+  readonly strictRotation: boolean;
   readonly unknownStations: UnknownStations;
   /** What its stations can be given, by acceptance and strictness: connections share it. */
   readonly made: Map<string, Lookups>;
@@ -52,18 +57,29 @@ export class LookupCache {
     const settings = this.ofParty(party);
     const doc = this.registry.find(party, "station", station)?.doc;
     const acceptance = doc?.acceptance ?? acceptanceOfUnknown[settings.unknownStations];
-    const strict = doc?.validation === undefined ? settings.strict : doc.validation === "strict";
-    const key = strict ? `${acceptance} strict` : acceptance;
+    const wasRefused = acceptance !== "accepted" && doc?.wasRefused === true;
+    const isOfStrictModel = doc?.model !== undefined && settings.strictModels.has(doc.model);
+    const strict = doc?.validation === undefined ? settings.strict || isOfStrictModel : doc.validation === "strict";
+    const key = `${acceptance}${wasRefused ? " refused" : ""}${strict ? " strict" : ""}`;
     const known = settings.made.get(key);
     if (known) return known;
     const { heartbeatSeconds, acceptUnknownTokens, token } = settings;
-    const lookups = { acceptance, strict, heartbeatSeconds, acceptUnknownTokens, token };
+    const lookups = { acceptance, wasRefused, strict, heartbeatSeconds, acceptUnknownTokens, token };
     settings.made.set(key, lookups);
     return lookups;
   }
 
   unknownStations(party: PartyId): UnknownStations {
     return this.ofParty(party).unknownStations;
+  }
+
+  strictRotation(party: PartyId): boolean {
+    return this.ofParty(party).strictRotation;
+  }
+
+  /** Whether any model has rules of its own: only then is it worth knowing which model a station is. */
+  hasStrictModels(party: PartyId): boolean {
+    return this.ofParty(party).strictModels.size > 0;
   }
 
   private ofParty(party: PartyId): PartySettings {
@@ -77,6 +93,8 @@ export class LookupCache {
       unknownStations: unknownStations === "accept" || unknownStations === "pending" ? unknownStations : "reject",
       acceptUnknownTokens: registry.setting(party, "unknownTokens") === "accept",
       strict: registry.setting(party, "validation") === "strict",
+      strictModels: modelsOf(String(registry.setting(party, "strictModels"))),
+      strictRotation: registry.setting(party, "strictRotation") === true,
       heartbeatSeconds: Number.isFinite(heartbeat) ? Math.max(fewestHeartbeatSeconds, Math.round(heartbeat)) : 300,
       token: (uid) => registry.find(party, "token", tokenKey(uid))?.doc,
       made: new Map(),
@@ -84,6 +102,11 @@ export class LookupCache {
     this.settings.set(party, settings);
     return settings;
   }
+}
+
+function modelsOf(list: string): ReadonlySet<string> {
+  const models = list.split(",").map((model) => model.trim().toLowerCase());
+  return new Set(models.filter((model) => model !== ""));
 }
 
 const acceptanceOfUnknown = { accept: "accepted", pending: "pending", reject: "rejected" } as const satisfies Readonly<

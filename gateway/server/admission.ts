@@ -24,6 +24,12 @@ export interface AdmissionOptions {
 const shortestRetrySeconds = 5;
 const retrySpreadSeconds = 20;
 
+const oldKeyAlertMs = 24 * 3_600_000;
+
+function showedOldKey({ previousPassword }: StationDoc, shownKey: string | undefined): boolean {
+  return shownKey !== undefined && previousPassword?.hmac === shownKey;
+}
+
 export class Admission {
   private readonly node: Node;
   private readonly directory: Directory;
@@ -76,6 +82,7 @@ export class Admission {
     }
     this.remember({ party, station }, found, verdict.endsPreviousPassword);
     node.metrics.upgraded("accepted");
+    if (found && showedOldKey(found.doc, verdict.shownKey)) this.watchOldKey(key, found.doc);
     const id = newConnectionId();
     const { protocol, header } = spoken;
     const { securityProfile, shownKey } = verdict;
@@ -86,6 +93,14 @@ export class Admission {
       admitted: { id, party, station, key, partition, protocol, securityProfile, remoteAddress, shownKey, isRejected },
       headers: [["X-Wattlog-Connection", id]],
     };
+  }
+
+  /** ocpp.md, basic auth: an old key that is still in use a day after its rotation is an alert, not a lock-out. */
+  private watchOldKey(key: string, { passwordChangedAt }: StationDoc): void {
+    const { clock, metrics, logger } = this.node;
+    if (passwordChangedAt === undefined || clock.now() - passwordChangedAt < oldKeyAlertMs) return;
+    metrics.oldKeyUsed();
+    logger.warn({ station: key, changedAt: new Date(passwordChangedAt).toISOString() }, "signs in with its old key");
   }
 
   private isParty(party: PartyId): boolean {

@@ -1,5 +1,5 @@
-// What a gateway itself changes in the registry: it makes unknown stations known, and ends an old password's life at the
-// first login with the new one. Both are repeated at the next upgrade if they were lost, so nobody waits for them.
+// What a gateway itself changes in the registry: it makes unknown stations known, ends the life of passwords, and notes
+// what a boot said. Nobody waits for these: whatever was lost is written when its cause comes again.
 import { randomUUID } from "node:crypto";
 import { logKey, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
@@ -40,8 +40,13 @@ export class RegistryWriter {
   }
 
   endPreviousPassword(party: PartyId, doc: StationDoc, version: number): void {
-    const { previousPassword: _, ...rest } = doc;
-    this.add({ party, doc: rest, expectedVersion: version });
+    const { previousPassword: _, passwordChangedAt: __, ...rest } = doc;
+    this.change(party, rest, version);
+  }
+
+  /** @param version what the change was made from: where another one was first, this one is dropped (rule R1). */
+  change(party: PartyId, doc: StationDoc, version: number): void {
+    this.add({ party, doc, expectedVersion: version });
   }
 
   private add(change: Change): void {

@@ -59,7 +59,7 @@ export class Rig {
     return rig;
   }
 
-  set(id: SettingId, value: string | number): Promise<void> {
+  set(id: SettingId, value: string | number | boolean): Promise<void> {
     return this.change("setting", id, { id, value });
   }
 

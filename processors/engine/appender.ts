@@ -1,4 +1,4 @@
-// A processor's own records (tick, nodeLost, commandBound): one append at a time per partition, so that their sequence
+// A processor's own records (tick, nodeLost, commandBound, commandRequested): one append at a time per partition, so that their sequence
 // rises in the log; a failed one is tried again as it was, and the fold drops what came twice (rule I2).
 import { limits } from "../../core/config/limits.ts";
 import { logKey, trusted, type NodeId } from "../../core/ids/ids.ts";
@@ -14,7 +14,7 @@ export interface OwnRecord {
   readonly party: string;
   /** "" for `nodeLost`. */
   readonly station: string;
-  readonly body: Extract<FrameBody, { kind: "tick" | "nodeLost" | "commandBound" }>;
+  readonly body: Extract<FrameBody, { kind: "tick" | "nodeLost" | "commandBound" | "commandRequested" }>;
 }
 
 export interface AppenderOptions {

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { commandActions, isCommandAction } from "../../core/ocpp/command-outcome.ts";
 import { validator } from "../../core/ocpp/validators.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
+import type { StationDoc } from "../../core/registry/entities.ts";
 import { Problem } from "./problems.ts";
 
 const protocols: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
@@ -27,6 +28,28 @@ export function checkCommand(protocol: Protocol | undefined, action: string, pay
   if (found) return found;
   const knows = protocols.find((candidate) => isCommandAction(candidate, action)) ?? "ocpp1.6";
   throw violationOf(knows, action, payload)!;
+}
+
+const startsOrStops: ReadonlySet<string> = new Set([
+  "RemoteStartTransaction",
+  "RemoteStopTransaction",
+  "RequestStartTransaction",
+  "RequestStopTransaction",
+]);
+
+/**
+ * OCPP 1.6 §4.2, 2.x B02 and B03: a Pending station may be read and configured but starts and stops nothing; to a Rejected
+ * one the CSMS says nothing of its own.
+ * @throws Problem `conflict`
+ */
+export function checkAcceptance(acceptance: StationDoc["acceptance"], action: string): void {
+  if (acceptance === "rejected") {
+    throw new Problem("conflict", "This station is rejected: nothing is sent to it. Set its `acceptance` first.");
+  }
+  if (acceptance === "pending" && startsOrStops.has(action)) {
+    const sentence = `This station is pending: ${action} is not sent to it. Set its \`acceptance\` to accepted first.`;
+    throw new Problem("conflict", sentence);
+  }
 }
 
 function violationOf(protocol: Protocol, action: string, payload: unknown): Problem | undefined {

@@ -14,7 +14,7 @@ import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
 import type { CommandRow } from "../../core/store/tables.ts";
-import { asProtocol, checkCommand, checkSameCommand } from "./command-check.ts";
+import { asProtocol, checkAcceptance, checkCommand, checkSameCommand } from "./command-check.ts";
 import type { CommandWaiters, Outcome } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
@@ -79,7 +79,7 @@ export class CommandSender {
 
   /**
    * @param waitSeconds 0: answers once the request is durable.
-   * @throws Problem `invalid` (also: the key is another command's), `not-found`; WattlogError `log/…`, `bus/unavailable`
+   * @throws Problem `invalid` (also: the key is another command's), `conflict`, `not-found`; WattlogError `log/…`, `bus/unavailable`
    */
   async request(
     principal: Principal,
@@ -139,7 +139,7 @@ export class CommandSender {
     }
   }
 
-  /** Whoever holds the station knows it: only where nobody does, the store is asked. @throws Problem `not-found` */
+  /** Whoever holds the station knows it: only where nobody does, the store is asked. @throws Problem `not-found`, `conflict` */
   private async bind(principal: Principal, station: StationId, input: CommandInput): Promise<Bound> {
     const { party } = principal;
     // More than a station takes would only close its socket.
@@ -149,6 +149,8 @@ export class CommandSender {
     }
     const owner = await this.context.bus.owner(party, station);
     const last = owner ?? (await this.absent(party, station));
+    const registered = this.context.registry.find(party, "station", station)?.doc;
+    if (registered) checkAcceptance(registered.acceptance, input.action);
     const protocol = checkCommand(asProtocol(last.protocol), input.action, input.payload ?? {});
     return {
       id: input.idempotencyKey === undefined ? newCommandId() : commandIdOf(party, station, input.idempotencyKey),

@@ -155,6 +155,8 @@ export const settingSchemas = {
   defaultTariffId: { type: "string", maxLength: 36 },
   heartbeatIntervalSeconds: { type: "integer", minimum: 10, maximum: 86_400 },
   validation: { type: "string", enum: ["lenient", "strict"] },
+  strictModels: { type: "string", maxLength: 10_000 },
+  strictRotation: { type: "boolean" },
 } as const satisfies Readonly<Record<SettingId, object>>;
 
 export const settingIds = Object.keys(settingDefaults) as readonly SettingId[];

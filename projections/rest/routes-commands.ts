@@ -76,7 +76,7 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
             },
           },
         },
-        response: answers({ 202: commandAnswer }, 404, 422, 429, 503),
+        response: answers({ 202: commandAnswer }, 404, 409, 422, 429, 503),
       },
       handler: async (request, reply) => {
         const principal = principalOf(request);

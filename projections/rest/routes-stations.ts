@@ -163,7 +163,7 @@ async function change(
 ): Promise<Written> {
   for (let attempt = 1; ; attempt++) {
     const entry = context.registry.find(principal.party, "station", id);
-    const doc = changedStation(entry?.doc ?? { id, acceptance: "accepted" }, input);
+    const doc = changedStation(entry?.doc ?? { id, acceptance: "accepted" }, input, context.clock.now());
     // A station that only connected so far is registered by its first change, also by a PATCH.
     const expected = ifMatch ?? entry?.version ?? 0;
     try {
@@ -176,7 +176,7 @@ async function change(
   }
 }
 
-function changedStation(doc: StationDoc, input: StationInput): StationDoc {
+function changedStation(doc: StationDoc, input: StationInput, now: number): StationDoc {
   const changed: Record<string, unknown> = { ...doc };
   if (input.acceptance !== undefined) changed["acceptance"] = input.acceptance;
   for (const name of ["securityProfile", "validation", "locationId"] as const) {
@@ -187,11 +187,15 @@ function changedStation(doc: StationDoc, input: StationInput): StationDoc {
   if (input.password === null) {
     delete changed["password"];
     delete changed["previousPassword"];
+    delete changed["passwordChangedAt"];
   } else if (input.password !== undefined && !isKey(doc, input.password)) {
     changed["password"] = hashPassword(input.password);
     // The station may still hold the old key: both are good until its first login with the new one. Where a change
     // before this one still waits for that login, the old key is the one before both.
-    if (doc.password) changed["previousPassword"] = doc.previousPassword ?? doc.password;
+    if (doc.password) {
+      changed["previousPassword"] = doc.previousPassword ?? doc.password;
+      changed["passwordChangedAt"] = (doc.previousPassword && doc.passwordChangedAt) ?? now;
+    }
   }
   return changed as unknown as StationDoc;
 }

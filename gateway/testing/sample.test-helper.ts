@@ -1,0 +1,39 @@
+// Payloads made from the schemas themselves.
+import { schema } from "../../core/ocpp/validators.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
+
+/** A CALL's payload that the schema accepts. */
+export function sample(protocol: Protocol, action: string): unknown {
+  const root = schema(protocol, action, "req") as Schema;
+  return sampleOf(root, root);
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly format?: string;
+  readonly required?: readonly string[];
+  readonly minimum?: number;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly definitions?: Readonly<Record<string, Schema>>;
+}
+
+function sampleOf(of: Schema, root: Schema): unknown {
+  if (of.$ref) return sampleOf(root.definitions![of.$ref.split("/").at(-1)!]!, root);
+  if (of.enum) return of.enum[0];
+  switch (of.type) {
+    case "object":
+      return Object.fromEntries((of.required ?? []).map((name) => [name, sampleOf(of.properties![name]!, root)]));
+    case "array":
+      return [sampleOf(of.items!, root)];
+    case "integer":
+    case "number":
+      return of.minimum ?? 1;
+    case "boolean":
+      return true;
+    default:
+      return of.format === "date-time" ? "2026-01-01T00:00:00Z" : "x";
+  }
+}
