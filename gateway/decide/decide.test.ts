@@ -9,27 +9,12 @@ import { validator } from "../../core/ocpp/validators.ts";
 import { annotationSentences } from "../../core/records/annotations.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import type { TokenDoc } from "../../core/registry/entities.ts";
-import { sample } from "../testing/sample.test-helper.ts";
+import { context, sample } from "../testing/sample.test-helper.ts";
 import { decide, plainCalls } from "./decide.ts";
 import type { Context } from "./decision.ts";
 import type { Lookups } from "./lookups.ts";
 
-const now = Date.parse("2026-03-01T12:00:00Z");
 const versions: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
-
-const lookups: Lookups = {
-  acceptance: "accepted",
-  wasRefused: false,
-  strict: false,
-  heartbeatSeconds: 300,
-  acceptUnknownTokens: true,
-  token: () => undefined,
-};
-
-function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.5): Context {
-  const known = { ...lookups, ...changed };
-  return { protocol, lookups: known, isRefused: known.wasRefused, now, random };
-}
 
 function call(action: string, payload: unknown): Extract<Frame, { type: "call" | "send" }> {
   return { type: "call", messageId: "1", rawMessageId: '"1"', action, payload, text: "" };

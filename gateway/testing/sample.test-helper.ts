@@ -1,6 +1,25 @@
-// Payloads made from the schemas themselves.
+// What a decider is given: payloads made from the schemas themselves, and a context without surprises.
 import { schema } from "../../core/ocpp/validators.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
+import type { Context } from "../decide/decision.ts";
+import type { Lookups } from "../decide/lookups.ts";
+
+const now = Date.parse("2026-03-01T12:00:00Z");
+
+const lookups: Lookups = {
+  acceptance: "accepted",
+  wasRefused: false,
+  strict: false,
+  heartbeatSeconds: 300,
+  acceptUnknownTokens: true,
+  token: () => undefined,
+};
+
+/** Of a station that is accepted and lenient, but for what is changed. */
+export function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.5): Context {
+  const known = { ...lookups, ...changed };
+  return { protocol, lookups: known, isRefused: known.wasRefused, now, random };
+}
 
 /** A CALL's payload that the schema accepts. */
 export function sample(protocol: Protocol, action: string): unknown {
