@@ -38,18 +38,25 @@ export interface OwnClusterOptions {
 const keptLines = 400;
 
 const startMs = 180_000;
-const endMs = 60_000;
+/** One that is still starting is waited for. */
+const endMs = 120_000;
 
 /** The cluster of a test file, for use inside its tests; where this machine has no servers, they are skipped. */
 export function useOwnCluster(options: OwnClusterOptions): () => OwnCluster {
   let cluster: OwnCluster | undefined;
   let missing: string | undefined;
+  let starting: ReturnType<typeof startOwnCluster> | undefined;
   beforeAll(async () => {
-    const started = await startOwnCluster(options);
+    starting = startOwnCluster(options);
+    const started = await starting;
     if ("missing" in started) missing = started.missing;
     else cluster = started;
   }, startMs);
-  afterAll(() => cluster?.[Symbol.asyncDispose](), endMs);
+  afterAll(async () => {
+    // Also one that started too late for its tests: its processes would outlive them.
+    const started = await starting?.catch(() => undefined);
+    if (started && !("missing" in started)) await started[Symbol.asyncDispose]();
+  }, endMs);
   beforeEach((context) => {
     if (missing !== undefined) context.skip(missing);
     context.onTestFailed(() => console.error(cluster?.words()));
