@@ -4,6 +4,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/faults",
   "test/stations",
   "test/misuse",
+  "test/quirks",
   "test/cluster",
 ] as const;
 

@@ -148,7 +148,7 @@ describe("commands (C1-C4)", () => {
     expect(socket.answers().map((message) => message[1])).toEqual([id, "x"]);
   });
 
-  test("an answer with an empty id is the outstanding one's", async () => {
+  test("quirk 15: an answer with an empty id is the outstanding one's, and counted", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");
     ask(rig, socket);
@@ -156,6 +156,9 @@ describe("commands (C1-C4)", () => {
     socket.says([3, "", { status: "Accepted" }]);
     await settle();
     expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
+    await rig.advance(1_000);
+    const { values } = await rig.metrics.annotations.get();
+    expect(values).toEqual([{ labels: { annotation: "emptyMessageId" }, value: 1 }]);
   });
 
   test("a second answer to one command is quarantined", async () => {

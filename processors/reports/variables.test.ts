@@ -117,6 +117,28 @@ test("1.6 §5.3, §5.4: keys are read and changed; quirk 21: their letter case d
   ]);
 });
 
+test("quirk 21: a value in quotes is shown without them, and counted", async () => {
+  const [old, young] = [new Line("CS1"), new Line("CS2", "ocpp2.1")];
+  const key = { key: "HeartbeatInterval", readonly: false, value: '"60"' };
+  const place = { component: { name: "OCPPCommCtrlr" }, variable: { name: "HeartbeatInterval" } };
+  const both = [
+    await after(old, ...told(old, "GetConfiguration", {}, { configurationKey: [key] })),
+    await after(
+      young,
+      ...told(
+        young,
+        "GetVariables",
+        { getVariableData: [place] },
+        { getVariableResult: [{ ...place, attributeStatus: "Accepted", attributeValue: '"60"' }] },
+      ),
+    ),
+  ];
+  for (const folded of both) {
+    expect([...documentsOf(folded, "variables").values()]).toMatchObject([{ value: "60" }]);
+    expect(folded.effects.filter((e) => e.kind === "tolerated")).toEqual([{ kind: "tolerated", word: "quotedValue" }]);
+  }
+});
+
 test("a station's key to us is never told, whichever way it comes", async () => {
   const [old, young] = [new Line("CS1"), new Line("CS2", "ocpp2.0.1")];
   const first = await after(

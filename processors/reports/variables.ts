@@ -67,18 +67,26 @@ function documentOf(place: Place, attribute: string, value: unknown, details: ob
   ];
 }
 
+const inQuotes = /^"(.*)"$/s;
+
 /** Values are text in every version; quirk 21: some put them in quotes. */
 function shownValue(value: unknown): string | null {
   if (typeof value === "boolean") return String(value);
   if (typeof value !== "string") return textOf(value);
-  const quoted = /^"(.*)"$/s.exec(value);
-  return quoted ? quoted[1]! : value;
+  return inQuotes.exec(value)?.[1] ?? value;
+}
+
+function countQuoted(context: FoldContext, items: readonly Fields[], name: string): void {
+  for (const { [name]: value } of items) {
+    if (typeof value === "string" && inQuotes.test(value)) context.ask({ kind: "tolerated", word: "quotedValue" });
+  }
 }
 
 // --- answers ---
 
 function readKeys(state: readonly Assembly[], { response }: Done, context: FoldContext): readonly Assembly[] {
   const keys = listOf(response["configurationKey"]).map(fieldsOf);
+  countQuoted(context, keys, "value");
   const documents = keys.flatMap((item) => {
     const key = textOf(item["key"]);
     if (key === null) return [];
@@ -106,6 +114,7 @@ function changedKey(state: readonly Assembly[], done: Done, context: FoldContext
 function readVariables(state: readonly Assembly[], { response }: Done, context: FoldContext): readonly Assembly[] {
   const results = listOf(response["getVariableResult"]).map(fieldsOf);
   const read = results.filter((result) => textOf(result["attributeStatus"]) === "Accepted");
+  countQuoted(context, read, "attributeValue");
   tellPatches(
     context,
     "variables",

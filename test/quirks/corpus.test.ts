@@ -1,0 +1,62 @@
+// What real stations sent, to a whole wattlog over real sockets: nothing crashes, stalls or gets lost, and each frame is
+// met as the documents of the protocol want it. corpus-expected.json says how, and why where that is not plain.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { SessionView } from "../harness/rest.ts";
+import { bootedStation, type TestStation } from "../harness/station.ts";
+import { startWattlog, type Running } from "../harness/wattlog.ts";
+import { corpusFolder, readCorpus } from "./corpus.ts";
+import { play, type Verdict } from "./player.ts";
+
+interface Expected {
+  readonly why?: string;
+  readonly sessions: readonly { readonly energyWh: number; readonly words: readonly string[] }[];
+  /** By number of the frame, with a sentence where the verdict is not plain. */
+  readonly frames: Readonly<Record<string, Verdict | readonly [Verdict, why: string]>>;
+}
+
+const expectations = JSON.parse(readFileSync(join(import.meta.dirname, "corpus-expected.json"), "utf8")) as Readonly<
+  Record<string, Expected>
+>;
+const corpus = readCorpus();
+
+/** Of billing, and of a transaction that told no energy: the same for each session here. */
+const ofEverySession = new Set(["noTariff", "noRegister"]);
+
+function shown({ energyWh, annotations }: SessionView): Expected["sessions"][number] {
+  return { energyWh, words: annotations.filter((word) => !ofEverySession.has(word)).toSorted() };
+}
+
+describe("the corpus of field frames", () => {
+  let running: Running | undefined;
+  let neighbour: TestStation;
+
+  beforeAll(async () => {
+    if (corpus === undefined) return;
+    running = await startWattlog();
+    neighbour = await bootedStation({ url: running.ocppUrl, id: "NEIGHBOUR" });
+  });
+  afterAll(() => running?.stop());
+
+  test("each file of the corpus has its expectations, and no other", (context) => {
+    if (corpus === undefined) context.skip(`needs the corpus of field frames in ${corpusFolder} (WATTLOG_CORPUS)`);
+    expect(corpus?.map(({ name }) => name)).toEqual(Object.keys(expectations).toSorted());
+    expect(corpus?.length).toBeGreaterThan(0);
+  });
+
+  test.concurrent.each(corpus ?? [])("$name: $what", async (file) => {
+    const { sessions, frames } = expectations[file.name]!;
+    const station = `FIELD-${corpus!.indexOf(file)}`;
+    const played = await play(file, running!, station);
+    const verdicts = Object.entries(frames).map(([n, said]) => [n, typeof said === "string" ? said : said[0]]);
+    expect(played.verdicts).toEqual(Object.fromEntries(verdicts));
+    expect(played.logged).toEqual(played.sent);
+    expect(played.unlikeLog).toEqual([]);
+    const found = await running!.rest.sessionsOf(station);
+    const inOrder = found.toSorted((a, b) => a.energyWh - b.energyWh);
+    expect(inOrder.map(shown)).toEqual(sessions);
+    expect(await neighbour.call("Heartbeat", {})).toHaveProperty("currentTime");
+  });
+});
