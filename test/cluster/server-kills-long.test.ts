@@ -39,7 +39,7 @@ async function expectCommands(): Promise<void> {
 test("promises 1-5: each of three brokers is killed in turn under load", async () => {
   world = await ServerWorld.start({ kafka: "kafka3", redis: "plain" });
   const { kafka } = world;
-  world.load({ stations: 40, seconds: 60 });
+  world.load({ stations: 40, seconds: 130 });
   await sleep(4_000);
   for (const broker of ["broker-1", "broker-2", "broker-3"]) {
     process.kill(kafka.node(broker).pid, "SIGKILL");
