@@ -18,6 +18,7 @@ import {
 } from "./commands/commands.ts";
 import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
 import { answerOf, fieldsOf, type Fields } from "./payload.ts";
+import type { ReportedSession } from "./reports/field.ts";
 import {
   hasResult,
   isReport,
@@ -217,8 +218,19 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   const after = exchanged(state, record, request, context);
   if (!isReport(record.action) || !speaksForStation(state.self, record.source)) return after;
   const { protocol, action } = record;
-  const report = { protocol, action, request, answer: answerOf(record) };
+  const session = () => sessionOf(state.transactions, after.transactions, record);
+  const report = { protocol, action, request, answer: answerOf(record), session };
   return { ...after, reports: reported(after.reports, report, context) };
+}
+
+function sessionOf(before: TransactionsState, after: TransactionsState, record: Exchange): ReportedSession | null {
+  const { key } = transactionOf(record);
+  const idIn = (state: TransactionsState) => {
+    const known = key === null ? undefined : newestOf(state, key);
+    return known?.active?.sessionId ?? known?.settled?.sessionId ?? null;
+  };
+  const id = idIn(after);
+  return id === null ? null : { id, began: id !== idIn(before) };
 }
 
 function exchanged(state: StationState, record: Exchange, request: Fields, context: FoldContext): StationState {

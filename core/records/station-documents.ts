@@ -41,6 +41,8 @@ export const collections = {
   certificateRequests: "notice",
   /** Certificates that we sent, to use or to trust. */
   certificatesSent: "notice",
+  /** What came of remote starts that stations accepted. Key: the command's id. */
+  commandEffects: "named",
   /** In either direction. */
   dataTransfers: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;

@@ -1,4 +1,5 @@
 // A field: a small fold over the reports of one subject, and over the answers to the commands that concern it.
+import type { SessionId } from "../../core/ids/ids.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { noticeKey, type Collection } from "../../core/records/station-documents.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
@@ -11,6 +12,14 @@ export interface Report {
   readonly request: Fields;
   /** What the gateway answered; {} where it was a CALLERROR. */
   readonly answer: Fields;
+  /** Of the transaction that it speaks of; null: it speaks of none. */
+  readonly session: () => ReportedSession | null;
+}
+
+export interface ReportedSession {
+  readonly id: SessionId;
+  /** This very message is its first. */
+  readonly began: boolean;
 }
 
 /** A CALL of ours that the station answered with a CALLRESULT in time. */

@@ -1,5 +1,6 @@
 // Every field, and their states together as one part of a station's state.
 import type { FoldContext } from "../engine/station-fold.ts";
+import { afterReboot } from "./after-reboot.ts";
 import { certificates } from "./certificates.ts";
 import { charging } from "./charging.ts";
 import { dataTransfers } from "./data-transfers.ts";
@@ -9,12 +10,14 @@ import { localList } from "./local-list.ts";
 import { messages } from "./messages.ts";
 import { monitors } from "./monitors.ts";
 import { publishedFirmware } from "./published-firmware.ts";
+import { remoteStarts } from "./remote-starts.ts";
 import { reservations } from "./reservations.ts";
 import { securityEvents } from "./security-events.ts";
 import { uploads } from "./uploads.ts";
 import { variables } from "./variables.ts";
 
 const fields: readonly Field[] = [
+  afterReboot,
   certificates,
   charging,
   dataTransfers,
@@ -23,6 +26,7 @@ const fields: readonly Field[] = [
   messages,
   monitors,
   publishedFirmware,
+  remoteStarts,
   reservations,
   securityEvents,
   uploads,

@@ -1,15 +1,6 @@
-// Where a variable is, in one form for all versions.
+// Places of variables, read from what stations and commands say.
+import type { Place } from "../../core/ocpp/variable-key.ts";
 import { fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
-
-/** Where a variable is. 1.6 has no components: `component` is null, and `variable` is the key. */
-export interface Place {
-  readonly component: string | null;
-  readonly componentInstance: string | null;
-  readonly evseId: number | null;
-  readonly connectorId: number | null;
-  readonly variable: string;
-  readonly variableInstance: string | null;
-}
 
 /** @param item with 2.x `component` and `variable` */
 export function placeOf(item: Fields): Place {
@@ -35,20 +26,4 @@ export function placeOfKey(key: string): Place {
     variable: key,
     variableInstance: null,
   };
-}
-
-/** Names differ in letter case between firmwares (quirk 21): one variable all the same. */
-export function variableKey(place: Place, attribute: string): string {
-  const evse = place.evseId === null ? [] : [`evse=${place.evseId}`];
-  const connector = place.connectorId === null ? [] : [`connector=${place.connectorId}`];
-  const words = [
-    place.component,
-    place.componentInstance,
-    ...evse,
-    ...connector,
-    place.variable,
-    place.variableInstance,
-  ];
-  const path = words.filter((word) => word !== null).map((word) => encodeURIComponent(word.toLowerCase()));
-  return [...path, attribute].join("/");
 }

@@ -159,3 +159,53 @@ test("a station's key to us is never told, whichever way it comes", async () => 
     expect([...documentsOf(folded, "variables").values()]).toMatchObject([{ value: null, isSecret: true }]);
   }
 });
+
+test("1.6 §5.3: what was accepted for after the restart is in force with the next boot, and not with one that was asked for", async () => {
+  const change = (line: Line, key: string, status: string) =>
+    told(line, "ChangeConfiguration", { key, value: "1" }, { status });
+  const boot = (line: Line) => line.call("BootNotification", { chargePointVendor: "V", chargePointModel: "M" });
+  const asked = (line: Line) =>
+    told(line, "TriggerMessage", { requestedMessage: "BootNotification" }, { status: "Accepted" });
+  const pendingIn = (folded: Awaited<ReturnType<typeof after>>) =>
+    [...documentsOf(folded, "variables").values()].map((d) => [d["variable"], d["afterReboot"]]);
+  const changed = (line: Line) => [...change(line, "A", "RebootRequired"), ...change(line, "B", "RebootRequired")];
+  const [one, two, three] = [new Line("CS1"), new Line("CS2"), new Line("CS3")];
+  expect(pendingIn(await after(one, ...changed(one), ...change(one, "B", "Accepted"), boot(one)))).toEqual([
+    ["A", false],
+    ["B", false],
+  ]);
+  const triggered = await after(two, ...changed(two), ...asked(two), boot(two));
+  expect(pendingIn(triggered)).toEqual([
+    ["A", true],
+    ["B", true],
+  ]);
+  const restarted = await after(three, ...changed(three), ...asked(three), boot(three), 60_000, boot(three));
+  expect(pendingIn(restarted)).toEqual([
+    ["A", false],
+    ["B", false],
+  ]);
+});
+
+test("2.0.1 B05: a boot puts in force what waited for it; one that was triggered does not; a key that is gone stays gone", async () => {
+  const place = { component: { name: "OCPPCommCtrlr" }, variable: { name: "MessageTimeout" } };
+  const boot = (line: Line, reason: string) =>
+    line.call("BootNotification", { reason, chargingStation: { vendorName: "V", model: "M" } });
+  const set = (line: Line) =>
+    told(
+      line,
+      "SetVariables",
+      { setVariableData: [{ ...place, attributeValue: "45" }] },
+      { setVariableResult: [{ ...place, attributeStatus: "RebootRequired" }] },
+    );
+  const [one, two, old] = [new Line("CS1", "ocpp2.0.1"), new Line("CS2", "ocpp2.1"), new Line("CS3")];
+  const found = async (...of: Parameters<typeof after>) => [...documentsOf(await after(...of), "variables").values()];
+  expect(await found(one, ...set(one), boot(one, "Triggered"))).toMatchObject([{ afterReboot: true }]);
+  expect(await found(two, ...set(two), boot(two, "RemoteReset"))).toMatchObject([{ value: "45", afterReboot: false }]);
+  const gone = await found(
+    old,
+    ...told(old, "ChangeConfiguration", { key: "A", value: "1" }, { status: "RebootRequired" }),
+    ...told(old, "GetConfiguration", { key: ["A"] }, { unknownKey: ["A"] }),
+    old.call("BootNotification", {}),
+  );
+  expect(gone).toEqual([]);
+});

@@ -1,16 +1,11 @@
 // Configuration in one neutral view: 1.6 knows keys, 2.x variables of components; here each is a variable with attributes.
 // 2.0.1 B05-B08; 1.6 §5.4 GetConfiguration, §5.3 ChangeConfiguration.
+import { actual, isSecretVariable, variableKey, type Place } from "../../core/ocpp/variable-key.ts";
 import { fieldsOf, listOf, numberOf, textOf, type Fields } from "../payload.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { field, tellAll, tellPatches, type Done, type Report } from "./field.ts";
 import { addPart, reportOf, type Assembly } from "./report-parts.ts";
-import { placeOf, placeOfKey, variableKey, type Place } from "./variable-place.ts";
-
-/** 2.x `AttributeEnumType`; 1.6 has only what is actual. */
-const actual = "Actual";
-
-// Their values are never told: whoever may read a station's configuration may not log in as it.
-const secrets = new Set(["authorizationkey", "basicauthpassword", "password", "vpnpassword", "apnpassword"]);
+import { placeOf, placeOfKey } from "./variable-place.ts";
 
 export const variables = field<readonly Assembly[]>({
   name: "variables",
@@ -60,7 +55,7 @@ function characteristicsOf(of: Fields) {
 }
 
 function documentOf(place: Place, attribute: string, value: unknown, details: object): [string, object] {
-  const isSecret = secrets.has(place.variable.toLowerCase());
+  const isSecret = isSecretVariable(place.variable);
   return [
     variableKey(place, attribute),
     { ...place, attribute, value: isSecret ? null : shownValue(value), isSecret, afterReboot: false, ...details },

@@ -258,6 +258,15 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
     summary: "Certificates that the station was sent, to use or to trust, the newest first",
     properties: { type: nullableText, certificate: { ...nullableText, description: "PEM" }, answered: nullableText },
   },
+  commandEffects: {
+    path: "command-effects",
+    summary: "Whether remote starts that the station accepted led to a session",
+    properties: {
+      effect: { type: "string", enum: ["started", "not_started"] },
+      sessionId: nullableText,
+      at: nullableTime,
+    },
+  },
   dataTransfers: {
     path: "data-transfers",
     summary: "DataTransfer in either direction, the newest first",

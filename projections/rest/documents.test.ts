@@ -6,6 +6,7 @@ import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { collections } from "../../core/records/station-documents.ts";
 import { openTestStore } from "../../test/harness/stores.ts";
+import type { Projector } from "../models/projector.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { World, type Adapters } from "../testing/world.ts";
@@ -22,11 +23,12 @@ const adapters: Adapters = {
 
 let world: World;
 let api: Api;
+let projector: Projector;
 const get = (url: string) => callAs(api, "GET", url);
 
 beforeAll(async () => {
   world = await World.open(adapters);
-  const projector = await world.project();
+  projector = await world.project();
   api = await world.serve(projector);
   const [a, b] = [new StationWriter("CP-A"), new StationWriter("CP-B")];
   const event = (writer: StationWriter, key: string, type: string | null) =>
@@ -76,4 +78,31 @@ test("every collection has its route", async () => {
   const routes = Object.keys(document.paths).filter((path) => path.startsWith("/api/v1/stations/{id}/"));
   expect(routes.length).toBeGreaterThanOrEqual(Object.keys(collections).length);
   expect((await get("/api/v1/stations/CP-A/no-such-thing")).status).toBe(404);
+});
+
+test("a remote start shows its effect, once it is known, and the session that it started", async () => {
+  const writer = new StationWriter("CP-REMOTE");
+  const online = writer.online();
+  const started = writer.command("RemoteStartTransaction", "accepted");
+  const open = writer.command("RequestStartTransaction", "accepted");
+  const other = writer.command("Reset", "accepted");
+  const idOf = ([first]: typeof started) => (first!.body.kind === "commandRequested" ? first!.body.commandId : "");
+  const document = JSON.stringify({ effect: "started", sessionId: "session-1", at: "2026-01-01T00:00:00.000Z" });
+  const change = { collection: "commandEffects", key: idOf(started), document } as const;
+  await world.appendEvents([
+    online,
+    ...started,
+    ...open,
+    ...other,
+    writer.event({ kind: "documentsChanged", changes: [change] }),
+  ]);
+  await world.caughtUp(projector);
+  const one = await get(`/api/v1/commands/${idOf(started)}`);
+  expect(one.body).toMatchObject({ outcome: "accepted", effect: "started", sessionId: "session-1" });
+  const { items } = (await get("/api/v1/commands?station=CP-REMOTE")).body;
+  expect(items.map((item) => [item["action"], item["effect"], item["sessionId"]])).toEqual([
+    ["Reset", null, null],
+    ["RequestStartTransaction", null, null],
+    ["RemoteStartTransaction", "started", "session-1"],
+  ]);
 });

@@ -5,6 +5,7 @@ import { limits } from "../../core/config/limits.ts";
 import { commandActions, isCommandAction } from "../../core/ocpp/command-outcome.ts";
 import { schema as ocppSchema } from "../../core/ocpp/validators.ts";
 import { asProtocol } from "./command-check.ts";
+import { effectOf, effectsOf } from "./command-effects.ts";
 import type { CommandInput, CommandSender } from "./command-sender.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
@@ -99,16 +100,17 @@ function installReads(app: FastifyInstance, context: ApiOptions, sender: Command
       response: answers({ 200: commandSchema }, 404),
     },
     handler: async (request) => {
+      const { party } = principalOf(request);
       const row = await context.store.reader
         .selectFrom("live_command")
         .selectAll()
-        .where("party", "=", principalOf(request).party)
+        .where("party", "=", party)
         .where("id", "=", request.params.id)
         .executeTakeFirst();
-      if (row) return showCommand(row);
-      const requested = sender.requestedLately(principalOf(request).party, request.params.id);
+      if (row) return { ...showCommand(row), ...effectOf(await effectsOf(context, party, [row]), row.id) };
+      const requested = sender.requestedLately(party, request.params.id);
       if (!requested) throw new Problem("not-found", "There is no command with this id.");
-      return requested;
+      return { ...requested, ...effectOf(undefined, request.params.id) };
     },
   });
 
@@ -126,10 +128,8 @@ function installReads(app: FastifyInstance, context: ApiOptions, sender: Command
     },
     handler: async (request) => {
       const { limit, cursor, station, status, outcome } = request.query;
-      let rows = context.store.reader
-        .selectFrom("live_command")
-        .selectAll()
-        .where("party", "=", principalOf(request).party);
+      const { party } = principalOf(request);
+      let rows = context.store.reader.selectFrom("live_command").selectAll().where("party", "=", party);
       if (station !== undefined) rows = rows.where("station", "=", station);
       if (status !== undefined) rows = rows.where("status", "=", status);
       if (outcome !== undefined) rows = rows.where("outcome", "=", outcome);
@@ -145,7 +145,13 @@ function installReads(app: FastifyInstance, context: ApiOptions, sender: Command
         .orderBy("id", "desc")
         .limit(limit + 1)
         .execute();
-      return pageOf(found, limit, (row) => [row.requested_at, row.id], showCommand);
+      const effects = await effectsOf(context, party, found);
+      return pageOf(
+        found,
+        limit,
+        (row) => [row.requested_at, row.id],
+        (row) => ({ ...showCommand(row), ...effectOf(effects, row.id) }),
+      );
     },
   });
 

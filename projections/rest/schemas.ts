@@ -156,6 +156,12 @@ export const commandSchema = {
     },
     response: { ...nullableText, description: "The station's frame, verbatim" },
     lateResponse: nullableText,
+    effect: {
+      enum: ["started", "not_started", null],
+      description:
+        "Of an accepted remote start: whether a session began within the station's connection time-out; null: not known (yet)",
+    },
+    sessionId: { ...nullableText, description: "The session that it started" },
     requestedAt: nullableTime,
     sentAt: nullableTime,
     endedAt: nullableTime,
