@@ -41,7 +41,20 @@ const migrations: readonly Migration[] = [
     version: 3,
     apply: (db, dialect) => createTables(db, dialect, tablesOfVersion3),
   },
+  { version: 4, apply: rewriteInPlace },
 ];
+
+/**
+ * Rows that nearly every batch writes again stay where they are on Postgres, and their indexes are left alone: no index on
+ * what always changes, and room on each page for the next version of its rows.
+ */
+async function rewriteInPlace(db: Builder, dialect: Dialect): Promise<void> {
+  await sql`drop index if exists session_by_party_last_updated`.execute(db);
+  if (dialect !== "postgres") return;
+  for (const table of ["position", "station_state", "frame_index", "chain", "station", "connector", "session"]) {
+    await sql`alter table ${sql.table(table)} set (fillfactor = 50)`.execute(db);
+  }
+}
 
 function derivedOf(tables: Readonly<Record<string, unknown>>): DerivedTable[] {
   return (Object.keys(derivedTables) as DerivedTable[]).filter((table) => table in tables);
