@@ -42,6 +42,24 @@ test.each(versions)(
   },
 );
 
+test("quirk 15: where validation is strict, NUL bytes are refused", async () => {
+  await rig.set("validation", "strict");
+  const codes = {
+    "ocpp1.6": "FormationViolation",
+    "ocpp2.0.1": "FormatViolation",
+    "ocpp2.1": "FormatViolation",
+  } as const;
+  for (const version of versions) {
+    const station = await rig.connect(version, { protocols: [version] });
+    station.send(`${JSON.stringify([2, "1", "BootNotification", boot[version]])}\0`);
+    await station.until(() => station.received.length === 1);
+    expect((JSON.parse(station.received[0]!) as unknown[]).slice(0, 3)).toEqual([4, "1", codes[version]]);
+  }
+  expect(frames("exchange").map(({ annotations }) => annotations)).toEqual(
+    versions.map(() => ["nulBytes", "refusedBySchema"]),
+  );
+});
+
 test.each(versions)("quirk 15: half a frame of %s is kept, and the whole one after it is answered", async (version) => {
   const station = await rig.connect("CP-1", { protocols: [version] });
   const whole = '[2,"1","Heartbeat",{}]';

@@ -95,7 +95,7 @@ describe("ownership (I3, I4)", () => {
     expect(rig.bus.owners.size).toBe(0);
   });
 
-  test("a half-open link is noticed within the idle time, and pinged before", async () => {
+  test("wire: a half-open link is noticed within the idle time, and pinged before", async () => {
     const rig = await FakeRig.start();
     const silent = await rig.claimed("CP-1");
     const alive = await rig.claimed("CP-2");

@@ -52,9 +52,9 @@ describe("permessage-deflate", () => {
     expect((await connect(version)).header("sec-websocket-extensions")).toBeUndefined();
   });
 
-  test("wire: a compressed message inflates to the frame limit and no further", async () => {
+  test.each(of2x)("wire: %s: a compressed message inflates to the frame limit and no further", async (version) => {
     const fits = `[2,"1","Heartbeat",{}${" ".repeat(limits.frameMaxBytes - heartbeat.length)}]`;
-    const socket = await connect("ocpp2.0.1", offer);
+    const socket = await connect(version, offer);
     socket.sendCompressed(fits);
     await vi.waitFor(() => expect(socket.received).toHaveLength(1), soon);
     socket.sendCompressed(`${fits} `);
@@ -99,6 +99,28 @@ describe("frames", () => {
       expect(text).toContain('ocpp_gateway_closes_total{code="1007",reason="badFrame"} 1');
     },
   );
+
+  test.each(versions)("wire: %s: the same bytes in a binary frame are kept, and answered in 2.x", async (version) => {
+    const socket = await connect(version);
+    socket.sendBinary(
+      Buffer.concat([Buffer.from('[2,"1","DataTransfer",{"vendorId":"'), Buffer.from([0xff, 0xfe, 0x22])]),
+    );
+    socket.sendText(heartbeat);
+    const answers = [
+      [4, "-1", "RpcFrameworkError", expect.any(String), {}],
+      [3, "1", {}],
+    ].slice(version === "ocpp1.6" ? 1 : 0);
+    await vi.waitFor(() => expect(socket.received).toHaveLength(answers.length), soon);
+    expect(socket.received.map((text) => JSON.parse(text) as unknown)).toMatchObject(answers);
+    expect(rig.log.frames().find(({ kind }) => kind === "quarantined")).toMatchObject({ reason: "notUtf8" });
+  });
+
+  test.each(versions)("wire: %s: a frame that breaks the framing ends its socket", async (version) => {
+    const socket = await connect(version);
+    socket.sendReserved(heartbeat);
+    await vi.waitFor(() => expect(ends()).toMatchObject([{ code: 1006, reason: "byStation" }]), soon);
+    expect(socket.received).toEqual([]);
+  });
 
   test.each(versions)("wire: %s: either side may ping", async (version) => {
     const socket = await connect(version);

@@ -60,6 +60,15 @@ export class RawStation {
     this.socket.write(encodeFrame(opcodes.text, Buffer.from(payload), mask));
   }
 
+  sendBinary(payload: Buffer): void {
+    this.socket.write(encodeFrame(opcodes.binary, payload, mask));
+  }
+
+  /** RFC 6455 §5.2: an opcode that is reserved. */
+  sendReserved(payload: string): void {
+    this.socket.write(encodeFrame(3, Buffer.from(payload), mask));
+  }
+
   ping(text: string): void {
     this.socket.write(encodeFrame(opcodes.ping, Buffer.from(text), mask));
   }

@@ -110,6 +110,12 @@ test.each(versions)("wire: %s: where it does not know that, its data are asked f
   }
 });
 
+test("wire: its only message may come before its connection is claimed", async () => {
+  const line = connection();
+  const steps = [line.connected(), heartbeat(line), line.claimed()];
+  expect(asked(await live(line, steps, () => [3, "x", accepted]))).toEqual(["TriggerMessage"]);
+});
+
 test("wire: a station that boots, before or after its first other message, is not asked", async () => {
   const line = connection();
   const boot = line.call("BootNotification", { chargePointVendor: "V", chargePointModel: "M" }, { status: "Accepted" });

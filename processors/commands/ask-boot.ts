@@ -7,7 +7,7 @@ import { outcomeOf } from "../../core/ocpp/command-outcome.ts";
 import { parseFrame } from "../../core/ocpp/framing.ts";
 import type { FrameRecord, Protocol } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
-import { currentOf, type StationSelf } from "../stations/connections.ts";
+import { currentOf, speaksForStation, type StationSelf } from "../stations/connections.ts";
 import type { CommandsState, PendingCommand } from "./command-state.ts";
 
 export interface AskState {
@@ -48,7 +48,7 @@ export function asked(
   if (self.boots > 0) return done;
   switch (record.kind) {
     case "exchange":
-      if (state.dueAt !== null || record.source !== currentOf(self)?.id || isRejected(record, context)) return state;
+      if (state.dueAt !== null || !speaksForStation(self, record.source) || isRejected(record, context)) return state;
       return { ...state, dueAt: context.logTime + askAfterMs };
     case "commandRequested": {
       const isOurs = record.commandId === idOf(state.step, record, record.connectionId);
