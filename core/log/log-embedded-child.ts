@@ -13,12 +13,20 @@ const [folder = "", prefix = "", lanesText = "8"] = process.argv.slice(2);
 const topics = makeTopics(1, 4);
 const server = await EmbeddedLogServer.start({ folder, topics });
 const log = EmbeddedLog.attach({ port: server.connect(), folder, topics });
+const aWhile = new Int32Array(new SharedArrayBuffer(4));
 const utf8 = new TextEncoder();
 let count = 0;
 
-/** Straight to the descriptor: what a stream still buffers would die with the process. */
+/** Straight to the descriptor: what a stream still buffers would die with the process. A full pipe is waited for. */
 function note(line: string): void {
-  writeSync(1, `${line}\n`);
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      Atomics.wait(aWhile, 0, 0, 1);
+    }
+  }
 }
 
 async function lane(partition: number): Promise<never> {

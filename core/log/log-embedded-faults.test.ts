@@ -33,7 +33,9 @@ interface Run {
 
 function runChild(folder: string, prefix: string, strace: readonly string[] = []): Run {
   const command = [...strace, process.execPath, childPath, folder, prefix];
-  const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "ignore"], detached: true });
+  const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let problem = "";
+  child.stderr.on("data", (data: Buffer) => (problem += data.toString()));
   const acked: Acked[] = [];
   const failed: string[] = [];
   let look = (): void => {};
@@ -48,7 +50,7 @@ function runChild(folder: string, prefix: string, strace: readonly string[] = []
     failed,
     until: (enough) =>
       new Promise((resolve, reject) => {
-        child.once("exit", (code) => reject(new Error(`The child ended by itself with ${code}.`)));
+        child.once("exit", (code) => reject(new Error(`The child ended by itself with ${code}: ${problem}`)));
         look = () => {
           if (enough(run)) resolve();
         };

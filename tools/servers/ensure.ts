@@ -26,21 +26,30 @@ import {
 const keeperFile = fileURLToPath(new URL("./keeper.ts", import.meta.url));
 const keeperStartMs = 10_000;
 
+class KeeperGone extends Error {
+  constructor() {
+    super(`the keeper of the test servers has ended; see ${join(cacheFolder, "keeper.log")}`);
+  }
+}
+
 /** A connection to the keeper. What it holds is held until it is closed, at the latest by the end of this process. */
 export class KeeperClient {
   private readonly socket: Socket;
-  private readonly waiting = new Map<number, (reply: Reply) => void>();
+  private readonly waiting = new Map<number, (reply: Reply | "gone") => void>();
   private count = 0;
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    createInterface({ input: socket }).on("line", (line) => {
-      const { id, ...reply } = JSON.parse(line) as Reply & { readonly id: number };
-      this.waiting.get(id)?.(reply);
-    });
     const gone = (): void => {
-      for (const tell of this.waiting.values()) tell({ failed: "the keeper of the test servers has ended" });
+      for (const tell of this.waiting.values()) tell("gone");
     };
+    // The reader passes on its socket's error, and one that nobody listens to ends the process.
+    createInterface({ input: socket })
+      .on("line", (line) => {
+        const { id, ...reply } = JSON.parse(line) as Reply & { readonly id: number };
+        this.waiting.get(id)?.(reply);
+      })
+      .on("error", gone);
     socket.on("error", gone);
     socket.on("close", gone);
     socket.unref();
@@ -61,18 +70,23 @@ export class KeeperClient {
     return new KeeperClient(socket);
   }
 
-  /** @throws ServerMissing what cannot be had here, and how it could */
+  /**
+   * @throws ServerMissing what cannot be had here, and how it could
+   * @throws KeeperGone it has ended: another may be started and asked
+   */
   async ask(request: Request, tell: (progress: string) => void = () => {}): Promise<unknown> {
     const id = ++this.count;
     this.socket.ref();
     try {
       return await new Promise((resolve, reject) => {
         this.waiting.set(id, (reply) => {
-          if ("progress" in reply) tell(reply.progress);
+          if (reply === "gone") reject(new KeeperGone());
+          else if ("progress" in reply) tell(reply.progress);
           else if ("done" in reply) resolve(reply.done);
           else reject("missing" in reply ? new ServerMissing(reply.missing) : new Error(reply.failed));
         });
-        this.socket.write(`${JSON.stringify({ id, ...request })}\n`);
+        if (this.socket.destroyed) reject(new KeeperGone());
+        else this.socket.write(`${JSON.stringify({ id, ...request })}\n`);
       });
     } finally {
       this.waiting.delete(id);
@@ -100,7 +114,24 @@ function startKeeper(): void {
   spawn(process.execPath, [keeperFile], { detached: true, stdio: ["ignore", log, log], env }).unref();
 }
 
-let shared: Promise<KeeperClient | undefined> | undefined;
+/** A keeper that was about to end when it was asked is followed by another, once. */
+export async function askKeeper(
+  request: Request,
+  tell: (progress: string) => void = () => {},
+): Promise<{ readonly client: KeeperClient; readonly done: unknown }> {
+  for (let again = true; ; again = false) {
+    const client = (await KeeperClient.open(true))!;
+    try {
+      return { client, done: await client.ask(request, tell) };
+    } catch (error) {
+      client.close();
+      if (!again || !(error instanceof KeeperGone)) throw error;
+    }
+  }
+}
+
+/** Names asked for so far: the connection that holds them, and what was said. */
+const held = new Map<string, Promise<Servers>>();
 
 /** `TEST_SERVERS=none` says that this machine shall have none: what a run is like where none can be had. */
 function noServers(names: readonly ServerName[]): void {
@@ -117,10 +148,12 @@ export async function ensureServers(names: readonly ServerName[]): Promise<Serve
   const wanted = names.filter((name) => given[name] === undefined);
   if (wanted.length === 0) return given;
   noServers(wanted);
-  shared ??= KeeperClient.open(true);
-  const client = await shared;
-  const started = await client!.ask({ op: "ensure", names: wanted, keep: false });
-  return { ...given, ...(started as Servers) };
+  const key = wanted.toSorted().join();
+  const asked =
+    held.get(key) ?? askKeeper({ op: "ensure", names: wanted, keep: false }).then(({ done }) => done as Servers);
+  held.set(key, asked);
+  asked.catch(() => held.delete(key));
+  return { ...given, ...(await asked) };
 }
 
 function fromEnvironment(names: readonly ServerName[]): Servers {
@@ -174,8 +207,8 @@ export function ownServer(name: "redis"): Promise<OwnServer<RedisServer>>;
 export function ownServer(name: "postgres"): Promise<OwnServer<PostgresServer>>;
 export async function ownServer(name: ServerName): Promise<OwnServer> {
   noServers([name]);
-  const client = (await KeeperClient.open(true))!;
-  const { instance, server: first } = (await client.ask({ op: "own", name })) as Own;
+  const { client, done } = await askKeeper({ op: "own", name });
+  const { instance, server: first } = done as Own;
   let server = first;
   return {
     get server() {

@@ -38,6 +38,7 @@ class Keeper {
   private readonly ownedBy = new Map<Socket, Set<number>>();
   private readonly tellers = new Set<Tell>();
   private kept = false;
+  private ending = false;
   private count = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -46,6 +47,8 @@ class Keeper {
   }
 
   async handle(socket: Socket, request: Request, tell: Tell): Promise<unknown> {
+    // Who asks now hears the connection close, and starts the next keeper: these servers are on their way out.
+    if (this.ending) return new Promise(() => {});
     switch (request.op) {
       case "ensure":
         this.kept ||= request.keep;
@@ -76,6 +79,7 @@ class Keeper {
   }
 
   async stop(): Promise<void> {
+    this.ending = true;
     for (const { starting } of this.shared.values()) {
       const instance = await starting.catch(() => undefined);
       await Promise.all(instance?.processes.map((process) => process.stop()) ?? []);

@@ -97,7 +97,9 @@ export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url
 
 export const cacheFolder = join(projectRoot, ".cache", "servers");
 
-const id = createHash("sha256").update(projectRoot).digest("hex").slice(0, 12);
+// TEST_KEEPER names one of several keepers of this working copy: a test of the keeper itself has one of its own.
+const name = `${projectRoot}${process.env["TEST_KEEPER"] ?? ""}`;
+const id = createHash("sha256").update(name).digest("hex").slice(0, 12);
 const user = process.getuid?.() ?? 0;
 
 /** Data, logs and process ids of running servers; removed when they stop. */

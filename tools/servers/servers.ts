@@ -1,16 +1,15 @@
 // `node tools/servers/servers.ts up kafka redis postgres`, `down`, `status`: the servers that the cluster and the tests
 // need, on free loopback ports, until `down`. `up` prints what to put into the environment.
 import { ServerMissing } from "./install.ts";
-import { KeeperClient } from "./ensure.ts";
+import { askKeeper, KeeperClient } from "./ensure.ts";
 import { isServerName, serverNames, type AnyServer, type ServerName, type Servers, type Status } from "./protocol.ts";
 
 const usage = `usage: servers up ${serverNames.join("|")} … | down | status [--json]`;
 
 async function up(names: readonly ServerName[]): Promise<void> {
-  const client = (await KeeperClient.open(true))!;
   const tell = (progress: string): void => console.error(progress);
-  const servers = (await client.ask({ op: "ensure", names, keep: true }, tell)) as Servers;
-  for (const line of exports(servers)) console.log(line);
+  const { client, done } = await askKeeper({ op: "ensure", names, keep: true }, tell);
+  for (const line of exports(done as Servers)) console.log(line);
   client.close();
 }
 
