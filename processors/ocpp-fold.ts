@@ -18,6 +18,7 @@ import {
 } from "./commands/commands.ts";
 import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
 import { answerOf, fieldsOf, type Fields } from "./payload.ts";
+import { carriedDone, carriedReport } from "./reports/carried.ts";
 import type { ReportedSession } from "./reports/field.ts";
 import {
   hasResult,
@@ -220,7 +221,9 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   const { protocol, action } = record;
   const session = () => sessionOf(state.transactions, after.transactions, record);
   const report = { protocol, action, request, answer: answerOf(record), session };
-  return { ...after, reports: reported(after.reports, report, context) };
+  const reports = reported(after.reports, report, context);
+  const carried = action === "DataTransfer" ? carriedReport(report) : undefined;
+  return { ...after, reports: carried ? reported(reports, carried, context) : reports };
 }
 
 function sessionOf(before: TransactionsState, after: TransactionsState, record: Exchange): ReportedSession | null {
@@ -279,7 +282,9 @@ function result(state: StationState, record: FrameRecordOf<"commandResult">, con
   const after = { ...state, commands: commandResult(state.commands, record, context) };
   if (!answered) return after;
   const done = { ...answered, request: fieldsOf(answered.request), response: fieldsOf(answered.response) };
-  return { ...after, reports: resulted(state.reports, done, context) };
+  const reports = resulted(state.reports, done, context);
+  const carried = done.action === "DataTransfer" ? carriedDone(done) : undefined;
+  return { ...after, reports: carried ? resulted(reports, carried, context) : reports };
 }
 
 /** 1.6 has no charging state: the connector's status is the session's. */

@@ -181,6 +181,47 @@ describe("validation", () => {
   });
 });
 
+describe("P02: DataTransfer", () => {
+  const vendorId = "org.openchargealliance.iso15118pnc";
+  const transfer = (payload: object, version: Protocol = "ocpp1.6") => {
+    const answer = answerTo("DataTransfer", payload, context(version));
+    return answer.type === "result" ? (answer.payload as { status: string; data?: string }) : answer;
+  };
+
+  test("nobody's extension, and a message that the module does not know, are told apart", () => {
+    expect(transfer({ vendorId: "com.example", messageId: "x", data: "{}" })).toEqual({ status: "UnknownVendorId" });
+    expect(transfer({ vendorId, messageId: "Reset", data: "{}" })).toEqual({ status: "UnknownMessageId" });
+    expect(transfer({ vendorId, data: "{}" })).toEqual({ status: "UnknownMessageId" });
+    expect(transfer({ vendorId, messageId: "Authorize", data: "{}" }, "ocpp2.0.1")).toEqual({
+      status: "UnknownVendorId",
+    });
+  });
+
+  test.each([undefined, "", "{", "[]", "null", "{}"])("data that carries no message is Rejected: %s", (data) => {
+    expect(transfer({ vendorId, messageId: "Authorize", ...(data === undefined ? {} : { data }) })).toEqual({
+      status: "Rejected",
+    });
+  });
+
+  test("Plug & Charge in 1.6: the contract's token is looked up, a signing request is accepted", () => {
+    const idToken = { idToken: "DE8ACC12E46L89", type: "eMAID" };
+    const answer = transfer({
+      vendorId: vendorId.toUpperCase(),
+      messageId: "Authorize",
+      data: JSON.stringify({ idToken }),
+    });
+    expect(answer).toMatchObject({ status: "Accepted" });
+    const carried: unknown = JSON.parse((answer as { data: string }).data);
+    const native = answerTo("Authorize", { idToken }, context("ocpp2.0.1"));
+    expect(carried).toEqual((native as { payload: object }).payload);
+    expect(validator("ocpp2.0.1", "Authorize", "conf")!(carried)).toBeNull();
+    expect(transfer({ vendorId, messageId: "SignCertificate", data: '{"csr":"PEM"}' })).toEqual({
+      status: "Accepted",
+      data: '{"status":"Accepted"}',
+    });
+  });
+});
+
 describe("actions that are not a station's", () => {
   test.each(versions)("%s: known but ours to send is NotSupported, unknown is NotImplemented", (version) => {
     expect(answerTo("Reset", {}, context(version))).toMatchObject({ code: "NotSupported" });

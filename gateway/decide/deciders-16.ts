@@ -1,6 +1,7 @@
 // Deciders of OCPP 1.6 (edition 2, §4) and its security whitepaper: one row an action that a station sends.
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import { bootAnswer, constant, dataTransfer, empty, heartbeat } from "./deciders-common.ts";
+import { deciders2x } from "./deciders-2x.ts";
 import { textField, type Context, type Decider, type Fields } from "./decision.ts";
 import { idTagInfo, ruleOnToken, type TokenRuling } from "./tokens.ts";
 
@@ -31,7 +32,7 @@ const stopTransaction: Decider = (fields, context) => {
 export const deciders16: ReadonlyMap<string, Decider> = new Map<string, Decider>([
   ["Authorize", authorize],
   ["BootNotification", bootAnswer],
-  ["DataTransfer", dataTransfer],
+  ["DataTransfer", dataTransfer(deciders2x["ocpp2.0.1"])],
   ["DiagnosticsStatusNotification", empty],
   ["FirmwareStatusNotification", empty],
   ["Heartbeat", heartbeat],

@@ -70,7 +70,7 @@ const of201: readonly (readonly [string, Decider])[] = [
   ["Authorize", authorize],
   ["BootNotification", bootAnswer],
   ["ClearedChargingLimit", empty],
-  ["DataTransfer", dataTransfer],
+  ["DataTransfer", dataTransfer(new Map())],
   ["FirmwareStatusNotification", empty],
   // M01, M02: no contract certificate pool is connected.
   ["Get15118EVCertificate", constant({ status: "Failed", exiResponse: "" })],

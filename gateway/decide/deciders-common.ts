@@ -1,4 +1,5 @@
 // Deciders that 1.6 and 2.x share.
+import { carriedRequest } from "../../core/ocpp/vendor-messages.ts";
 import { timeText, type Context, type Decider, type Ruling } from "./decision.ts";
 
 const deaf = new WeakSet<Decider>();
@@ -24,8 +25,19 @@ export const empty: Decider = constant({});
 
 export const heartbeat: Decider = withoutPayload(({ now }) => ({ payload: { currentTime: timeText(now) } }));
 
-/** No vendor's extension is known here. */
-export const dataTransfer: Decider = constant({ status: "UnknownVendorId" });
+const notCarried = { unknownVendor: "UnknownVendorId", unknownMessage: "UnknownMessageId", unreadable: "Rejected" };
+
+/** P02; 1.6 §4.3. `carried` decides on messages that a vendor module knows (core/ocpp/vendor-messages.ts). */
+export function dataTransfer(carried: ReadonlyMap<string, Decider>): Decider {
+  return (fields, context) => {
+    const inner = carriedRequest(context.protocol, "fromStation", fields);
+    if (inner.type !== "message") return { payload: { status: notCarried[inner.type] } };
+    const ruling = carried.get(inner.action)?.(inner.payload, context);
+    if (ruling === undefined) return { payload: { status: notCarried.unknownMessage } };
+    if ("unreadable" in ruling) return { payload: { status: notCarried.unreadable } };
+    return { ...ruling, payload: { status: "Accepted", data: JSON.stringify(ruling.payload) } };
+  };
+}
 
 const words = { accepted: "Accepted", pending: "Pending", rejected: "Rejected" } as const;
 

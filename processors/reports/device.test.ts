@@ -242,3 +242,28 @@ test("P01, P02: transfers in either direction are kept with their answers", asyn
     { direction: "toStation", messageId: "m", answerData: "y" },
   ]);
 });
+
+test("P01, P02: what a known vendor's transfer carries has the effect of the message itself, if it was accepted", async () => {
+  const line = station("ocpp1.6");
+  const vendorId = "org.openchargealliance.iso15118pnc";
+  const carrying = (messageId: string, message: object) => ({ vendorId, messageId, data: JSON.stringify(message) });
+  const signed = (status: string) =>
+    told(line, "DataTransfer", carrying("CertificateSigned", { certificateChain: status }), {
+      status,
+      data: JSON.stringify({ status: "Accepted" }),
+    });
+  const folded = await after(
+    line,
+    line.call("DataTransfer", carrying("SignCertificate", { csr: "CSR" }), { ...ok, data: '{"status":"Accepted"}' }),
+    line.call("DataTransfer", { vendorId, messageId: "SignCertificate", data: "no JSON" }, { status: "Rejected" }),
+    ...signed("Accepted"),
+    ...signed("UnknownMessageId"),
+  );
+  expect([...documentsOf(folded, "certificateRequests").values()]).toMatchObject([
+    { csr: "CSR", answered: "Accepted" },
+  ]);
+  expect([...documentsOf(folded, "certificatesSent").values()]).toMatchObject([
+    { certificate: "Accepted", answered: "Accepted" },
+  ]);
+  expect(documentsOf(folded, "dataTransfers").size).toBe(4);
+});
