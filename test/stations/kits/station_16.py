@@ -64,11 +64,13 @@ async def main(url, identity):
     async with websockets.connect(f"{url}/{identity}", subprotocols=["ocpp1.6"]) as socket:
         station = Station(identity, socket)
         listening = asyncio.create_task(station.start())
+        # What the library offers by itself and the gateway has agreed to.
+        extensions = [extension.name for extension in socket.protocol.extensions]
         boot = await station.call(call.BootNotification(charge_point_model="Kit", charge_point_vendor="MobilityHouse"))
         await station.call(call.StatusNotification(connector_id=1, error_code="NoError", status="Available"))
         token = await station.call(call.Authorize(id_tag="KIT-TAG"))
         beat = await station.call(call.Heartbeat())
-        say("ready", boot=boot.status, token=token.id_tag_info["status"], time=beat.current_time)
+        say("ready", boot=boot.status, token=token.id_tag_info["status"], time=beat.current_time, extensions=extensions)
         await listening
 
 

@@ -75,6 +75,8 @@ async def main(url, identity):
     async with websockets.connect(f"{url}/{identity}", subprotocols=[PROTOCOL]) as socket:
         station = Station(identity, socket)
         listening = asyncio.create_task(station.start())
+        # What the library offers by itself and the gateway has agreed to.
+        extensions = [extension.name for extension in socket.protocol.extensions]
         boot = await station.call(
             call.BootNotification(charging_station={"model": "Kit", "vendor_name": "MobilityHouse"}, reason="PowerUp")
         )
@@ -83,7 +85,7 @@ async def main(url, identity):
         )
         token = await station.call(call.Authorize(id_token=TOKEN))
         beat = await station.call(call.Heartbeat())
-        say("ready", boot=boot.status, token=token.id_token_info["status"], time=beat.current_time)
+        say("ready", boot=boot.status, token=token.id_token_info["status"], time=beat.current_time, extensions=extensions)
         await listening
 
 
