@@ -5,6 +5,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/stations",
   "test/misuse",
   "test/quirks",
+  "test/registry",
   "test/cluster",
 ] as const;
 

@@ -91,6 +91,8 @@ export const limits = {
   reportPartsMax: 4_096,
   /** Stations whose state a fold keeps in memory; others are loaded when a record of theirs comes. */
   foldStationsInMemory: 50_000,
+  /** Rows of one partition and table that a projection keeps in memory; others are loaded when an event needs them. */
+  projectionRowsInMemory: 4_096,
   /** Events in one append of the relay, and ticks in one append of a processor. */
   foldAppendRecords: 512,
   /** First and longest pause of a fold whose log or store is away (rule Q2). */
@@ -158,6 +160,8 @@ export const limits = {
   drainMs: 25_000,
   apiPageMax: 1_000,
   apiBodyBytes: 1024 * 1024,
+  /** Documents in one request of an import: other requests of the api wait some 10 ms for it, not longer. */
+  importRows: 1_000,
   registryVerdictMs: 5_000,
 } as const;
 

@@ -1,7 +1,16 @@
 // What the registry holds. Each entity is a document, changed by records in `registry.events` (rules R1-R3).
 import type { StationId } from "../ids/ids.ts";
 
-export type EntityKind = "station" | "token" | "tariff" | "location" | "partner" | "apiKey" | "setting" | "cluster";
+export type EntityKind =
+  | "station"
+  | "token"
+  | "tariff"
+  | "location"
+  | "partner"
+  | "apiKey"
+  | "setting"
+  | "configurationTemplate"
+  | "cluster";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
 export interface StationDoc {
@@ -93,6 +102,33 @@ export interface ApiKeyDoc {
   readonly name?: string;
 }
 
+/** What stations of a kind are to have configured. Nothing acts on it by itself: it is compared, and sent when asked. */
+export interface ConfigurationTemplateDoc {
+  readonly id: string;
+  readonly name?: string;
+  /** All that is given must hold; nothing given: every station. */
+  readonly appliesTo: {
+    readonly protocol?: "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
+    /** Letter case aside; `*` stands for any text. */
+    readonly vendor?: string;
+    readonly model?: string;
+    readonly stations?: readonly StationId[];
+  };
+  readonly entries: readonly ConfigurationEntryDoc[];
+}
+
+/** One with a component is a variable of 2.x, one without is a key of 1.6: a template may serve both. */
+export interface ConfigurationEntryDoc {
+  readonly component?: string;
+  readonly componentInstance?: string;
+  readonly evseId?: number;
+  readonly connectorId?: number;
+  readonly variable: string;
+  /** Of the variable. */
+  readonly instance?: string;
+  readonly value: string | number | boolean;
+}
+
 /** Settings that act inside folds and deciders; the environment gives at most a first value (rule F1). */
 export interface SettingDoc {
   readonly id: SettingId;
@@ -142,6 +178,7 @@ export interface EntityDocs {
   readonly partner: PartnerDoc;
   readonly apiKey: ApiKeyDoc;
   readonly setting: SettingDoc;
+  readonly configurationTemplate: ConfigurationTemplateDoc;
   readonly cluster: ClusterDoc;
 }
 

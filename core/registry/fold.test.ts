@@ -68,6 +68,16 @@ test("a change that lost and is repeated has lost: a retry is not told that it t
   expect(fold.lookup(party, "token", "a")).toBeUndefined();
 });
 
+test("a change id is known for fifty thousand others at least, and not for ever (R1)", () => {
+  const fold = new RegistryFold();
+  const first = token("a", true);
+  fold.apply(0, 0, first);
+  for (let offset = 1; offset <= 50_000; offset++) fold.apply(offset, 0, token("b", true));
+  expect(fold.apply(50_001, 0, first).result).toBe("repeated");
+  for (let offset = 50_002; offset <= 150_002; offset++) fold.apply(offset, 0, token("b", true));
+  expect(fold.apply(150_003, 0, first).result).toBe("applied");
+});
+
 test("a lookup is answered as of the position that it names, also of what was removed since (R2)", () => {
   const { fold } = folded(token("a", true), token("b", true), token("a", false), token("a", null));
   const valid = (at?: number) => fold.lookup(party, "token", "a", at)?.doc.valid;

@@ -27,12 +27,21 @@ export interface Changed {
   readonly version: Version;
 }
 
-const recentChangeIds = 100_000;
+/** So many change ids are remembered at least, and at most twice as many. */
+const recentChangeIds = 50_000;
+
+/** Most entities never change, and there may be a million: a list of one would cost more than what is in it. */
+type History = Version | Version[];
+
+/** Fields whose last text is known; documents of partners bring names of their own. */
+const sharedNames = 100;
 
 export class RegistryFold {
-  private readonly versions = new Map<string, Version[]>();
-  private readonly byKind = new Map<string, Set<string>>();
-  private readonly seen = new Map<string, number>();
+  /** By party and kind, then by id, in order of first change. */
+  private readonly kinds = new Map<string, Map<string, History>>();
+  private readonly lastTexts = new Map<string, string>();
+  private seen = new Map<string, number>();
+  private seenBefore = new Map<string, number>();
   /** Next offset to apply. */
   private nextOffset = 0;
 
@@ -43,20 +52,19 @@ export class RegistryFold {
   apply(offset: number, logTime: number, change: RegistryChange): Verdict {
     if (offset !== this.nextOffset) throw new Error(`registry fold expected offset ${this.nextOffset}, got ${offset}`);
     this.nextOffset = offset + 1;
-    const known = this.seen.get(change.changeId);
+    const known = this.seen.get(change.changeId) ?? this.seenBefore.get(change.changeId);
     if (known !== undefined) return { result: "repeated", first: unpacked(known) };
-    const key = `${change.party}|${change.entity}|${change.id}`;
-    const history = this.versions.get(key);
-    const last = history?.at(-1);
+    const kind = `${change.party}|${change.entity}`;
+    const history = this.kinds.get(kind)?.get(change.id);
+    const last = Array.isArray(history) ? history.at(-1) : history;
     const current = last?.doc ? last.version : 0;
     if (change.expectedVersion !== null && change.expectedVersion !== current) {
       return this.remembered(change.changeId, { result: "conflict", version: current });
     }
     const version = { version: offset + 1, doc: change.doc, logTime };
-    // Most entities never change: a literal holds one, a push to an empty array makes room for seventeen.
-    if (history) history.push(version);
-    else this.versions.set(key, [version]);
-    this.index(change);
+    if (change.doc) this.share(change.doc as Record<string, unknown>);
+    if (Array.isArray(history)) history.push(version);
+    else this.idsOf(kind).set(change.id, history ? [history, version] : version);
     return this.remembered(change.changeId, { result: "applied", version: offset + 1, created: current === 0 });
   }
 
@@ -67,36 +75,57 @@ export class RegistryFold {
     id: string,
     at?: number,
   ): { readonly doc: EntityDocs[Kind]; readonly version: number } | undefined {
-    const history = this.versions.get(`${party}|${entity}|${id}`);
+    const history = this.kinds.get(`${party}|${entity}`)?.get(id);
     if (!history) return undefined;
-    for (let i = history.length - 1; i >= 0; i--) {
-      const candidate = history[i]!;
-      if (at !== undefined && candidate.version > at) continue;
-      return candidate.doc ? { doc: candidate.doc as EntityDocs[Kind], version: candidate.version } : undefined;
-    }
-    return undefined;
+    const inForce = (candidate: Version) => at === undefined || candidate.version <= at;
+    const found = Array.isArray(history) ? history.findLast(inForce) : inForce(history) ? history : undefined;
+    return found?.doc ? { doc: found.doc as EntityDocs[Kind], version: found.version } : undefined;
   }
 
   /** Ids that exist now or ever existed, in order of first change. */
   ids(party: PartyId, entity: EntityKind): Iterable<string> {
-    return this.byKind.get(`${party}|${entity}`) ?? [];
+    return this.kinds.get(`${party}|${entity}`)?.keys() ?? [];
+  }
+
+  idCount(party: PartyId, entity: EntityKind): number {
+    return this.kinds.get(`${party}|${entity}`)?.size ?? 0;
+  }
+
+  existed(party: PartyId, entity: EntityKind, id: string): boolean {
+    return this.kinds.get(`${party}|${entity}`)?.has(id) ?? false;
   }
 
   parties(): Set<string> {
-    return new Set([...this.byKind.keys()].map((key) => key.slice(0, key.indexOf("|"))));
+    return new Set([...this.kinds.keys()].map((key) => key.slice(0, key.indexOf("|"))));
   }
 
-  private index(change: RegistryChange): void {
-    const key = `${change.party}|${change.entity}`;
-    const ids = this.byKind.get(key);
-    if (ids) ids.add(change.id);
-    else this.byKind.set(key, new Set([change.id]));
+  private idsOf(kind: string): Map<string, History> {
+    const known = this.kinds.get(kind);
+    if (known) return known;
+    const fresh = new Map<string, History>();
+    this.kinds.set(kind, fresh);
+    return fresh;
   }
 
-  // Bounded: a change is repeated within seconds (a retry), never after a hundred thousand others.
+  /** Of a million tokens the type and the whitelist are the same few words: each is kept once. */
+  private share(doc: Record<string, unknown>): void {
+    for (const name of Object.keys(doc)) {
+      const value = doc[name];
+      if (typeof value !== "string") continue;
+      const last = this.lastTexts.get(name);
+      if (last === value) doc[name] = last;
+      else if (last !== undefined || this.lastTexts.size < sharedNames) this.lastTexts.set(name, value);
+    }
+  }
+
+  // Bounded: a change is repeated within seconds (a retry), never after so many others. Forgotten as a whole, for taking
+  // the first out of a Map again and again walks over every one that was taken out before.
   private remembered(changeId: string, decided: Decided): Decided {
     this.seen.set(changeId, packed(decided));
-    if (this.seen.size > recentChangeIds) this.seen.delete(this.seen.keys().next().value!);
+    if (this.seen.size === recentChangeIds) {
+      this.seenBefore = this.seen;
+      this.seen = new Map();
+    }
     return decided;
   }
 }

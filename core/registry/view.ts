@@ -125,6 +125,16 @@ export class RegistryView implements RegistryLookup {
     return this.fold.ids(party, entity);
   }
 
+  /** How many `ids` has. */
+  idCount(party: PartyId, entity: EntityKind): number {
+    return this.fold.idCount(party, entity);
+  }
+
+  /** Whether it is there or ever was. */
+  existed(party: PartyId, entity: EntityKind, id: string): boolean {
+    return this.fold.existed(party, entity, id);
+  }
+
   parties(): Set<string> {
     return this.fold.parties();
   }

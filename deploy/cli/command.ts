@@ -13,6 +13,16 @@ export class WrongUse extends Error {
   override readonly name = "WrongUse";
 }
 
+/** A text that is not what its column takes. */
+export class BadCell extends WrongUse {
+  readonly column: string;
+
+  constructor(column: string, message: string) {
+    super(message);
+    this.column = column;
+  }
+}
+
 export interface Invocation {
   readonly settings: Settings;
   /** Options given, by name without dashes. */

@@ -18,9 +18,22 @@ const role = (name: ClusterRoleName, help: string): Command => ({
   load: async () => (await import("./cluster.ts")).roleCommand(name),
 });
 
-const registryOptions = { file: { type: "string" }, field: { type: "string", multiple: true } } as const;
+const registryOptions = {
+  file: { type: "string" },
+  field: { type: "string", multiple: true },
+  "dry-run": { type: "boolean" },
+  report: { type: "string" },
+} as const;
 
 const stationOptions = { ...registryOptions, password: { type: "string" } } as const;
+
+const importHelp = (name: string, columns: string) => `  wattlog ${name} import FILE [--dry-run] [--report FILE]
+    FILE is CSV whose first line names the columns, JSON (one document, a list, or a document a line), or - for
+    standard input. Each row is created, changed, unchanged (it writes nothing: an import may be started again) or
+    refused; of two rows with one id the later counts. Exit code 1 where rows were refused, the others are imported.
+    --dry-run       check every row, write nothing
+    --report FILE   what became of each row, as CSV: line, column, id, result, reason (what is wrong, what to do)
+    columns: ${columns}`;
 
 const registry = (name: string, what: string, details: string): Command => ({
   name,
@@ -90,15 +103,31 @@ export const commands: readonly Command[] = [
   registry(
     "station",
     "Charging stations in the registry.",
-    "  wattlog station add ID --password … --field acceptance=accepted",
+    `  wattlog station add ID --password … --field acceptance=accepted
+${importHelp("station", "id, acceptance (accepted), password, securityProfile, validation, locationId")}`,
   ),
   registry(
     "token",
     "RFID cards and other tokens in the registry.",
-    "  wattlog token add UID --field contractId=DE-ABC-1",
+    `  wattlog token add UID --field contractId=DE-ABC-1
+${importHelp("token", "uid, type (RFID), contractId (the uid), valid (true), whitelist (ALLOWED), groupId, expiresAt")}`,
   ),
-  registry("tariff", "OCPI tariffs in the registry.", "  wattlog tariff add --file tariff.json"),
-  registry("location", "OCPI locations in the registry.", "  wattlog location add --file location.json"),
+  registry(
+    "tariff",
+    "OCPI tariffs in the registry.",
+    `  wattlog tariff add --file tariff.json
+${importHelp("tariff", "id, currency, energy (a kWh), time, parking (an hour), flat, vat, stepSize, validFrom")}`,
+  ),
+  registry(
+    "location",
+    "OCPI locations in the registry.",
+    `  wattlog location add --file location.json
+${importHelp(
+  "location",
+  `id, name, address, city, postal_code, state, country, country_code, party_id, parking_type, time_zone,
+    and for a line a connector: evseUid, connector (1), stationId, evseId, connectorId, tariffIds`,
+)}`,
+  ),
   {
     name: "quarantine",
     arguments: "list|show ID|redrive ID|release ID",

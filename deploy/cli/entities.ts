@@ -2,7 +2,7 @@
 // document, what a table of them shows.
 import type { EntityKind } from "../../core/registry/entities.ts";
 import { tokenKey } from "../../core/registry/entities.ts";
-import { WrongUse } from "./command.ts";
+import { BadCell, WrongUse } from "./command.ts";
 import type { Cell } from "./output.ts";
 
 export type Doc = Readonly<Record<string, unknown>>;
@@ -18,6 +18,12 @@ export interface Entity {
   readonly defaults: (id: string) => Doc;
   /** Columns of a CSV file; a document may take several lines. @throws WrongUse */
   readonly fromCsv: (rows: readonly CsvRow[]) => readonly Doc[];
+  /** Every column that a CSV file may have; `idField` must be among them. */
+  readonly csvColumns: readonly string[];
+  /** Lines of one id are one document; the line that a JSON pointer into it came from, as a place in `rows`. */
+  readonly severalLines?: (rows: readonly CsvRow[], path: string) => number;
+  /** Of the place that a JSON pointer into the document names; absent: its first part. */
+  readonly columnOf?: (path: string, doc: Doc) => string;
   /** Texts of the command line and of CSV that are numbers or truths in the document. */
   readonly types: Readonly<Record<string, "number" | "boolean">>;
   readonly columns: Readonly<Record<string, (doc: Doc) => Cell>>;
@@ -35,6 +41,23 @@ function cell(value: unknown): Cell {
   return JSON.stringify(value);
 }
 
+const components = { energy: "ENERGY", time: "TIME", parking: "PARKING_TIME", flat: "FLAT" } as const;
+
+/** OCPI's fields of a Location that are plain texts. */
+const locationColumns = [
+  "id",
+  "name",
+  "address",
+  "city",
+  "postal_code",
+  "state",
+  "country",
+  "country_code",
+  "party_id",
+  "parking_type",
+  "time_zone",
+] as const;
+
 const stationTypes = { securityProfile: "number" } as const;
 const tokenTypes = { valid: "boolean" } as const;
 
@@ -46,6 +69,7 @@ export const entities: Readonly<Record<string, Entity>> = {
     keyOf: same,
     defaults: (id) => ({ id, acceptance: "accepted" }),
     fromCsv: (rows) => rows.map((row) => typed({ acceptance: "accepted", ...filled(row) }, stationTypes)),
+    csvColumns: ["id", "acceptance", "password", "securityProfile", "validation", "locationId"],
     types: stationTypes,
     columns: {
       id: field("id"),
@@ -64,6 +88,7 @@ export const entities: Readonly<Record<string, Entity>> = {
     defaults: (uid) => ({ ...tokenDefaults, uid, contractId: uid }),
     fromCsv: (rows) =>
       rows.map((row) => typed({ ...tokenDefaults, contractId: row["uid"] ?? "", ...filled(row) }, tokenTypes)),
+    csvColumns: ["uid", "type", "contractId", "valid", "whitelist", "groupId", "expiresAt"],
     types: tokenTypes,
     columns: {
       uid: field("uid"),
@@ -84,6 +109,8 @@ export const entities: Readonly<Record<string, Entity>> = {
       throw new WrongUse("A tariff is an OCPI document: `wattlog tariff add --file tariff.json`.");
     },
     fromCsv: (rows) => rows.map(tariffOf),
+    csvColumns: ["id", "currency", ...Object.keys(components), "vat", "stepSize", "validFrom"],
+    columnOf: tariffColumn,
     types: {},
     columns: {
       id: field("id"),
@@ -99,6 +126,9 @@ export const entities: Readonly<Record<string, Entity>> = {
     keyOf: same,
     defaults: (id) => ({ id }),
     fromCsv: locationsOf,
+    csvColumns: [...locationColumns, "evseUid", "connector", "stationId", "evseId", "connectorId", "tariffIds"],
+    severalLines: lineOfLocation,
+    columnOf: locationColumn,
     types: {},
     columns: {
       id: field("id"),
@@ -127,14 +157,12 @@ function typedValue(name: string, value: unknown, type: "number" | "boolean" | u
   if (typeof value !== "string" || type === undefined) return value;
   if (type === "boolean") {
     if (value === "true" || value === "false") return value === "true";
-    throw new WrongUse(`${name} is true or false, not ${value}.`);
+    throw new BadCell(name, `${name} is true or false, not ${value}.`);
   }
   const number = Number(value);
-  if (value.trim() === "" || !Number.isFinite(number)) throw new WrongUse(`${name} is a number, not ${value}.`);
+  if (value.trim() === "" || !Number.isFinite(number)) throw new BadCell(name, `${name} is a number, not ${value}.`);
   return number;
 }
-
-const components = { energy: "ENERGY", time: "TIME", parking: "PARKING_TIME", flat: "FLAT" } as const;
 
 /** A line: id, currency, prices (energy per kWh, time and parking per hour, flat), vat, stepSize, validFrom. */
 function tariffOf(row: CsvRow): Doc {
@@ -147,6 +175,17 @@ function tariffOf(row: CsvRow): Doc {
     return [{ type, price, ...(vat === undefined ? {} : { vat }), step_size }];
   });
   return { id, currency, elements: [{ price_components }], ...(validFrom === undefined ? {} : { validFrom }) };
+}
+
+/** A price stands in the column of its kind, what goes with it in columns of their own. */
+function tariffColumn(path: string, doc: Doc): string {
+  const [first = "", , , at, name] = path.split("/").slice(1);
+  if (name === "vat") return "vat";
+  if (name === "step_size") return "stepSize";
+  if (name !== "price") return first;
+  const [element] = doc["elements"] as readonly [{ price_components: readonly { type: string }[] }];
+  const type = element.price_components[Number(at)]?.type;
+  return Object.entries(components).find(([, kind]) => kind === type)?.[0] ?? first;
 }
 
 const connectorNumbers = { evseId: "number", connectorId: "number" } as const;
@@ -170,6 +209,21 @@ function locationsOf(rows: readonly CsvRow[]): readonly Doc[] {
     }));
     return { ...head, ...(evses.length === 0 ? {} : { evses }) };
   });
+}
+
+const evseColumns: Readonly<Record<string, string>> = { uid: "evseUid", id: "connector", tariff_ids: "tariffIds" };
+
+/** `/name`, `/evses/0/uid`, `/evses/0/connectors/1/tariff_ids/0`. */
+function locationColumn(path: string): string {
+  const [first = "", , second = "", , third = second] = path.split("/").slice(1);
+  return first === "evses" ? (evseColumns[third] ?? third) : first;
+}
+
+function lineOfLocation(rows: readonly CsvRow[], path: string): number {
+  const [, , evse, , connector = "0"] = path.split("/");
+  const withEvse = rows.flatMap((row, at) => ((row["evseUid"] ?? "") === "" ? [] : [{ at, uid: row["evseUid"]! }]));
+  const evses = [...Map.groupBy(withEvse, ({ uid }) => uid).values()];
+  return evses[Number(evse)]?.[Number(connector)]?.at ?? 0;
 }
 
 function connectorOf(row: CsvRow): Doc {

@@ -183,20 +183,21 @@ describe("the registry without a process", () => {
     );
     const { code, out } = await on("token", "import", csv, "--json");
     expect(JSON.parse(out)).toMatchObject({
-      added: 2,
+      created: 2,
       changed: 0,
-      failed: 2,
+      unchanged: 0,
+      refused: 2,
       rows: [
-        { line: 2, id: "AAA1", result: "added" },
-        { line: 3, result: "failed", reason: expect.stringContaining("valid") as string },
-        { line: 4, id: "AAA3", result: "added" },
-        { line: 5, result: "failed" },
+        { line: 2, id: "AAA1", result: "created" },
+        { line: 3, result: "refused", reason: expect.stringContaining("valid") as string },
+        { line: 4, id: "AAA3", result: "created" },
+        { line: 5, result: "refused" },
       ],
     });
     expect(code).toBe(1);
     const shown = await on("token", "show", "aaa3", "--json");
     expect(JSON.parse(shown.out)).toMatchObject({ uid: "AAA3", contractId: "x;y", valid: false, type: "RFID" });
-    expect((await on("token", "import", file("again.csv", "uid\nAAA1\n"))).err).toContain("0 added, 1 changed");
+    expect((await on("token", "import", file("again.csv", "uid\nAAA1\n"))).err).toContain("0 created, 1 changed");
   });
 
   test("a long list comes out of a pipe whole", async () => {
@@ -253,7 +254,7 @@ describe("the registry without a process", () => {
       "t.json",
       JSON.stringify(["T1", "T2"].map((id) => ({ id, currency: "EUR", elements: [{ price_components }] }))),
     );
-    expect((await on("tariff", "import", json)).err).toContain("2 added");
+    expect((await on("tariff", "import", json)).err).toContain("2 created");
     expect((await on("tariff", "list", "--json")).out).toContain('"T2"');
   });
 

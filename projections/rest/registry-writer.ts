@@ -16,6 +16,9 @@ export interface Written {
 
 type Needs = Pick<ApiOptions, "log" | "registry" | "clock">;
 
+export const notConfirmed =
+  "The change is in the log but was not confirmed in time; it may still take effect. Read it again before repeating it.";
+
 /**
  * @param expectedVersion that the caller saw; 0: it must not exist; null: whatever is there.
  * @param doc null removes it.
@@ -38,10 +41,7 @@ export async function writeEntity<Kind extends EntityKind>(
   await log.append(log.topics.registry, 0, [{ key: `${party}/${entity}/${id}`, value }]);
   const decided = await verdict;
   if (decided === "timeout") {
-    throw new Problem(
-      "unavailable",
-      "The change is in the log but was not confirmed in time; it may still take effect. Read it again before repeating it.",
-    );
+    throw new Problem("unavailable", notConfirmed);
   }
   if (decided.result === "conflict") {
     throw new Problem(

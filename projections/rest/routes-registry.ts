@@ -1,20 +1,23 @@
-// Tokens, tariffs, locations: documents of the registry, written with POST (upsert), PATCH and DELETE.
+// Tokens, tariffs, locations, configuration templates: documents of the registry, written with POST (upsert), PATCH and DELETE.
 import type { FastifyInstance } from "fastify";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 
 import type { PartyId } from "../../core/ids/ids.ts";
 import { tokenKey, type EntityDocs } from "../../core/registry/entities.ts";
+import { checkEntries, templateSchema } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
 import { locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Role } from "./principal.ts";
 import { Problem } from "./problems.ts";
+import { installImport } from "./registry-import.ts";
 import { etag, mergePatch, parseIfMatch, writeEntity } from "./registry-writer.ts";
 import { answers, idParam, listQuery, pageSchema } from "./schemas.ts";
+import { firstAbove, sortedIds } from "./sorted-ids.ts";
 
-type Entity = "token" | "tariff" | "location";
+type Entity = "token" | "tariff" | "location" | "configurationTemplate";
 
 interface Resource<Kind extends Entity> {
   readonly entity: Kind;
@@ -22,6 +25,7 @@ interface Resource<Kind extends Entity> {
   readonly tag: string;
   readonly schema: object;
   readonly writer: Role;
+  readonly idField: string;
   /** The key in the registry; the document keeps the spelling it came with. */
   readonly keyOf: (doc: EntityDocs[Kind]) => string;
   readonly normalise: (id: string) => string;
@@ -31,13 +35,19 @@ interface Resource<Kind extends Entity> {
 
 const same = (id: string) => id;
 
-const resources: readonly [Resource<"token">, Resource<"tariff">, Resource<"location">] = [
+const resources: readonly [
+  Resource<"token">,
+  Resource<"tariff">,
+  Resource<"location">,
+  Resource<"configurationTemplate">,
+] = [
   {
     entity: "token",
     path: "/api/v1/tokens",
     tag: "Tokens",
     schema: tokenSchema,
     writer: "operator",
+    idField: "uid",
     keyOf: (token) => tokenKey(token.uid),
     normalise: tokenKey,
   },
@@ -47,6 +57,7 @@ const resources: readonly [Resource<"token">, Resource<"tariff">, Resource<"loca
     tag: "Tariffs",
     schema: tariffSchema,
     writer: "admin",
+    idField: "id",
     keyOf: (tariff) => tariff.id,
     normalise: same,
   },
@@ -56,6 +67,7 @@ const resources: readonly [Resource<"token">, Resource<"tariff">, Resource<"loca
     tag: "Locations",
     schema: locationSchema,
     writer: "admin",
+    idField: "id",
     keyOf: (location) => location.id,
     normalise: same,
     check: ({ time_zone }) => {
@@ -63,13 +75,25 @@ const resources: readonly [Resource<"token">, Resource<"tariff">, Resource<"loca
       throw new Problem("invalid", "time_zone must be an IANA name, e.g. Europe/Berlin.", { path: "/time_zone" });
     },
   },
+  {
+    entity: "configurationTemplate",
+    path: "/api/v1/configuration-templates",
+    tag: "Configuration",
+    schema: templateSchema,
+    writer: "operator",
+    idField: "id",
+    keyOf: (template) => template.id,
+    normalise: same,
+    check: ({ entries }) => checkEntries(entries, "/entries"),
+  },
 ];
 
 export function installRegistry(app: FastifyInstance, context: ApiOptions): void {
-  const [tokens, tariffs, locations] = resources;
+  const [tokens, tariffs, locations, templates] = resources;
   install(app, context, tokens);
   install(app, context, tariffs);
   install(app, context, locations);
+  install(app, context, templates);
 }
 
 // A patch is checked as the document that it makes.
@@ -79,7 +103,20 @@ function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions,
   installReads(app, context, resource);
   installDelete(app, context, resource);
   const valid = ajv.compile(resource.schema);
-  const { entity, path, tag, schema, writer, keyOf, normalise, check } = resource;
+  const { entity, path, tag, schema, writer, idField, keyOf, normalise, check } = resource;
+  installImport<Kind>(app, context, {
+    entity,
+    path,
+    tag,
+    writer,
+    idField,
+    valid,
+    keyOf: (row) => {
+      check?.(row as EntityDocs[Kind]);
+      return keyOf(row as EntityDocs[Kind]);
+    },
+    next: (_current, row) => row as EntityDocs[Kind],
+  });
 
   app.post<{ Body: object }>(path, {
     config: { role: writer },
@@ -141,10 +178,11 @@ function installReads<Kind extends Entity>(app: FastifyInstance, context: ApiOpt
       const { party } = principalOf(request);
       const { limit, cursor } = request.query;
       const after = decodeCursor(cursor, ["string"])?.[0] ?? "";
-      const ids = [...context.registry.ids(party, entity)].filter((id) => id > after).sort((a, b) => (a < b ? -1 : 1));
+      const ids = sortedIds(context.registry, party, entity);
       const items: EntityDocs[Kind][] = [];
       let last = after;
-      for (const id of ids) {
+      for (let at = firstAbove(ids, after); at < ids.length; at++) {
+        const id = ids[at]!;
         const found = context.registry.find(party, entity, id);
         if (!found) continue;
         if (items.length === limit) return { items, nextCursor: encodeCursor([last]) };

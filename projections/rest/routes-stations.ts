@@ -1,4 +1,5 @@
 // /api/v1/stations
+import { Ajv } from "ajv";
 import type { FastifyInstance } from "fastify";
 
 import { parseStationId, type PartyId, type StationId } from "../../core/ids/ids.ts";
@@ -9,6 +10,7 @@ import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
+import { installImport } from "./registry-import.ts";
 import { etag, parseIfMatch, writeEntity, type Written } from "./registry-writer.ts";
 import { answers, listQuery, pageSchema, stationIdParam, stationSchema } from "./schemas.ts";
 import { listStations, loadStation, type StationFilter } from "./stations.ts";
@@ -41,6 +43,13 @@ const inputProperties = {
   locationId: { type: ["string", "null"], minLength: 1, maxLength: 36 },
 } as const;
 
+const inputSchema = {
+  type: "object",
+  required: ["id"],
+  additionalProperties: false,
+  properties: { id: { type: "string", minLength: 1, maxLength: 48 }, ...inputProperties },
+} as const;
+
 const stationAnswer = (...statuses: readonly number[]) => Object.fromEntries(statuses.map((s) => [s, stationSchema]));
 
 // A write without If-Match is repeated on what somebody else wrote in between.
@@ -49,6 +58,19 @@ const attempts = 3;
 export function installStations(app: FastifyInstance, context: ApiOptions): void {
   installReads(app, context);
   installWrites(app, context);
+  installImport<"station">(app, context, {
+    entity: "station",
+    path: "/api/v1/stations",
+    tag: "Stations",
+    writer: "operator",
+    idField: "id",
+    valid: new Ajv({ strict: false, allErrors: false }).compile(inputSchema),
+    keyOf: (row) => stationIdOf((row as { id: string }).id, "invalid"),
+    next: (current, row) => {
+      const input = row as StationInput & { id: StationId };
+      return changedStation(current ?? { id: input.id, acceptance: "accepted" }, input, context.clock.now());
+    },
+  });
 }
 
 function installReads(app: FastifyInstance, context: ApiOptions): void {
@@ -94,12 +116,7 @@ function installWrites(app: FastifyInstance, context: ApiOptions): void {
     schema: {
       tags: ["Stations"],
       summary: "Register a station, or change it where it is known",
-      body: {
-        type: "object",
-        required: ["id"],
-        additionalProperties: false,
-        properties: { id: { type: "string", minLength: 1, maxLength: 48 }, ...inputProperties },
-      },
+      body: inputSchema,
       response: answers(stationAnswer(200, 201), 412, 422, 503),
     },
     handler: async (request, reply) => {

@@ -5,6 +5,7 @@ import type { RegistryView } from "../../core/registry/view.ts";
 import type { ConnectorRow, StationRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "./context.ts";
 import { showConnector, time } from "./format.ts";
+import { byCode, firstAbove, sortedIds } from "./sorted-ids.ts";
 
 export interface StationFilter {
   /** Part of id, vendor, model or location, in any letter case. */
@@ -61,7 +62,7 @@ export async function listStations(
   limit: number,
 ): Promise<{ readonly items: readonly StationView[]; readonly next: string | undefined }> {
   const matched: Known[] = [];
-  const registered = sortedIds(needs.registry, party);
+  const registered = sortedIds(needs.registry, party, "station");
   let from = after;
   for (let scanned = 0; scanned < scannedPerPage; scanned += scanStep) {
     const ids = await idsAfter(needs, party, registered, from);
@@ -104,7 +105,7 @@ async function idsAfter(needs: Needs, party: PartyId, registered: readonly strin
 }
 
 /** Removed from the registry: gone, unless it is connected all the same. */
-function knownStation(
+export function knownStation(
   registry: RegistryView,
   party: PartyId,
   id: string,
@@ -113,7 +114,7 @@ function knownStation(
   const entry = registry.find(party, "station", id);
   if (entry) return { id, doc: entry.doc, version: entry.version, row };
   if (!row) return undefined;
-  if (row.online === 0 && wasRegistered(registry, party, id)) return undefined;
+  if (row.online === 0 && registry.existed(party, "station", id)) return undefined;
   return { id, doc: undefined, version: undefined, row };
 }
 
@@ -184,49 +185,6 @@ export function countStations(registry: RegistryView, party: PartyId): { registe
     if (doc.acceptance === "pending") pending++;
   }
   return { registered, pending };
-}
-
-// --- ids in order ---
-
-// Sorting 100 000 ids for each page would cost more than the page; the registry changes seldom.
-const sorted = new WeakMap<
-  RegistryView,
-  Map<string, { readonly at: number; readonly ids: string[]; readonly all: Set<string> }>
->();
-
-function idCache(registry: RegistryView, party: PartyId) {
-  const at = registry.position.offset;
-  const parties = sorted.get(registry) ?? new Map<string, { at: number; ids: string[]; all: Set<string> }>();
-  sorted.set(registry, parties);
-  const cached = parties.get(party);
-  if (cached?.at === at) return cached;
-  const all = new Set(registry.ids(party, "station"));
-  const fresh = { at, ids: [...all].sort(byCode), all };
-  parties.set(party, fresh);
-  return fresh;
-}
-
-function sortedIds(registry: RegistryView, party: PartyId): readonly string[] {
-  return idCache(registry, party).ids;
-}
-
-function wasRegistered(registry: RegistryView, party: PartyId, id: string): boolean {
-  return idCache(registry, party).all.has(id);
-}
-
-// As the database orders: by code unit, whatever the locale.
-function byCode(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function firstAbove(ids: readonly string[], after: string): number {
-  let [low, high] = [0, ids.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ids[middle]! <= after) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Connection that a command for an offline station names (rule C2), and the version it last spoke. */
