@@ -1,12 +1,13 @@
-// `npm run bench -- NAME [--cluster] [--json] [--folder FOLDER]`. Exit code 0: the run was valid, whether or not goals are met;
+// `npm run bench -- NAME [--cluster] [--timeline] [--json] [--folder FOLDER]`. Exit code 0: the run was valid, whether or not goals are met;
 // 1: it was not; 2: wrong use.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { InvalidRun, machine, table, type Outcome, type Result } from "./report.ts";
+import { Timeline } from "./timeline.ts";
 
-type Run = (folder: string) => Promise<Outcome>;
+type Run = (folder: string, timeline?: Timeline) => Promise<Outcome>;
 /** Loaded when it is asked for: what another one needs costs seconds to load. */
 type Benchmarks = Readonly<Record<string, () => Promise<Run>>>;
 
@@ -23,6 +24,8 @@ const onCluster: Benchmarks = {
   commands: async () => (await import("./commands-cluster.ts")).commandsOnCluster,
   replay: async () => (await import("./replay-cluster.ts")).replayOnCluster,
 };
+/** With `--timeline`: where the time goes, on standard error. */
+const withTimeline = ["commands"];
 const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
@@ -31,6 +34,7 @@ interface Options {
   readonly name: string;
   readonly load: () => Promise<Run>;
   readonly json: boolean;
+  readonly timeline: boolean;
   readonly folder: string;
 }
 
@@ -44,31 +48,39 @@ function readOptions(argv: readonly string[]): Options {
   if (!Object.hasOwn(benchmarks, name)) throw new WrongUse(`There is no benchmark ${name}; there are ${known}.`);
   const load = (values.cluster ? onCluster : benchmarks)[name];
   if (!load) throw new WrongUse(`--cluster is for ${Object.keys(onCluster).join(", ")}; ${name} has no such form.`);
+  const timeline = values.timeline ?? false;
+  if (timeline && !withTimeline.includes(name)) throw new WrongUse(`--timeline is for ${withTimeline.join(", ")}.`);
   const full = values.cluster ? `${name}-cluster` : name;
   return {
     name: full,
     load,
     json: values.json ?? false,
+    timeline,
     folder: values.folder ?? join(import.meta.dirname, "..", ".cache"),
   };
 }
 
 function parse(argv: readonly string[]) {
   try {
-    const options = { json: { type: "boolean" }, cluster: { type: "boolean" }, folder: { type: "string" } } as const;
+    const options = {
+      json: { type: "boolean" },
+      cluster: { type: "boolean" },
+      timeline: { type: "boolean" },
+      folder: { type: "string" },
+    } as const;
     return parseArgs({ args: [...argv], allowPositionals: true, options });
   } catch (error) {
     throw new WrongUse(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function main({ name, load, json, folder }: Options): Promise<number> {
+async function main({ name, load, json, timeline, folder }: Options): Promise<number> {
   // On the project's own disk: the system's temporary folder may be in memory, where a sync costs nothing.
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(resolve(folder), `bench-${name}-`));
   try {
     const run = await load();
-    const outcome = await run(scratch);
+    const outcome = await run(scratch, timeline ? new Timeline(scratch) : undefined);
     const result: Result = { name, machine: machine(), date: new Date().toISOString(), ...outcome };
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result));
     return 0;

@@ -7,6 +7,7 @@ import { Child } from "./load/process.ts";
 import { median } from "./load/samples.ts";
 import type { ApiGenerator, Exchanged, Generator } from "./load/targets.ts";
 import { atMost, figure, InvalidRun, type Figure, type Outcome } from "./report.ts";
+import type { Timeline } from "./timeline.ts";
 
 const goalP50Ms = 3;
 const goalP99Ms = 10;
@@ -107,14 +108,19 @@ function figuresOf(taken: readonly Measured[]): Figure[] {
   ];
 }
 
-export async function commandsOnCluster(): Promise<Outcome> {
+/** @param timeline as in commands.ts */
+export async function commandsOnCluster(_folder: string, timeline?: Timeline): Promise<Outcome> {
   const world = await ClusterWorld.start({ roles, partitions });
   const bench = new Bench(world);
   try {
     await bench.start();
     await bench.measure(warmUpSeconds);
     const taken: Measured[] = [];
-    for (let n = 0; n < runsEach; n++) taken.push(await bench.measure(seconds));
+    for (let n = 0; n < runsEach; n++) {
+      timeline?.begin();
+      taken.push(await bench.measure(seconds));
+    }
+    if (timeline) process.stderr.write(await timeline.end("The way of a command across processes"));
     const late = median(taken.map(({ command }) => command.latePercent));
     if (late > mostLatePercent) throw new InvalidRun(`${late} % of the requests left late: is the machine busy?`);
     const runs = taken.map(({ command, exchanged }) => ({ command: command.latency, meterValues: exchanged.latency }));

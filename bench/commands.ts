@@ -7,6 +7,7 @@ import { Child } from "./load/process.ts";
 import { median } from "./load/samples.ts";
 import type { ApiGenerator, Generator, LogFigures, Target, TargetAddress } from "./load/targets.ts";
 import { atMost, figure, InvalidRun, type Figure, type Goal, type Outcome } from "./report.ts";
+import type { Timeline } from "./timeline.ts";
 
 const stations = 100;
 const appends = 3;
@@ -104,7 +105,8 @@ function figuresOf(rate: number, taken: readonly Measured[]): Figure[] {
   ];
 }
 
-export async function commands(folder: string): Promise<Outcome> {
+/** @param timeline where the way of the last run's commands is to be shown, hop by hop; its notes cost some of the time. */
+export async function commands(folder: string, timeline?: Timeline): Promise<Outcome> {
   const bench = new Bench();
   try {
     await bench.start(join(folder, "all"));
@@ -114,7 +116,11 @@ export async function commands(folder: string): Promise<Outcome> {
     for (const rate of rates) {
       await bench.measure(rate, warmUpSeconds);
       const taken: Measured[] = [];
-      for (let n = 0; n < runsEach; n++) taken.push(await bench.measure(rate, seconds));
+      for (let n = 0; n < runsEach; n++) {
+        timeline?.begin();
+        taken.push(await bench.measure(rate, seconds));
+      }
+      if (timeline) process.stderr.write(await timeline.end(`The way of a command at ${rate}/s`));
       const late = median(taken.map(({ command }) => command.latePercent));
       if (late > mostLatePercent)
         throw new InvalidRun(`At ${rate}/s ${late} % of the requests left late: is the machine busy?`);
