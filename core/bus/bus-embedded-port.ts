@@ -36,6 +36,16 @@ export type BusReply =
   | Told
   | { readonly to: NodeId; readonly message: BusMessage };
 
+/**
+ * As it goes through a port. A small Buffer lies in Node's pool of 64 KiB, and a port copies the whole of what a view lies
+ * in, for both threads to collect: 28 µs of CPU a round trip where its own bytes take 18.
+ */
+export function withOwnBytes(message: BusMessage): BusMessage {
+  if (message.type === "command") return { ...message, payload: new Uint8Array(message.payload) };
+  if (message.type !== "commandProgress" || message.state.at !== "result") return message;
+  return { ...message, state: { ...message.state, frame: new Uint8Array(message.state.frame) } };
+}
+
 /** Every call ends in this, so that all clients refuse alike after `close`. */
 export function closedError(): WattlogError {
   return new WattlogError("bus/unavailable", "The command bus is closed.");
@@ -73,7 +83,7 @@ class PortBus implements CommandBus {
   async send(to: NodeId, message: BusMessage): Promise<boolean> {
     this.catchUp();
     if (!this.listeningNodes.includes(to)) return false;
-    this.port.postMessage({ call: "send", to, message } satisfies BusRequest);
+    this.port.postMessage({ call: "send", to, message: withOwnBytes(message) } satisfies BusRequest);
     return true;
   }
 

@@ -1,11 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 
-import { newNodeId, trusted } from "../ids/ids.ts";
+import { newCommandId, newNodeId, trusted } from "../ids/ids.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { attachBus } from "./bus-embedded-port.ts";
 import { EmbeddedBusHub } from "./bus-embedded.ts";
-import type { Claim, CommandBus } from "./bus.ts";
+import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { commandBusContract, type BusHarness } from "./bus.contract.ts";
 
 function harness(client: (hub: EmbeddedBusHub) => CommandBus): () => Promise<BusHarness> {
@@ -113,6 +113,38 @@ test("a message that came before an owner was asked for is heard, after the aski
   expect(heard).toEqual([]);
   await asked;
   expect(heard).toEqual(["a", "b"]);
+  await there.close();
+  hub.close();
+});
+
+test("a message takes its own bytes to another thread, not the memory that they lie in", async () => {
+  const hub = new EmbeddedBusHub();
+  const [here, there] = [hub.client(), attachBus(hub.connect())];
+  const [mine, theirs] = [newNodeId(), newNodeId()];
+  const heard: Uint8Array[] = [];
+  const hear = (message: BusMessage): void => {
+    if (message.type === "command") heard.push(message.payload);
+    else if (message.type === "commandProgress" && message.state.at === "result") heard.push(message.state.frame);
+  };
+  await here.listen(mine, hear);
+  await there.listen(theirs, hear);
+  const commandId = newCommandId();
+  const text = '{"a":1}';
+  await there.send(mine, {
+    type: "command",
+    party: trusted.party("DEABC"),
+    station: trusted.station("s1"),
+    connectionId: trusted.connection("c1"),
+    commandId,
+    action: "ClearCache",
+    payload: Buffer.from(text),
+    deadline: 0,
+    replyTo: null,
+  });
+  const state = { at: "result", frame: Buffer.from(text), logTime: 1 } as const;
+  await here.send(theirs, { type: "commandProgress", commandId, state });
+  await expect.poll(() => heard.map((bytes) => Buffer.from(bytes).toString())).toEqual([text, text]);
+  expect(heard.map(({ buffer }) => buffer.byteLength)).toEqual([text.length, text.length]);
   await there.close();
   hub.close();
 });

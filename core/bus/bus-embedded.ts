@@ -6,6 +6,7 @@ import type { NodeId, PartyId, StationId } from "../ids/ids.ts";
 import { messageOf } from "../runtime/errors.ts";
 import {
   closedError,
+  withOwnBytes,
   type BusCall,
   type BusQuestion,
   type BusReply,
@@ -231,7 +232,9 @@ function perform(hub: EmbeddedBusHub, member: Member, port: MessagePort, request
       return hub.ownerFor(member, request.party, request.station);
     case "listen": {
       const to = request.nodeId;
-      return hub.listen(member, to, (message) => port.postMessage({ to, message } satisfies BusReply));
+      return hub.listen(member, to, (message) =>
+        port.postMessage({ to, message: withOwnBytes(message) } satisfies BusReply),
+      );
     }
     case "unlisten":
       return hub.unlisten(member, request.nodeId);

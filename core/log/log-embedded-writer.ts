@@ -103,8 +103,10 @@ export class LogWriter {
       return this.backoffMs;
     }
     this.count(performance.now() - started);
-    this.publish(this.log);
+    const grown = this.publish(this.log);
     sendReceipts(batch, this.logTime, undefined);
+    // After the receipts: whoever only reads wants the same cores as those who wait for them.
+    for (const index of grown) this.options.onGrowth(index);
     this.checkpoint();
     return 0;
   }
@@ -135,7 +137,7 @@ export class LogWriter {
       };
       this.logTime = Math.max(this.logTime, ...open.map(({ state }) => state.logTime));
       this.walBytes = 0;
-      this.publish(this.log);
+      for (const index of this.publish(this.log)) this.options.onGrowth(index);
     } catch (error) {
       db.close();
       throw damageOf(logPath(folder), error) ?? error;
@@ -191,14 +193,19 @@ export class LogWriter {
     stats.add("bytes", this.batchBytes);
   }
 
-  /** Ends before the row: a reader that sees the row and finds nothing new at it may start after it. */
-  private publish(log: OpenLog): void {
+  /**
+   * Ends before the row: a reader that sees the row and finds nothing new at it may start after it.
+   * @returns the topics that have grown.
+   */
+  private publish(log: OpenLog): number[] {
+    const grown: number[] = [];
     for (const [index, { state }] of log.topics.entries()) {
       if (this.options.ends.lastRow(index) === state.lastRow) continue;
       for (const [partition, end] of state.ends.entries()) this.options.ends.setEnd(index, partition, end);
       this.options.ends.setLastRow(index, state.lastRow);
-      this.options.onGrowth(index);
+      grown.push(index);
     }
+    return grown;
   }
 
   private fail(batch: readonly Queued[], error: unknown): void {

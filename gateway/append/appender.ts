@@ -85,8 +85,11 @@ export class Appender {
     this.gather = new Gather(clock, defer, { ready: () => this.readyWeight(), leave: () => this.leave() });
   }
 
-  /** @returns false when the partition takes nothing now: the caller closes the socket. Essential records always fit. */
-  enqueue(partition: number, pending: Pending): boolean {
+  /**
+   * @param urgent leaves with this turn of the event loop, whatever could still gather.
+   * @returns false when the partition takes nothing now: the caller closes the socket. Essential records always fit.
+   */
+  enqueue(partition: number, pending: Pending, urgent = false): boolean {
     const queue = this.queues[partition]!;
     if (!pending.essential) {
       if (queue.sick === "stalled" || this.stopped) return false;
@@ -99,7 +102,7 @@ export class Appender {
     queue.bytes += pending.value.length + overheadBytes;
     queue.queued.push(pending);
     this.markReady(queue);
-    this.gather.arrived();
+    this.gather.arrived(urgent);
     this.watch ??= this.clock.after(this.checkMs(), () => this.check());
     return true;
   }

@@ -22,6 +22,10 @@ function rig() {
       gather.arrived();
     }
   };
+  const arriveUrgently = () => {
+    ready++;
+    gather.arrived(true);
+  };
   const turn = () => {
     for (const run of turns.splice(0)) run();
   };
@@ -30,7 +34,7 @@ function rig() {
     gather.beforeAnswers();
     gather.afterAnswers(records);
   };
-  return { clock, gather, left, arrive, turn, receipt, turnsWanted: () => turns.length };
+  return { clock, gather, left, arrive, arriveUrgently, turn, receipt, turnsWanted: () => turns.length };
 }
 
 test("one record leaves after one empty turn, without any time, whatever came before it", () => {
@@ -43,6 +47,23 @@ test("one record leaves after one empty turn, without any time, whatever came be
     expect(left).toHaveLength(n + 1);
     receipt(1);
   }
+});
+
+test("what is urgent leaves with its own turn, also while a batch is on its way, and what has gathered goes along", () => {
+  const { left, arrive, arriveUrgently, turn, receipt } = rig();
+  arriveUrgently();
+  turn();
+  expect(left).toEqual([1]);
+  arrive(3);
+  turn();
+  arriveUrgently();
+  turn();
+  expect(left).toEqual([1, 4]);
+  // The next record is as patient as before.
+  receipt(4);
+  arrive(1);
+  turn();
+  expect(left).toEqual([1, 4]);
 });
 
 test("what each turn brings more of is one batch, for a few turns", () => {

@@ -2,7 +2,8 @@
 // while each event-loop turn brings more of it, while the batch before it is on its way, and for a moment after answers,
 // because stations that were answered together send again together; without that moment they fall into two halves, one
 // in the log while the other is answered, and every commit carries half as much. What is large leaves at once, so that
-// the log works while answers are written; what is alone waits for one empty turn, some microseconds.
+// the log works while answers are written; what is alone waits for one empty turn, some microseconds. What is urgent, a
+// command's step that a caller waits for, waits for neither: it leaves with its own turn, and what has gathered with it.
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
 
 /** So many records are worth a commit of their own. */
@@ -32,6 +33,7 @@ export class Gather {
   private readonly defer: (run: () => void) => void;
   private readonly gathered: Gathered;
   private scheduled = false;
+  private urgent = false;
   private since = 0;
   private turns = 0;
   /** In this turn. */
@@ -59,9 +61,10 @@ export class Gather {
     return this.round;
   }
 
-  arrived(): void {
+  arrived(urgent = false): void {
     this.arrivals++;
     this.arrivedSinceAnswers++;
+    if (urgent) this.urgent = true;
     if (!this.scheduled) this.begin();
   }
 
@@ -107,7 +110,7 @@ export class Gather {
     this.turns++;
     const ready = this.gathered.ready();
     if (ready === 0) return;
-    if (ready >= largeRecords) return this.leave();
+    if (this.urgent || ready >= largeRecords) return this.leave();
     const now = this.clock.monotonic();
     const until = this.heldUntil();
     if (now < until) return this.hold(until - now);
@@ -123,6 +126,7 @@ export class Gather {
 
   private leave(): void {
     if (this.expected > 0) this.judgeTheWait();
+    this.urgent = false;
     this.round++;
     this.leftAt = this.clock.monotonic();
     // No receipt comes before this returns: an append settles in a microtask at the earliest.

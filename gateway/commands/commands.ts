@@ -179,7 +179,7 @@ export class Commands {
     const value = nodeRecord(this.node, party, station, this.sequence++, body);
     const acknowledged = () => this.tell(replyTo, commandId, { at: "ended", outcome });
     const record = new ControlRecord(logKey(party, station), value, true, undefined, { acknowledged });
-    this.node.appender.enqueue(this.partition(command), record);
+    this.node.appender.enqueue(this.partition(command), record, true);
   }
 
   private tell(replyTo: Command["replyTo"], commandId: CommandId, state: Progress): void {
@@ -196,7 +196,7 @@ export class Commands {
       acknowledged: (_offset, logTime) => acknowledged(logTime),
       lost,
     });
-    if (!this.node.appender.enqueue(connection.partition, record)) lost();
+    if (!this.node.appender.enqueue(connection.partition, record, true)) lost();
   }
 
   private partition(command: Command): number {
