@@ -18,6 +18,8 @@ import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
 import { installCommands } from "./routes-commands.ts";
+import { installConfigurationChanges } from "./routes-configuration-changes.ts";
+import { installConfiguration } from "./routes-configuration.ts";
 import { installDocuments } from "./routes-documents.ts";
 import { installFrames } from "./routes-frames.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
@@ -68,6 +70,8 @@ class HttpApi implements Api {
       installStations(app, context);
       installDocuments(app, context);
       installCommands(app, context, sender);
+      installConfiguration(app, context);
+      installConfigurationChanges(app, context, sender);
       installSessions(app, context);
       installFrames(app, context);
       installRegistry(app, context);
