@@ -6,21 +6,40 @@ import type { Protocol } from "../records/frame-record.ts";
 export interface VendorModule {
   readonly vendorId: string;
   readonly protocols: readonly Protocol[];
-  /** Action of 2.0.1 by messageId: `data` holds its request as JSON text, `data` of the answer its response. */
-  readonly fromStation: ReadonlyMap<string, string>;
-  readonly toStation: ReadonlyMap<string, string>;
+  /** By messageId: `data` holds the action's request as JSON text, `data` of the answer its response. */
+  readonly fromStation: ReadonlyMap<string, CarriedAction>;
+  readonly toStation: ReadonlyMap<string, CarriedAction>;
 }
 
-function same(...actions: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(actions.map((action) => [action, action]));
+interface CarriedAction {
+  /** Of 2.0.1. */
+  readonly action: string;
+  /** Members that the module leaves out because they go without saying there. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
 }
+
+function named(...rows: readonly CarriedAction[]): ReadonlyMap<string, CarriedAction> {
+  return new Map(rows.map((row) => [row.action, row]));
+}
+
+const forV2g = { certificateType: "V2GCertificate" };
 
 /** OCA application note "Using ISO 15118 Plug & Charge with OCPP 1.6": 2.0.1's messages for stations that speak 1.6. */
 const plugAndCharge: VendorModule = {
   vendorId: "org.openchargealliance.iso15118pnc",
   protocols: ["ocpp1.6"],
-  fromStation: same("Authorize", "Get15118EVCertificate", "GetCertificateStatus", "SignCertificate"),
-  toStation: same("CertificateSigned", "DeleteCertificate", "GetInstalledCertificateIds", "InstallCertificate"),
+  fromStation: named(
+    { action: "Authorize" },
+    { action: "Get15118EVCertificate" },
+    { action: "GetCertificateStatus" },
+    { action: "SignCertificate", defaults: forV2g },
+  ),
+  toStation: named(
+    { action: "CertificateSigned", defaults: forV2g },
+    { action: "DeleteCertificate" },
+    { action: "GetInstalledCertificateIds" },
+    { action: "InstallCertificate" },
+  ),
 };
 
 const modules: ReadonlyMap<string, VendorModule> = new Map(
@@ -49,10 +68,12 @@ export function carriedRequest(
   const module = typeof vendorId === "string" ? modules.get(vendorId.trim().toLowerCase()) : undefined;
   if (!module?.protocols.includes(protocol)) return unknownVendor;
   const messageId = Object.hasOwn(request, "messageId") ? request["messageId"] : undefined;
-  const action = typeof messageId === "string" ? module[direction].get(messageId) : undefined;
-  if (action === undefined) return unknownMessage;
+  const row = typeof messageId === "string" ? module[direction].get(messageId) : undefined;
+  if (row === undefined) return unknownMessage;
   const payload = carriedObject(request["data"]);
-  return payload === undefined ? unreadable : { type: "message", action, payload };
+  return payload === undefined
+    ? unreadable
+    : { type: "message", action: row.action, payload: { ...row.defaults, ...payload } };
 }
 
 /** `data` of an answer; undefined where it is no JSON text of an object. Some send the object as it is. */

@@ -61,6 +61,11 @@ export interface DocumentChange {
   readonly patch?: true;
 }
 
+/** @returns log time, epoch ms */
+export function timeOfNotice(key: string): number {
+  return Number(key.slice(0, timeDigits));
+}
+
 const timeDigits = 15;
 const offsetDigits = 16;
 

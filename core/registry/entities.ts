@@ -27,6 +27,8 @@ export interface StationDoc {
   /** `strict`: schema violations get a CALLERROR. Default lenient. */
   readonly validation?: "lenient" | "strict";
   readonly locationId?: string;
+  /** What a certificate of it must name (CN), at most 50 characters; absent: its identity. */
+  readonly serialNumber?: string;
   /** Where a station came in unknown: when it was first seen (epoch ms). */
   readonly firstSeenAt?: number;
   /** A BootNotification of it was answered Pending or Rejected: until it is accepted, 2.x refuses its other CALLs. */

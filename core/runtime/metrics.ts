@@ -24,6 +24,7 @@ export interface Metrics {
   readonly oldKeys: Counter;
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
+  readonly certificateSignings: Counter<"result">;
   readonly consumerLag: Gauge<"role" | "partition">;
   readonly foldLag: Gauge<"partition">;
   readonly projectionLag: Gauge<"partition">;
@@ -87,6 +88,7 @@ export function createMetrics(): Metrics {
     authFailures: counter("auth_failures_total", "Refused credentials by reason", ["reason"]),
     oldKeys: counter("auth_old_keys_total", "Sign-ins with a key that was replaced more than a day ago"),
     commands: counter("ocpp_commands_total", "Ended commands by action and outcome", ["action", "outcome"]),
+    certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", ["result"]),
     commandSeconds: new Histogram({
       name: "ocpp_command_duration_seconds",
       help: "From `command requested` to its end, in log time",

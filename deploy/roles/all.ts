@@ -18,6 +18,7 @@ import { createMetrics, mergeMetrics, snapshotMetrics } from "../../core/runtime
 import type { Readiness } from "../../core/runtime/service.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
+import { checkAuthority } from "../authority/authority.ts";
 import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
@@ -63,6 +64,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
       "config/invalid",
       `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`,
     );
+  await checkAuthority(settings);
   const folder = settings.dataDir;
   const lock = lockFolder(folder);
   undo.add("data folder", () => lock.release());

@@ -10,6 +10,7 @@ import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
 import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
+import { authorityOf } from "../authority/authority.ts";
 import { ocppUrlOf } from "./banner.ts";
 import { serveThread } from "./thread.ts";
 import { version } from "./version.ts";
@@ -41,6 +42,7 @@ serveThread((input, fatal) => {
     metrics,
     logger,
     adminToken: input.adminToken,
+    certificateAuthority: authorityOf(settings, () => systemClock.now()),
   });
   return {
     async start() {

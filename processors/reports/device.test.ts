@@ -260,10 +260,10 @@ test("P01, P02: what a known vendor's transfer carries has the effect of the mes
     ...signed("UnknownMessageId"),
   );
   expect([...documentsOf(folded, "certificateRequests").values()]).toMatchObject([
-    { csr: "CSR", answered: "Accepted" },
+    { csr: "CSR", type: "V2GCertificate", answered: "Accepted" },
   ]);
   expect([...documentsOf(folded, "certificatesSent").values()]).toMatchObject([
-    { certificate: "Accepted", answered: "Accepted" },
+    { type: "V2GCertificate", certificate: "Accepted", answered: "Accepted" },
   ]);
   expect(documentsOf(folded, "dataTransfers").size).toBe(4);
 });

@@ -9,6 +9,7 @@ import { limits } from "../../core/config/limits.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Readiness, Service } from "../../core/runtime/service.ts";
+import { CertificateSigner } from "./certificate-signer.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
@@ -53,17 +54,19 @@ class HttpApi implements Api {
   private readonly feed: LiveFeed;
   private readonly clients = new LiveClients();
   private readonly waiters = new CommandWaiters();
+  private readonly signer: CertificateSigner | undefined;
   private listening = false;
   private draining: Promise<void> | undefined;
 
   constructor(context: ApiOptions) {
     this.context = context;
-    const { registry, clock, adminToken, options } = context;
+    const { registry, clock, adminToken, options, certificateAuthority } = context;
     this.credentials = new Credentials({ adminToken, party: options.party, registry, clock });
     this.feed = new LiveFeed(context);
     this.app = buildApp(context);
     const writer = new FrameWriter(context);
     const sender = new CommandSender(context, writer, this.waiters);
+    this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
@@ -103,6 +106,7 @@ class HttpApi implements Api {
       );
     }
     this.listening = true;
+    this.signer?.start();
   }
 
   port(): number {
@@ -132,6 +136,7 @@ class HttpApi implements Api {
     // Streams never end by themselves; without them the requests in hand are finished before the port closes.
     this.clients.closeAll();
     this.feed.stop();
+    await this.signer?.stop();
     await this.app.close();
     await this.waiters.stop();
     this.listening = false;

@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type { CommandBus } from "../../core/bus/bus.ts";
 import type { NodeId, PartyId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
+import type { CertificateAuthority } from "../../core/ports/ports.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
@@ -36,6 +37,8 @@ export interface ApiOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly adminToken: string;
+  /** Where there is none, certificate requests are kept, and whoever signs them sends CertificateSigned as a command. */
+  readonly certificateAuthority?: CertificateAuthority | undefined;
 }
 
 export type RouteInstaller = (app: FastifyInstance, context: ApiOptions) => void;

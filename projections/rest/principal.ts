@@ -12,7 +12,8 @@ export interface Principal {
   readonly actor: string;
   readonly role: Role;
   readonly party: PartyId;
-  readonly via: "rest" | "console";
+  /** `rule`: something within wattlog that acts by itself. */
+  readonly via: "rest" | "console" | "rule";
 }
 
 const rank: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 };

@@ -31,7 +31,11 @@ export const toCsms: Readonly<Record<string, Effect>> = {
     "I4: what a connection reports before it is claimed is told when it is",
   ),
   ClearedChargingLimit: of("the limit goes", document("charging-limits"), "2.0.1 K11-K17"),
-  DataTransfer: of("kept with its answer", document("data-transfers"), "P01, P02: transfers in either direction"),
+  DataTransfer: of(
+    "kept with its answer; of a known vendor it has the effect of the message that it carries",
+    document("data-transfers"),
+    "P01, P02: what a known vendor's transfer carries has the effect of the message itself, if it was accepted",
+  ),
   DiagnosticsStatusNotification: of("the upload's progress", document("uploads"), "1.6 §4.4 and 2.0.1 N01"),
   FirmwareStatusNotification: of(
     "the update's progress",
@@ -64,7 +68,11 @@ export const toCsms: Readonly<Record<string, Effect>> = {
   ReportChargingProfiles: of("the profiles, part by part", document("charging-profiles"), "2.0.1 K01, K09, K10"),
   ReservationStatusUpdate: of("the reservation ends", document("reservations"), "a reservation ends once"),
   SecurityEventNotification: of("the event", document("security-events"), "%s A04: each security event is kept"),
-  SignCertificate: of("the request, whole", document("certificate-requests"), "2.0.1 A02, M05: a signing request"),
+  SignCertificate: of(
+    "the request, whole; where an authority is set, CertificateSigned follows",
+    document("certificate-requests"),
+    "SignCertificate is accepted, and its certificate follows, of the key that was sent, once",
+  ),
   SignedFirmwareStatusNotification: of(
     "the update's progress",
     document("firmware-updates"),

@@ -2,6 +2,7 @@
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { createApi } from "../../../projections/rest/api.ts";
+import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
 import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
@@ -18,6 +19,7 @@ export const startApiRole: StartRole = async (context) => {
       "WATTLOG_ADMIN_TOKEN must be set, to 16 characters or more: a cluster has no data folder to keep a made one in.",
     );
   }
+  await checkAuthority(settings);
   const party = partyOf(settings);
   const nodeId = newNodeId();
   const joined = await joinLog(context, `wattlog-api-${nodeId}`);
@@ -39,6 +41,7 @@ export const startApiRole: StartRole = async (context) => {
     metrics,
     logger,
     adminToken: settings.adminToken,
+    certificateAuthority: authorityOf(settings, () => clock.now()),
   });
   await api.start();
   undo.add("api", async () => {
