@@ -46,7 +46,7 @@ const certificates = (station: TestStation) => station.commands.filter(({ action
 
 test.concurrent.for(["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const)(
   "%s: SignCertificate is accepted, and its certificate follows, of the key that was sent, once",
-  async (protocol, { expect }) => {
+  async (protocol) => {
     const id = `CERT-${protocol}`;
     await using station = await bootedStation({ url: running.ocppUrl, id, protocol });
     const csr = await certificateRequest(`CN=${id}, O=CPO`);
