@@ -1,5 +1,6 @@
 // How rows look outside (interface.md): times RFC 3339 UTC, energy in Wh with at most three decimals, money
 // {amount, currency}, ids of this API's words. No password, hash or token ever passes through here.
+import { textWithoutSecrets, withoutSecrets } from "../../core/ocpp/secrets.ts";
 import type { Cdr } from "../../core/records/domain-event.ts";
 import type {
   CdrRow,
@@ -121,11 +122,11 @@ export function showCommand(row: CommandRow) {
     id: row.id,
     stationId: row.station,
     action: row.action,
-    payload: JSON.parse(row.payload) as unknown,
+    payload: withoutSecrets(JSON.parse(row.payload)),
     status: row.status,
     outcome: row.outcome,
-    response: row.response,
-    lateResponse: row.late_response,
+    response: row.response && textWithoutSecrets(row.response),
+    lateResponse: row.late_response && textWithoutSecrets(row.late_response),
     requestedAt: time(row.requested_at),
     sentAt: time(row.sent_at),
     endedAt: time(row.ended_at),

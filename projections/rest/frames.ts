@@ -3,6 +3,7 @@
 import { logKey, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { LogRecord } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
+import { textWithoutSecrets } from "../../core/ocpp/secrets.ts";
 import { decodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
@@ -112,7 +113,11 @@ function* windows(all: readonly Range[], { order, resume }: FrameQuery): Generat
 
 const utf8 = new TextDecoder("utf-8");
 
-/** `frame` and `answer` are the very text that went over the wire. */
+function shown(bytes: Uint8Array): string {
+  return textWithoutSecrets(utf8.decode(bytes));
+}
+
+/** `frame` and `answer` are the very text that went over the wire, but for secrets. */
 export function showFrame({ offset, logTime, value }: LogRecord) {
   let record: FrameRecord;
   try {
@@ -139,7 +144,7 @@ function details(record: FrameRecord): Readonly<Record<string, unknown>> {
         protocol: record.protocol,
         action: record.action,
         messageId: record.messageId,
-        frame: utf8.decode(record.call),
+        frame: shown(record.call),
         answer: record.answer && utf8.decode(record.answer),
         annotations: record.annotations,
       };
@@ -149,11 +154,11 @@ function details(record: FrameRecord): Readonly<Record<string, unknown>> {
         protocol: record.protocol,
         action: record.action,
         messageId: record.commandId,
-        frame: `[2,${JSON.stringify(record.commandId)},${JSON.stringify(record.action)},${utf8.decode(record.payload)}]`,
+        frame: `[2,${JSON.stringify(record.commandId)},${JSON.stringify(record.action)},${shown(record.payload)}]`,
         origin: record.origin,
       };
     case "commandResult":
-      return { direction: "fromStation", messageId: record.commandId, frame: utf8.decode(record.frame) };
+      return { direction: "fromStation", messageId: record.commandId, frame: shown(record.frame) };
     case "quarantined":
       return {
         direction: "fromStation",

@@ -7,6 +7,7 @@ import { schema as ocppSchema } from "../../core/ocpp/validators.ts";
 import { asProtocol } from "./command-check.ts";
 import { effectOf, effectsOf } from "./command-effects.ts";
 import type { CommandInput, CommandSender } from "./command-sender.ts";
+import { textWithoutSecrets } from "../../core/ocpp/secrets.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
 import { principalOf } from "./guard.ts";
@@ -83,7 +84,13 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
         const principal = principalOf(request);
         const id = stationIdOf(request.params.id);
         const answer = await sender.request(principal, id, request.body, request.query.wait);
-        return reply.code(202).header("location", `/api/v1/commands/${answer.id}`).send(answer);
+        return reply
+          .code(202)
+          .header("location", `/api/v1/commands/${answer.id}`)
+          .send({
+            ...answer,
+            response: answer.response && textWithoutSecrets(answer.response),
+          });
       },
     },
   );
