@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { logKey, trusted } from "../core/ids/ids.ts";
 import { encodeRecord } from "../core/records/codec.ts";
 import { RegistryView } from "../core/registry/view.ts";
-import { World } from "./folding.test-helper.ts";
+import type { QuarantineRow } from "../core/store/tables.ts";
+import { timed, World } from "./folding.test-helper.ts";
 import { MemoryLog } from "./memory-log.test-helper.ts";
 import { refold } from "./refold.ts";
 import { Line, nodeA, other } from "./station.test-helper.ts";
@@ -55,6 +56,36 @@ test("L4, T3: what a lost node was told for one partition is remembered there al
       [1, "", ""],
       [1, "CS1", ""],
     ]);
+  } finally {
+    await registry.stop();
+    await world.end();
+  }
+});
+
+test("L4, Q1: a poison transaction named with half a surrogate pair is held alike by a fold and by its rebuild", async () => {
+  const world = new World();
+  const line = new Line("CS1", "ocpp2.0.1");
+  const named = { transactionInfo: { transactionId: "tx-\ud800" }, seqNo: 0, timestamp: "2026-01-01T00:00:00Z" };
+  const event = (eventType: string) =>
+    line.call("TransactionEvent", { ...named, eventType, triggerReason: "Authorized" });
+  await world.write(timed([line.connected(), line.claimed(), event("Begun"), event("Ended")]));
+  const registry = await world.view();
+  const folded = async (holds: readonly QuarantineRow[]) => {
+    const into = await world.store();
+    await refold({ log: world.log, registry, into, partitions: [0], upTo: new Map([[0, 4]]), holds });
+    const states = await into.reader.selectFrom("station_state").selectAll().execute();
+    return {
+      states: states.map((row) => ({ ...row, state: Buffer.from(row.state).toString("hex") })),
+      held: await into.reader.selectFrom("quarantine").selectAll().execute(),
+      parked: await into.reader.selectFrom("parked").selectAll().execute(),
+    };
+  };
+  try {
+    const live = await folded([]);
+    expect(live.held).toMatchObject([{ stage: "fold", state: "held" }]);
+    expect(live.held[0]!.transaction_key).toContain("tx-\ufffd");
+    expect(live.parked).toHaveLength(1);
+    expect(await folded(live.held)).toEqual(live);
   } finally {
     await registry.stop();
     await world.end();

@@ -43,6 +43,6 @@ export type Malformed = {
   /** Where it could be read, so that a CALLERROR can name it. */
   readonly messageId: string | null;
   readonly rawMessageId: string | null;
-  /** Meant as a CALL: an answer to anything else would be answered to nobody. */
-  readonly ofCall: boolean;
+  /** `later`: of a type that only 2.1 has. An answer to anything but a CALL would be answered to nobody. */
+  readonly of: "call" | "later" | "other";
 };

@@ -82,8 +82,10 @@ describe("messages", () => {
   });
 
   test("what is no CALL is never answered: it is said of a malformed one whether it was meant as a CALL", () => {
-    expect(parse('[2,"a"]')).toMatchObject({ ofCall: true, rawMessageId: '"a"' });
-    expect(parse('[3,"a"]')).toMatchObject({ ofCall: false });
+    expect(parse('[2,"a"]')).toMatchObject({ of: "call", rawMessageId: '"a"' });
+    expect(parse('[3,"a"]')).toMatchObject({ of: "other" });
+    expect(parse('[6,"a"]')).toMatchObject({ of: "later" });
+    expect(parse('[5,"a"]')).toMatchObject({ of: "later" });
   });
 });
 
@@ -107,6 +109,13 @@ describe("hostile bytes", () => {
     expect(Object.getPrototypeOf(frame.payload)).toBe(Object.prototype);
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
     expect((frame.payload as { a: number }).a).toBe(2);
+  });
+
+  test("half a surrogate pair becomes U+FFFD in action and payload, names included, and stays in the id's echo", () => {
+    const frame = parse('[2,"i\\ud800","A\\udfff",{"k\\uD800":["\\udc00x","\\ud83d\\ude97"],"n":1}]');
+    expect(frame).toMatchObject({ messageId: "i\ufffd", rawMessageId: '"i\\ud800"', action: "A\ufffd" });
+    expect(frame).toMatchObject({ payload: { "k\ufffd": ["\ufffdx", "🚗"], n: 1 } });
+    expect(parse('[3,"a",{"status":"\\ud800"}]')).toMatchObject({ payload: { status: "\ufffd" } });
   });
 
   test("1e400 is read and breaks nothing", () => {

@@ -76,8 +76,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function malformed(reason: Malformed["reason"], id?: MessageId, ofCall = false): Malformed {
-  return { type: "malformed", reason, messageId: id?.text ?? null, rawMessageId: id?.raw ?? null, ofCall };
+function malformed(reason: Malformed["reason"], id?: MessageId, of: Malformed["of"] = "other"): Malformed {
+  return { type: "malformed", reason, messageId: id?.text ?? null, rawMessageId: id?.raw ?? null, of };
 }
 
 interface MessageId {
@@ -92,7 +92,8 @@ const numericId = /^\s*\[[^,]*,\s*(-?[0-9][0-9.eE+-]*)/;
 function messageIdOf(value: unknown, text: string): MessageId | undefined {
   if (typeof value === "string") {
     if (value.length > namedIdMaxChars) return undefined;
-    return { text: value, raw: plainId.test(value) ? `"${value}"` : JSON.stringify(value) };
+    if (plainId.test(value)) return { text: value, raw: `"${value}"` };
+    return { text: value.toWellFormed(), raw: JSON.stringify(value) };
   }
   if (typeof value !== "number") return undefined;
   const digits = numericId.exec(text)?.[1];
@@ -104,7 +105,7 @@ function messageIdOf(value: unknown, text: string): MessageId | undefined {
  *
  * Types 5 and 6 are returned whatever the version: the caller knows the version and refuses them in 1.6 and 2.0.1. A
  * null payload is {}. NUL bytes, which some firmwares leave at the end of a text or of the message, are left out and said
- * so. Duplicate keys: the last one counts. `__proto__` becomes an ordinary own field. Numbers beyond
+ * so. Half a surrogate pair, which only an escape can write, becomes U+FFFD. Duplicate keys: the last one counts. `__proto__` becomes an ordinary own field. Numbers beyond
  * 2^53 are rounded in `payload`; {@link integerAt} has their digits.
  */
 export function parseFrame(bytes: Uint8Array): Frame | Malformed {
@@ -120,10 +121,21 @@ export function parseFrame(bytes: Uint8Array): Frame | Malformed {
   return frame.type === "malformed" ? frame : { ...frame, nulBytes: true };
 }
 
+/** Of an escaped surrogate: only these can be halves, for the bytes themselves are UTF-8. */
+const escapedHalf = /\\u[dD][89a-fA-F]/;
+
+/** Half a surrogate pair is no character: tables and MessagePack would each keep something else for it. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === "string") return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name.toWellFormed(), wellFormed(item)]));
+}
+
 function messageIn(json: unknown, text: string): Frame | Malformed {
   if (!Array.isArray(json)) return malformed("notAnArray");
-  const elements = json as readonly unknown[];
-  const id = messageIdOf(elements[1], text);
+  const id = messageIdOf((json as readonly unknown[])[1], text);
+  const elements = (escapedHalf.test(text) ? wellFormed(json) : json) as readonly unknown[];
   switch (elements[0]) {
     case messageTypes.call:
       return callOf("call", elements, id, text);
@@ -147,11 +159,11 @@ function callOf(
   id: MessageId | undefined,
   text: string,
 ): Frame | Malformed {
-  const ofCall = type === "call";
-  if (elements.length < 4) return malformed("missingElements", id, ofCall);
-  if (!id || id.text.length > limits.messageIdMaxChars) return malformed("badMessageId", id, ofCall);
+  const of = type === "call" ? "call" : "later";
+  if (elements.length < 4) return malformed("missingElements", id, of);
+  if (!id || id.text.length > limits.messageIdMaxChars) return malformed("badMessageId", id, of);
   const action = elements[2];
-  if (typeof action !== "string" || action === "") return malformed("badAction", id, ofCall);
+  if (typeof action !== "string" || action === "") return malformed("badAction", id, of);
   return { type, messageId: id.text, action, payload: elements[3] ?? {}, rawMessageId: id.raw, text };
 }
 
@@ -160,8 +172,9 @@ function errorOf(
   elements: readonly unknown[],
   id: MessageId | undefined,
 ): Frame | Malformed {
-  if (elements.length < 3) return malformed("missingElements", id);
-  if (!id) return malformed("badMessageId", id);
+  const of = type === "error" ? "other" : "later";
+  if (elements.length < 3) return malformed("missingElements", id, of);
+  if (!id) return malformed("badMessageId", id, of);
   const [, , code, description, details] = elements;
   return {
     type,

@@ -54,7 +54,7 @@ export class Inbound {
           return this.notUnderstood(connection, unknownType(frame.rawMessageId), bytes);
         return this.quarantine(connection, "callResultError", bytes, null);
       case "malformed":
-        return this.notUnderstood(connection, frame, bytes);
+        return this.notUnderstood(connection, inVersion(connection.protocol, frame), bytes);
     }
   }
 
@@ -147,7 +147,12 @@ function isRefused(connection: Connection, lookups: Lookups, action: string): bo
 
 /** Types 5 and 6 in a version that has none. */
 function unknownType(rawMessageId: string | null): Malformed {
-  return { type: "malformed", reason: "unknownMessageType", messageId: null, rawMessageId, ofCall: false };
+  return { type: "malformed", reason: "unknownMessageType", messageId: null, rawMessageId, of: "other" };
+}
+
+/** What is wrong with a message of a type that the version does not have is, first of all, its type. */
+function inVersion(protocol: Protocol, malformed: Malformed): Malformed {
+  return malformed.of === "later" && protocol !== "ocpp2.1" ? unknownType(malformed.rawMessageId) : malformed;
 }
 
 /** A decided CALL always has an answer; only SEND has none, and it does not come here. */
@@ -176,11 +181,11 @@ export function answerToMalformed(protocol: Protocol, malformed: Malformed): Uin
       if (protocol !== "ocpp2.0.1") return null;
       return composeError(id, "MessageTypeNotSupported", "This message type does not exist in this version.");
     case "missingElements":
-      return malformed.ofCall ? composeError(id, "ProtocolError", "The message has too few elements.") : null;
+      return malformed.of === "call" ? composeError(id, "ProtocolError", "The message has too few elements.") : null;
     case "badAction":
-      return malformed.ofCall ? composeError(id, "ProtocolError", "The action is not a text.") : null;
+      return malformed.of === "call" ? composeError(id, "ProtocolError", "The action is not a text.") : null;
     case "badMessageId": {
-      if (!malformed.ofCall) return null;
+      if (malformed.of !== "call") return null;
       const code = protocol === "ocpp1.6" ? "FormationViolation" : "RpcFrameworkError";
       return composeError(id, code, "The message id is no text of at most 36 characters.");
     }
