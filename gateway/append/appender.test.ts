@@ -24,7 +24,7 @@ function rig(changed: Partial<AppenderOptions> = {}) {
     queueMicrotask,
   );
   const add = (partition: number, name: string, essential = false, bytes = 10) => {
-    const record = new ControlRecord("k", Buffer.alloc(bytes, name), essential, undefined, {
+    const record = new ControlRecord("k", Buffer.alloc(bytes, name), essential, {
       acknowledged: (offset) => events.push(`${name}@${offset}`),
       lost: () => events.push(`${name} lost`),
     });
@@ -86,8 +86,7 @@ describe("batches", () => {
           else {
             const n = next++;
             const told = { acknowledged: () => void events.push(`ok ${n}`), lost: () => void events.push(`lost ${n}`) };
-            if (!appender.enqueue(0, new ControlRecord("k", value(n), false, undefined, told)))
-              events.push(`lost ${n}`);
+            if (!appender.enqueue(0, new ControlRecord("k", value(n), false, told))) events.push(`lost ${n}`);
           }
           await settle();
         }

@@ -19,7 +19,7 @@ export interface Pending extends Entry {
    * then stand there twice; readers drop repeats of a frame id.
    */
   readonly essential: boolean;
-  /** False: its socket is being closed and nobody would get the answer, so it need not be appended any more. */
+  /** False: nobody needs it any more, so it is given up when its turn comes. */
   wanted(): boolean;
   /** Durable. */
   acknowledged(offset: number, logTime: number): void;

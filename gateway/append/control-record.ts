@@ -1,10 +1,11 @@
 // Any record but an exchange: rare enough for callbacks.
-import type { Connection } from "../connection/connection.ts";
 import type { Pending } from "./appender.ts";
 
 export interface ControlRecordEvents {
   acknowledged?(offset: number, logTime: number): void;
   lost?(): void;
+  /** See Pending; without it always. */
+  wanted?(): boolean;
 }
 
 export class ControlRecord implements Pending {
@@ -12,26 +13,17 @@ export class ControlRecord implements Pending {
   readonly value: Uint8Array;
   readonly essential: boolean;
   enqueuedAt = 0;
-  private readonly connection: Connection | undefined;
   private readonly events: ControlRecordEvents;
 
-  /** @param connection where the record is of no use once it closes. */
-  constructor(
-    key: string,
-    value: Uint8Array,
-    essential: boolean,
-    connection: Connection | undefined,
-    events: ControlRecordEvents,
-  ) {
+  constructor(key: string, value: Uint8Array, essential: boolean, events: ControlRecordEvents) {
     this.key = key;
     this.value = value;
     this.essential = essential;
-    this.connection = connection;
     this.events = events;
   }
 
   wanted(): boolean {
-    return this.connection === undefined || this.connection.usable;
+    return this.events.wanted?.() ?? true;
   }
 
   acknowledged(offset: number, logTime: number): void {

@@ -44,6 +44,23 @@ describe("commands (C1-C4)", () => {
     expect(progress(rig)).toMatchObject([{ type: "commandProgress", commandId: id, state: { at: "result" } }]);
   });
 
+  test("a station that answers and goes at once, as after a Reset, has answered", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    const id = ask(rig, socket);
+    await settle();
+    rig.log.holding.add(0);
+    socket.says([2, "1", "Heartbeat", {}]);
+    await settle();
+    socket.says([3, id, { status: "Accepted" }]);
+    socket.leaves(1006);
+    await settle();
+    rig.log.letGo();
+    await rig.advance(1);
+    expect(rig.kinds().slice(-4)).toEqual(["commandSent", "exchange", "commandResult", "disconnected"]);
+    expect(progress(rig)).toMatchObject([{ commandId: id, state: { at: "result" } }]);
+  });
+
   test("delivered twice, it reaches the station once", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");

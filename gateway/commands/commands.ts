@@ -72,7 +72,8 @@ export class Commands {
       connectionId: connection.id,
       frame,
     });
-    this.append(connection, value, (logTime) => this.tell(replyTo, commandId, { at: "result", frame, logTime }));
+    const told = (logTime: number) => this.tell(replyTo, commandId, { at: "result", frame, logTime });
+    this.append(connection, value, told, () => connection.isHeard);
     if (line.current?.command === command) this.freeSlot(connection, line);
     return true;
   }
@@ -116,7 +117,8 @@ export class Commands {
       commandId,
       connectionId: connection.id,
     });
-    this.append(connection, value, (logTime) => this.mayWrite(connection, line, command, logTime));
+    const sent = (logTime: number) => this.mayWrite(connection, line, command, logTime);
+    this.append(connection, value, sent, () => connection.usable);
   }
 
   /** Rule C3: judged by the log's clock, not by ours. */
@@ -178,7 +180,7 @@ export class Commands {
     const body = { kind: "commandEnded", commandId, outcome } as const;
     const value = nodeRecord(this.node, party, station, this.sequence++, body);
     const acknowledged = () => this.tell(replyTo, commandId, { at: "ended", outcome });
-    const record = new ControlRecord(logKey(party, station), value, true, undefined, { acknowledged });
+    const record = new ControlRecord(logKey(party, station), value, true, { acknowledged });
     this.node.appender.enqueue(this.partition(command), record, true);
   }
 
@@ -190,11 +192,17 @@ export class Commands {
     });
   }
 
-  private append(connection: Connection, value: Uint8Array, acknowledged: (logTime: number) => void): void {
+  private append(
+    connection: Connection,
+    value: Uint8Array,
+    acknowledged: (logTime: number) => void,
+    wanted: () => boolean,
+  ): void {
     const lost = () => closeForLostFrame(this.node, connection);
-    const record = new ControlRecord(connection.key, value, false, connection, {
+    const record = new ControlRecord(connection.key, value, false, {
       acknowledged: (_offset, logTime) => acknowledged(logTime),
       lost,
+      wanted,
     });
     if (!this.node.appender.enqueue(connection.partition, record, true)) lost();
   }

@@ -92,6 +92,15 @@ export class Connection implements Admitted {
     return !this.closed && this.closing === undefined;
   }
 
+  /**
+   * Whether what it has said still goes into the log, answered or not: a station that answers a Reset closes at once, and
+   * what needs no answer is not said again (promise 6). Not once the log has given up on one of its frames: its later ones
+   * would stand there without the earlier, and the station, unanswered, says them all again.
+   */
+  get isHeard(): boolean {
+    return this.closing !== "logUnavailable";
+  }
+
   /** Counted by close codes; what the metric `ocpp_gateway_connections` calls it. */
   get profileLabel(): string {
     return String(this.securityProfile);

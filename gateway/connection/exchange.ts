@@ -37,7 +37,7 @@ export class Exchange implements Pending, Answered {
   }
 
   wanted(): boolean {
-    return this.connection.usable;
+    return this.connection.isHeard;
   }
 
   acknowledged(): void {

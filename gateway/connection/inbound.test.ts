@@ -187,6 +187,44 @@ describe("limits", () => {
   });
 });
 
+describe("a station that goes at once", () => {
+  const nothingUnderstood = "}{";
+  const stopped = { transactionId: 1, meterStop: 5, timestamp: "2026-01-01T00:00:00Z" };
+
+  test.each([1000, 1006])("promise 6: what it said before its socket ended (%i) is in the log", async (code) => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    const before = rig.kinds().length;
+    rig.log.holding.add(0);
+    socket.says(heartbeat);
+    await settle();
+    // These wait behind the batch that is on its way.
+    socket.says([2, "2", "StopTransaction", stopped]);
+    socket.says(nothingUnderstood);
+    socket.leaves(code);
+    await settle();
+    rig.log.letGo();
+    await rig.advance(1);
+    expect(rig.kinds().slice(before)).toEqual(["exchange", "exchange", "quarantined", "disconnected"]);
+    expect(socket.sent).toEqual([]);
+  });
+
+  test("but not where the log gave up on what it said before: the station says all of it again", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    rig.log.holding.add(0);
+    socket.says(heartbeat);
+    await settle();
+    socket.says([2, "2", "StopTransaction", stopped]);
+    rig.log.holding.clear();
+    rig.log.rejectHeld(false);
+    await settle();
+    await rig.advance(200);
+    expect(exchanges(rig)).toEqual([]);
+    expect(socket.code).toBe(1013);
+  });
+});
+
 describe("outage of the log", () => {
   const twoPartitions = async () => {
     const rig = await FakeRig.start({ appendHoldMs: 1_000 }, 2);

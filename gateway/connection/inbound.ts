@@ -129,9 +129,11 @@ export class Inbound {
 
   private enqueue(connection: Connection, value: Uint8Array, acknowledged: (() => void) | undefined): void {
     const lost = () => closeForLostFrame(this.node, connection);
-    const record = new ControlRecord(connection.key, value, false, connection, {
+    const wanted = () => connection.isHeard;
+    const record = new ControlRecord(connection.key, value, false, {
       ...(acknowledged ? { acknowledged } : {}),
       lost,
+      wanted,
     });
     if (!this.node.appender.enqueue(connection.partition, record)) lost();
   }

@@ -71,7 +71,7 @@ export class Ownership {
     node.table.remove(connection);
     // Essential: whatever else is lost, the log must learn that the station is gone.
     const record = connectionRecord(node, connection, { kind: "disconnected", code, reason });
-    node.appender.enqueue(connection.partition, new ControlRecord(connection.key, record, true, undefined, {}));
+    node.appender.enqueue(connection.partition, new ControlRecord(connection.key, record, true, {}));
     if (connection.claiming) this.release(connection, connection.claiming);
   }
 
@@ -83,7 +83,8 @@ export class Ownership {
   private append(connection: Connection, value: Uint8Array, acknowledged: (offset: number) => void): void {
     const { node } = this;
     const lost = () => closeForLostFrame(node, connection);
-    const record = new ControlRecord(connection.key, value, false, connection, { acknowledged, lost });
+    const wanted = () => connection.isHeard;
+    const record = new ControlRecord(connection.key, value, false, { acknowledged, lost, wanted });
     if (!node.appender.enqueue(connection.partition, record)) lost();
   }
 
