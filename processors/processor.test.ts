@@ -302,10 +302,11 @@ test("Q2: a store that is away pauses the partition and nothing is quarantined",
     dialect: store.dialect,
     reader: store.reader,
     snapshot: (work) => store.snapshot(work),
-    transaction: (work) =>
+    transaction: (work) => store.transaction(work),
+    write: (writing) =>
       failures-- > 0
         ? Promise.reject(new WattlogError("store/unavailable", "the store is away"))
-        : store.transaction(work),
+        : store.write(writing),
     migrate: () => store.migrate(),
     close: () => store.close(),
   };

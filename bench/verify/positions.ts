@@ -54,7 +54,7 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
     rows: await db.selectFrom("position").selectAll().execute(),
     outbox: await db
       .selectFrom("live_outbox")
-      .select((eb) => eb.fn.countAll<number>().as("n"))
+      .select((eb) => eb.fn.sum<number | null>("count").as("n"))
       .executeTakeFirstOrThrow(),
     openCommands: await db
       .selectFrom("live_command")
@@ -69,7 +69,7 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
       stands.push({ role, topic: topic.name, partition, end: await log.endOffset(topic, partition), row });
     }
   }
-  return { stands, outbox: outbox.n, openCommands: openCommands.n };
+  return { stands, outbox: outbox.n ?? 0, openCommands: openCommands.n };
 }
 
 export function checkPositions({ stands, outbox }: Quiet): Check {

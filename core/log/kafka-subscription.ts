@@ -16,7 +16,10 @@ export interface KafkaSubscriptionOptions {
 
 /** A batch costs its handler a transaction, however small; so while records keep coming, batches keep a distance. */
 export interface Gather {
-  /** From one batch to the next, ms. What comes after a pause is handed over at once. */
+  /**
+   * One batch in each such span of the process's time, ms: subscriptions that keep a distance end their waits at one
+   * moment, so that what they write can be one transaction. What comes after a pause is handed over at once.
+   */
   readonly ms: number;
   /** So many are worth a batch of their own. */
   readonly records: number;
@@ -67,7 +70,7 @@ export class KafkaSubscription implements Subscription {
     }
     let last = Number.NEGATIVE_INFINITY;
     for (;;) {
-      await feed.gathered(Math.min(gather.records, maxRecords), last + gather.ms - performance.now());
+      await feed.gathered(Math.min(gather.records, maxRecords), nextSpan(last, gather.ms) - performance.now());
       const records = await feed.take(maxRecords);
       if (records.length === 0 || this.stopping.signal.aborted) return;
       last = performance.now();
@@ -80,6 +83,10 @@ export class KafkaSubscription implements Subscription {
     const { topic, partition, handler } = this.options;
     await handler({ topic, partition, records });
   }
+}
+
+function nextSpan(last: number, ms: number): number {
+  return ms === 0 ? last : (Math.floor(last / ms) + 1) * ms;
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

@@ -2,10 +2,12 @@
 // what changes goes into the next one.
 import { sql, type CreateTableBuilder, type Kysely } from "kysely";
 
+import { packBundle } from "../records/bundle.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import { indexesOfVersion1, tablesOfVersion1 } from "./schema-version-1.ts";
 import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
+import { tablesOfVersion5 } from "./schema-version-5.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -42,7 +44,32 @@ const migrations: readonly Migration[] = [
     apply: (db, dialect) => createTables(db, dialect, tablesOfVersion3),
   },
   { version: 4, apply: rewriteInPlace },
+  { version: 5, apply: bundleOutbox },
 ];
+
+interface EventOfVersion1 {
+  readonly table_set: number;
+  readonly partition: number;
+  readonly sequence: number;
+  readonly party: string;
+  readonly station: string;
+  readonly event: Uint8Array;
+}
+
+/** What waits goes on waiting: each event becomes a bundle of one. */
+async function bundleOutbox(db: Builder, dialect: Dialect): Promise<void> {
+  const waiting = await sql<EventOfVersion1>`select * from outbox`.execute(db);
+  await sql`drop view live_outbox`.execute(db);
+  await sql`drop table outbox`.execute(db);
+  await createTables(db, dialect, tablesOfVersion5);
+  await createLiveView(db, "outbox");
+  // Postgres would try to compress what is larger than a page's share, on every write and in vain.
+  if (dialect === "postgres") await sql`alter table outbox alter column events set storage external`.execute(db);
+  for (const { table_set, partition, sequence, party, station, event } of waiting.rows) {
+    const events = packBundle([{ key: `${party}/${station}`, value: event }]);
+    await db.insertInto("outbox").values({ table_set, partition, sequence, count: 1, events }).execute();
+  }
+}
 
 /**
  * Rows that nearly every batch writes again stay where they are on Postgres, and their indexes are left alone: no index on

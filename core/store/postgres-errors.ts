@@ -50,6 +50,16 @@ export function isConflict(error: unknown): boolean {
   return conflicts.has(codeOf(error));
 }
 
+/** A row of `addRows` exists. */
+export function isTaken(error: unknown): boolean {
+  return codeOf(error) === "23505";
+}
+
+/** A position row of `moveRows` did not stand where it should; nothing else in a turn divides. */
+export function isNotMoved(error: unknown): boolean {
+  return codeOf(error) === "22012";
+}
+
 /** After these the connection must not be used again. */
 export function breaksConnection(error: unknown): boolean {
   const code = codeOf(error);

@@ -2,12 +2,18 @@
 import { tablesOfVersion1 } from "./schema-version-1.ts";
 import { tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
+import { tablesOfVersion5 } from "./schema-version-5.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
 export type ColumnKind = "text" | "text?" | "integer" | "integer?" | "bigint" | "bigint?" | "blob";
 
-const columns = { ...tablesOfVersion1, ...tablesOfVersion2, ...tablesOfVersion3 } as const satisfies {
+const columns = {
+  ...tablesOfVersion1,
+  ...tablesOfVersion2,
+  ...tablesOfVersion3,
+  ...tablesOfVersion5,
+} as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };
 

@@ -3,6 +3,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 
 import { translateError } from "./sqlite-connection.ts";
+import type { KeyOf } from "./store.ts";
 import { asStored } from "./text.ts";
 import { primaryKeys, type TableName, type Tables } from "./tables.ts";
 
@@ -15,6 +16,7 @@ export class BulkWriter {
   private readonly db: DatabaseSync;
   private readonly upserts = new Map<TableName, Compiled>();
   private readonly inserts = new Map<TableName, Compiled>();
+  private readonly removals = new Map<TableName, Compiled>();
 
   constructor(db: DatabaseSync) {
     this.db = db;
@@ -32,18 +34,38 @@ export class BulkWriter {
     this.run(this.inserts, table, rows, () => `on conflict (${primaryKeys[table].join(", ")}) do nothing`);
   }
 
+  remove<Name extends TableName>(table: Name, keys: readonly KeyOf<Name>[]): void {
+    this.guarded(() => {
+      const compiled = this.removals.get(table) ?? this.compileRemoval(table);
+      this.removals.set(table, compiled);
+      runRows(compiled, keys as readonly unknown[] as readonly Record<string, SQLInputValue>[]);
+    });
+  }
+
+  private compileRemoval(table: TableName): Compiled {
+    const columns: readonly string[] = primaryKeys[table];
+    const sql = `delete from ${table} where ${columns.map((column) => `${column} = ?`).join(" and ")}`;
+    return { statement: this.db.prepare(sql), columns };
+  }
+
   private run(
     kept: Map<TableName, Compiled>,
     table: TableName,
     rows: readonly Tables[TableName][],
     conflict: (columns: readonly string[]) => string,
   ): void {
-    if (!this.db.isTransaction) throw new Error("A write on a transaction that has ended.");
     if (rows.length === 0) return;
-    try {
+    this.guarded(() => {
       const compiled = kept.get(table) ?? this.compile(table, conflict);
       kept.set(table, compiled);
       runRows(compiled, rows as readonly unknown[] as readonly Record<string, SQLInputValue>[]);
+    });
+  }
+
+  private guarded(work: () => void): void {
+    if (!this.db.isTransaction) throw new Error("A write on a transaction that has ended.");
+    try {
+      work();
     } catch (error) {
       throw translateError(error);
     }

@@ -39,6 +39,7 @@ export class SqliteWriter {
       db: this.connection.kysely,
       upsert: async (table, rows) => bulk.upsert(table, rows),
       insertNew: async (table, rows) => bulk.insertNew(table, rows),
+      remove: async (table, keys) => bulk.remove(table, keys),
     };
     this.statements = {
       commit: raw.prepare("commit"),

@@ -19,7 +19,7 @@ import { ownServer, serversForTests, type OwnServer } from "../../tools/servers/
 import type { PostgresServer } from "../../tools/servers/protocol.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { openPostgresStore } from "./store-postgres.ts";
-import { positionRow, sessionRow, stateRow } from "./store.contract.ts";
+import { positionRow, sessionRow, stateRow } from "./rows.test-helper.ts";
 import type { Store } from "./store.ts";
 
 let missing: string | undefined;

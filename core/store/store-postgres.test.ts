@@ -6,7 +6,8 @@ import { serversForTests, type ServersOrReason } from "../../tools/servers/ensur
 import { isWattlogError, messageOf } from "../runtime/errors.ts";
 import { requireSchema, schemaVersion } from "./migrations.ts";
 import { openPostgresStore } from "./store-postgres.ts";
-import { positionRow, sessionRow, stateRow, storeContract, type StoreHarness } from "./store.contract.ts";
+import { positionRow, sessionRow, stateRow } from "./rows.test-helper.ts";
+import { storeContract, type StoreHarness } from "./store.contract.ts";
 import type { Store } from "./store.ts";
 
 let found: ServersOrReason;

@@ -7,12 +7,13 @@ import type { Kysely } from "kysely";
 import { limits } from "../config/limits.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import { migrateSchema } from "./migrations.ts";
-import { insertNewRows, upsertRows } from "./postgres-bulk.ts";
+import { insertNewRows, removeRows, upsertRows } from "./postgres-bulk.ts";
 import { PostgresPool, type PostgresLimits, type PostgresSession } from "./postgres-connection.ts";
 import { isConflict, tooManyConflicts } from "./postgres-errors.ts";
 import { kyselyOn } from "./postgres-kysely.ts";
+import { Turns } from "./postgres-turns.ts";
 import { Slots } from "./slots.ts";
-import type { Store, StoreTransaction } from "./store.ts";
+import type { Store, StoreTransaction, Writing } from "./store.ts";
 import type { Schema } from "./tables.ts";
 
 /** Any number: those who migrate the same database take turns by it. */
@@ -33,6 +34,7 @@ class PostgresStore implements Store {
   private readonly reads: PostgresPool;
   private readonly snapshots: Slots;
   private readonly onRetry: (error: unknown) => void;
+  private readonly turns: Turns;
 
   constructor({ url, limits: own, onRetry }: PostgresStoreOptions) {
     const { storeWriters, storeReaders, storeSnapshots } = limits;
@@ -46,6 +48,7 @@ class PostgresStore implements Store {
       (session) => session.release(),
     );
     this.onRetry = onRetry ?? (() => {});
+    this.turns = new Turns({ transaction: (work) => this.retried(work), reader: this.reader });
   }
 
   async snapshot<T>(work: (db: Kysely<Schema>) => Promise<T>): Promise<T> {
@@ -62,7 +65,22 @@ class PostgresStore implements Store {
     }
   }
 
-  async transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+    return this.retried((session) =>
+      work({
+        db: kyselyIn(session),
+        upsert: async (table, rows) => upsertRows(session, table, rows),
+        insertNew: async (table, rows) => insertNewRows(session, table, rows),
+        remove: async (table, keys) => removeRows(session, table, keys),
+      }),
+    );
+  }
+
+  write(writing: Writing): Promise<void> {
+    return this.turns.write(writing);
+  }
+
+  private async retried<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(work);
@@ -89,18 +107,13 @@ class PostgresStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.turns.close();
     await Promise.all([this.reads.close(), this.writes.close()]);
   }
 
-  private async attempt<T>(work: (tx: StoreTransaction) => Promise<T>): Promise<T> {
+  private async attempt<T>(work: (session: PostgresSession) => Promise<T>): Promise<T> {
     const session = await this.writes.take();
-    return within(session, "isolation level repeatable read", () =>
-      work({
-        db: kyselyIn(session),
-        upsert: async (table, rows) => upsertRows(session, table, rows),
-        insertNew: async (table, rows) => insertNewRows(session, table, rows),
-      }),
-    );
+    return within(session, "isolation level repeatable read", () => work(session));
   }
 }
 

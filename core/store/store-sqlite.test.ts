@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
 import { openSqliteStore, openStoreReadOnly } from "./store-sqlite.ts";
-import { positionRow, sessionRow, stateRow, storeContract, type StoreHarness } from "./store.contract.ts";
+import { positionRow, sessionRow, stateRow } from "./rows.test-helper.ts";
+import { storeContract, type StoreHarness } from "./store.contract.ts";
 import type { Store } from "./store.ts";
 
 async function sqlite(): Promise<StoreHarness> {

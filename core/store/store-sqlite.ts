@@ -10,8 +10,9 @@ import { migrateSchema } from "./migrations.ts";
 import { Mutex } from "./mutex.ts";
 import { SqliteConnection, statePath, whileBusy } from "./sqlite-connection.ts";
 import { SqliteWriter, type Asked } from "./sqlite-writer.ts";
-import type { Store, StoreTransaction } from "./store.ts";
+import type { Store, StoreTransaction, Writing } from "./store.ts";
 import type { Schema } from "./tables.ts";
+import { writeWithin } from "./write-within.ts";
 
 const readerBusyMs = 10_000;
 /** Open snapshots; a further one waits. Lists and exports hold one each while they page. */
@@ -107,6 +108,10 @@ class SqliteStore implements Store {
     });
   }
 
+  write(writing: Writing): Promise<void> {
+    return this.transaction((tx) => writeWithin(tx, writing));
+  }
+
   async migrate(): Promise<void> {
     await this.transaction((tx) => migrateSchema(tx.db, this.dialect));
   }
@@ -126,7 +131,7 @@ class SqliteStore implements Store {
       await this.untilTurn();
       const release = await this.mutex.acquire();
       this.lastTurnAt = performance.now();
-      await this.write(this.asked.splice(0));
+      await this.commit(this.asked.splice(0));
       release();
     }
     this.turns = undefined;
@@ -141,7 +146,7 @@ class SqliteStore implements Store {
     });
   }
 
-  private async write(group: readonly Asked[]): Promise<void> {
+  private async commit(group: readonly Asked[]): Promise<void> {
     try {
       if (this.closed) throw new WattlogError("store/unavailable", "The store is closed.");
       if (this.writer?.broken) this.writer = undefined;

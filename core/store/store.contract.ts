@@ -3,11 +3,14 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Adapter } from "../../tools/test-adapters.ts";
+import { unpackBundle } from "../records/bundle.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { tableChecksums } from "./checksum.ts";
 import { schemaVersion } from "./migrations.ts";
+import { positionRow, sessionRow, stateRow } from "./rows.test-helper.ts";
 import type { Store } from "./store.ts";
-import { derivedTables, type PositionRow, type SessionRow, type StationStateRow } from "./tables.ts";
+import { writeContract } from "./store-write.contract.ts";
+import { derivedTables, type SessionRow, type StationStateRow } from "./tables.ts";
 
 export interface StoreHarness {
   readonly store: Store;
@@ -18,35 +21,6 @@ export interface StoreHarness {
   /** Makes the tables look as if a wattlog with this schema version had made them. */
   pretendVersion(version: number): Promise<void>;
   end(): Promise<void>;
-}
-
-export function positionRow(changes: Partial<PositionRow> = {}): PositionRow {
-  const counts = { applied: 0, skipped: 0, quarantined: 0, parked: 0, log_time: 0 };
-  const place = { role: "processor", topic: "ocpp.frames.g1", partition: 0, generation: 1, next: 0 };
-  return { ...place, fingerprint: "", table_set: 1, ...counts, ...changes };
-}
-
-export function stateRow(changes: Partial<StationStateRow> = {}): StationStateRow {
-  const key = { table_set: 1, partition: 0, party: "DEABC", station: "s1" };
-  return { ...key, node_id: "", due_at: null, state: Uint8Array.of(1, 2, 3), ...changes };
-}
-
-export function sessionRow(changes: Partial<SessionRow> = {}): SessionRow {
-  const key = {
-    table_set: 1,
-    partition: 0,
-    id: "session-1",
-    party: "DEABC",
-    station: "s1",
-    evse_id: 1,
-    connector_id: 1,
-  };
-  const times = { started_at: 1_700_000_000_000, ended_at: null, last_updated: 1_700_000_000_001 };
-  const energy = { energy_mwh: 9_007_199_254_740_991, meter_start_mwh: 0, meter_stop_mwh: null };
-  const cost = { currency: null, cost_excl_vat: "1.10", cost_incl_vat: null };
-  const words = { state: null, stop_reason: null, cdr_id: null, cdr_reason: "settling", annotations: "[]" };
-  const rest = { transaction_id: "7", id_token: "ü€😀", status: "active" };
-  return { ...key, ...rest, ...times, ...energy, ...cost, ...words, ...changes };
 }
 
 interface Parts {
@@ -71,6 +45,7 @@ export function storeContract(adapter: Adapter, make: () => Promise<StoreHarness
 
     const parts = (): Parts => ({ harness, store });
     transactionContract(parts);
+    writeContract(parts);
     bulkContract(parts);
     readContract(parts);
     liveViewContract(parts);
@@ -348,6 +323,17 @@ function liveViewContract(parts: () => Parts): void {
   });
 }
 
+/** As schema version 1 had it, with an event that waits. */
+async function outboxOfVersion1(db: Store["reader"], dialect: Store["dialect"]): Promise<void> {
+  const blob = sql.raw(dialect === "postgres" ? "bytea" : "blob");
+  await db.schema.dropView("live_outbox").execute();
+  await db.schema.dropTable("outbox").execute();
+  await sql`create table outbox (table_set integer, partition integer, sequence bigint, party text, station text,
+    event ${blob}, primary key (table_set, partition, sequence))`.execute(db);
+  await sql`create view live_outbox as select * from outbox`.execute(db);
+  await sql`insert into outbox values (1, 0, 7, 'DEABC', 's1', ${Uint8Array.of(1, 2, 3)})`.execute(db);
+}
+
 function schemaContract(parts: () => Parts): void {
   test("migrating again changes nothing", async () => {
     const { harness, store } = parts();
@@ -362,11 +348,17 @@ function schemaContract(parts: () => Parts): void {
     await store.transaction(async ({ db }) => {
       await db.schema.dropView("live_station_document").execute();
       for (const table of ["station_document", "fact", "name_hold"]) await db.schema.dropTable(table).execute();
+      await outboxOfVersion1(db, store.dialect);
       await sql`delete from schema_version where version > 1`.execute(db);
     });
     await store.migrate();
     expect(await nextOf(store)).toBe(5);
     expect(await store.reader.selectFrom("live_station_document").selectAll().execute()).toEqual([]);
+    const [waiting, ...more] = await store.reader.selectFrom("live_outbox").selectAll().execute();
+    expect(more).toEqual([]);
+    expect(waiting).toMatchObject({ table_set: 1, partition: 0, sequence: 7, count: 1 });
+    const [entry] = unpackBundle(waiting!.events);
+    expect(entry).toEqual({ key: "DEABC/s1", value: Buffer.of(1, 2, 3) });
   });
 
   test("tables of a newer wattlog are refused with a sentence", async () => {

@@ -12,7 +12,7 @@ import { checksumTables, tableChecksums, type ChecksumTable } from "./checksum.t
 import { columnsOf, type ColumnKind } from "./schema.ts";
 import { openPostgresStore } from "./store-postgres.ts";
 import { openSqliteStore } from "./store-sqlite.ts";
-import { stateRow } from "./store.contract.ts";
+import { stateRow } from "./rows.test-helper.ts";
 import type { Store } from "./store.ts";
 import { primaryKeys, type Tables } from "./tables.ts";
 

@@ -93,11 +93,14 @@ export interface FrameIndexRow extends Derived {
   records: number;
 }
 
+/** Events that wait to be sent, in the order in which they were concluded. */
 export interface OutboxRow extends Derived {
+  /** Of the last of them. */
   sequence: number;
-  party: string;
-  station: string;
-  event: Uint8Array;
+  /** How many. */
+  count: number;
+  /** See core/records/bundle.ts. */
+  events: Uint8Array;
 }
 
 export interface QuarantineRow extends Derived {

@@ -3,6 +3,7 @@
 import type { Kysely } from "kysely";
 
 import type { EventLog } from "../../core/log/log.ts";
+import { unpackBundle } from "../../core/records/bundle.ts";
 import { decodeEvent } from "../../core/records/domain-event.ts";
 import type { Schema } from "../../core/store/tables.ts";
 
@@ -23,7 +24,7 @@ export interface EventSides {
   readonly outbox: ReadonlyMap<number, number>;
 }
 
-const pageRows = 1000;
+const pageRows = 20;
 
 export async function compareEvents({ log, scratch, upTo, outbox }: EventSides): Promise<ChainComparison> {
   const problems: string[] = [];
@@ -91,13 +92,13 @@ async function* outboxOf(db: Kysely<Schema>, partition: number): AsyncGenerator<
   for (;;) {
     const page = await db
       .selectFrom("outbox")
-      .select(["sequence", "event"])
+      .select(["sequence", "events"])
       .where("partition", "=", partition)
       .where("sequence", ">", after)
       .orderBy("sequence")
       .limit(pageRows)
       .execute();
-    for (const row of page) yield row.event;
+    for (const row of page) for (const { value } of unpackBundle(row.events)) yield value;
     if (page.length < pageRows) return;
     after = page.at(-1)!.sequence;
   }

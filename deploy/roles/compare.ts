@@ -85,7 +85,7 @@ async function readLive(db: Kysely<Schema>, log: EventLog): Promise<Live> {
   sums.set("registry_version", await registryChecksum(db));
   const waiting = await db
     .selectFrom("live_outbox")
-    .select(["partition", (eb) => eb.fn.countAll<number>().as("events")])
+    .select(["partition", (eb) => eb.fn.sum<number>("count").as("events")])
     .groupBy("partition")
     .execute();
   const holds = await db.selectFrom("live_quarantine").selectAll().execute();

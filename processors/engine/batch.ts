@@ -1,16 +1,10 @@
 // What one batch writes, gathered while it is folded and written in one transaction.
 import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
-import { trusted, type SessionId } from "../../core/ids/ids.ts";
+import { logKey, trusted, type SessionId } from "../../core/ids/ids.ts";
 import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
-import type {
-  FrameIndexRow,
-  OutboxRow,
-  ParkedRow,
-  QuarantineRow,
-  ReadingRow,
-  StationStateRow,
-} from "../../core/store/tables.ts";
+import type { FrameIndexRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
+import { bundlesOf, type Bundle, type Outgoing } from "./outgoing.ts";
 import type { Effect, FoldContext, StationFold } from "./station-fold.ts";
 import { packMemory, type StationMemory } from "./station-memory.ts";
 
@@ -70,7 +64,7 @@ export class Batch<State> implements FoldContext {
   readonly touched = new Set<StationMemory<State>>();
   emitted = 0;
   private readonly scope: Scope;
-  private readonly outbox: OutboxRow[] = [];
+  private readonly outbox: Outgoing[] = [];
   private readonly readings: PendingReading[] = [];
   /** One row for each hour in which a station had records of this batch. */
   private readonly hours = new Map<
@@ -122,15 +116,9 @@ export class Batch<State> implements FoldContext {
     memory.hash = chainHash(memory.hash, party, station, cause);
     const { sequence, hash } = memory;
     const event = encodeEvent({ party, station, keyId: null, sequence, hash, logTime: place.atLogTime, cause, body });
-    this.outbox.push({
-      table_set: scope.tableSet,
-      partition: scope.partition,
-      // A number that needs no counter: the same after a restart, in a rebuild, and never used twice.
-      sequence: place.atOffset * eventsPerRecord + index,
-      party,
-      station,
-      event,
-    });
+    // A number that needs no counter: the same after a restart, in a rebuild, and never used twice.
+    const order = place.atOffset * eventsPerRecord + index;
+    this.outbox.push({ sequence: order, key: logKey(party, station), value: event });
     this.bodies.push(body);
     this.emitted += 1;
   }
@@ -187,8 +175,9 @@ export class Batch<State> implements FoldContext {
     else this.hours.set(memory, [row]);
   }
 
-  outboxRows(): readonly OutboxRow[] {
-    return this.outbox;
+  /** What is to be sent. */
+  bundles(): readonly Bundle[] {
+    return bundlesOf(this.scope, this.outbox);
   }
 
   indexRows(): readonly FrameIndexRow[] {

@@ -11,7 +11,8 @@ import type { PositionRow } from "../../core/store/tables.ts";
 import { Batch, type Scope } from "./batch.ts";
 import { loadHolding, loadStates, stationsOfNode, type StationKey } from "./loading.ts";
 import { foldItem, type FoldInput, type KnownHolds } from "./partition-fold.ts";
-import { movePosition, positionAfter } from "./position.ts";
+import { rowOf } from "./outgoing.ts";
+import { positionAfter } from "./position.ts";
 import { beginsBatch, itemOf, type Item } from "./record.ts";
 import type { StationFold } from "./station-fold.ts";
 import { newMemory, unpackMemory, type StationMemory } from "./station-memory.ts";
@@ -146,24 +147,21 @@ export class Folder<State> {
     }
   }
 
-  private async write(from: PositionRow, to: PositionRow, batch: Batch<State>): Promise<void> {
-    const { store, log, fold, sends } = this.options;
-    await store.transaction(async (tx) => {
-      await movePosition(tx, log.topics.frames, from, to);
-      await tx.upsert("station_state", batch.stateRows(fold));
-      await tx.upsert("frame_index", batch.indexRows());
-      await tx.upsert("reading", batch.readingRows());
-      await tx.upsert("quarantine", [...batch.quarantine.values()]);
-      if (batch.unparked.size > 0) {
-        await tx.db
-          .deleteFrom("parked")
-          .where("table_set", "=", from.table_set)
-          .where("partition", "=", from.partition)
-          .where("record_offset", "in", [...batch.unparked])
-          .execute();
-      }
-      await tx.upsert("parked", [...batch.parked.values()]);
-      if (sends) await tx.upsert("outbox", batch.outboxRows());
+  private write(from: PositionRow, to: PositionRow, batch: Batch<State>): Promise<void> {
+    const { store, fold, sends } = this.options;
+    const { table_set, partition } = from;
+    const unparked = [...batch.unparked].map((record_offset) => ({ table_set, partition, record_offset }));
+    return store.write({
+      move: { from, to },
+      changes: [
+        { act: "remove", table: "parked", rows: unparked },
+        { act: "upsert", table: "station_state", rows: batch.stateRows(fold) },
+        { act: "upsert", table: "frame_index", rows: batch.indexRows() },
+        { act: "upsert", table: "reading", rows: batch.readingRows() },
+        { act: "upsert", table: "quarantine", rows: [...batch.quarantine.values()] },
+        { act: "upsert", table: "parked", rows: [...batch.parked.values()] },
+        { act: "insertNew", table: "outbox", rows: sends ? batch.bundles().map(rowOf) : [] },
+      ],
     });
   }
 }

@@ -231,7 +231,7 @@ export class Partition<State> {
     this.end = Math.max(this.end, position.next);
     for (const memory of batch.touched) this.due.set(memory.party, memory.station, fold.dueAt(memory.state));
     measure(metrics, batch);
-    if (batch.bodies.length > 0) this.relay.wake(position.table_set, batch.outboxRows());
+    if (batch.bodies.length > 0) this.relay.wake(position.table_set, batch.bundles());
     for (const effect of batch.effects) this.perform(effect);
     this.armTimer();
   }

@@ -2,8 +2,7 @@
 // whoever finds the row moved by somebody else stops.
 import type { EventLog, LogRecord, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import { fingerprintOf, whyNotMoved } from "../../core/store/position.ts";
-import type { StoreTransaction } from "../../core/store/store.ts";
+import { fingerprintOf } from "../../core/store/position.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import type { Counts } from "./batch.ts";
 
@@ -41,28 +40,4 @@ export function positionAfter(from: PositionRow, last: LogRecord, counts: Counts
     parked: from.parked + counts.parked,
     log_time: last.logTime,
   };
-}
-
-/**
- * Moves the row from exactly `from` to `to`.
- * @throws WattlogError `fold/zombie`; TableSetChanged; StoreRewound.
- */
-export async function movePosition(
-  tx: StoreTransaction,
-  topic: Topic,
-  from: PositionRow,
-  to: PositionRow,
-): Promise<void> {
-  const { next, fingerprint, applied, skipped, quarantined, parked, log_time } = to;
-  const result = await tx.db
-    .updateTable("position")
-    .set({ next, fingerprint, applied, skipped, quarantined, parked, log_time })
-    .where("role", "=", processorRole)
-    .where("topic", "=", topic.name)
-    .where("partition", "=", from.partition)
-    .where("generation", "=", from.generation)
-    .where("next", "=", from.next)
-    .where("table_set", "=", from.table_set)
-    .executeTakeFirst();
-  if (result.numUpdatedRows !== 1n) throw await whyNotMoved(tx.db, from);
 }

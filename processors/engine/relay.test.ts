@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import { limits } from "../../core/config/limits.ts";
 import { makeTopics, type Entry, type EventLog } from "../../core/log/log.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
-import type { OutboxRow } from "../../core/store/tables.ts";
+import { bundlesOf, rowOf, type Bundle, type Outgoing } from "./outgoing.ts";
 import { Relay } from "./relay.ts";
 
 let folder: string;
@@ -18,20 +19,24 @@ let relay: Relay;
 let sent: number[];
 let append: (entries: readonly Entry[]) => Promise<void>;
 
-const row = (sequence: number): OutboxRow => ({
-  table_set: 1,
-  partition: 0,
+const event = (sequence: number): Outgoing => ({
   sequence,
-  party: "DEWLG",
-  station: "CS1",
-  event: new Uint8Array(new Uint32Array([sequence]).buffer),
+  key: "DEWLG/CS1",
+  value: new Uint8Array(new Uint32Array([sequence]).buffer),
 });
-const rows = (from: number, count: number) => Array.from({ length: count }, (_, n) => row(from + n));
+const bundles = (from: number, count: number) =>
+  bundlesOf(
+    { tableSet: 1, partition: 0 },
+    Array.from({ length: count }, (_, n) => event(from + n)),
+  );
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
+const put = (some: readonly Bundle[]) =>
+  store.write({ changes: [{ act: "insertNew", table: "outbox", rows: some.map(rowOf) }] });
+
 /** As a partition does it: committed, then told. */
-async function commit(some: readonly OutboxRow[]): Promise<void> {
-  await store.transaction((tx) => tx.upsert("outbox", some));
+async function commit(some: readonly Bundle[]): Promise<void> {
+  await put(some);
   relay.wake(1, some);
 }
 
@@ -60,9 +65,9 @@ afterEach(async () => {
 });
 
 test("F6: what an earlier run left goes first, then what is committed, each once and in order", async () => {
-  await store.transaction((tx) => tx.upsert("outbox", rows(0, 700)));
+  await put(bundles(0, 700));
   relay.wake(1);
-  for (let from = 700; from < 1_000; from += 50) await commit(rows(from, 50));
+  for (let from = 700; from < 1_000; from += 50) await commit(bundles(from, 50));
   await relay.drain();
   expect(sent).toEqual(numbers(1_000));
   expect(await waiting()).toEqual([]);
@@ -72,7 +77,7 @@ test("F6: more than memory holds while the log is away is read back from the out
   const { promise, resolve } = Promise.withResolvers<void>();
   append = () => promise;
   relay.wake(1);
-  for (let from = 0; from < 5_000; from += 500) await commit(rows(from, 500));
+  for (let from = 0; from < 5_000; from += 500) await commit(bundles(from, 500));
   resolve();
   await relay.drain();
   expect(sent).toEqual(numbers(5_000));
@@ -84,8 +89,32 @@ test("F6: an append that failed is tried again as it was", async () => {
   append = async () => {
     if (failures-- > 0) throw new Error("the log is away");
   };
-  for (let from = 0; from < 30; from += 10) await commit(rows(from, 10));
+  for (let from = 0; from < 30; from += 10) await commit(bundles(from, 10));
   await expect.poll(async () => (await waiting()).length, { timeout: 5_000 }).toBe(0);
   expect(sent).toEqual(numbers(30));
   expect(relay.problem).toBeUndefined();
+});
+
+test("F6: events share rows of the outbox, none larger than one append, and one that is too large for any stands alone", async () => {
+  const large = { ...event(1_000), value: new Uint8Array(limits.appendBatchBytes) };
+  const all = [...Array.from({ length: 1_000 }, (_, n) => event(n)), large, event(1_001)];
+  const made = bundlesOf({ tableSet: 1, partition: 0 }, all);
+  expect(made.map(({ key, entries }) => [key.sequence, entries.length])).toEqual([
+    [511, 512],
+    [999, 488],
+    [1_000, 1],
+    [1_001, 1],
+  ]);
+  expect(made.flatMap(({ entries }) => entries)).toEqual(all);
+});
+
+test("F6: a removal that failed is tried again, and nothing is sent again for it", async () => {
+  const write = store.write.bind(store);
+  let failures = 2;
+  store.write = (writing) =>
+    writing.canWait && failures-- > 0 ? Promise.reject(new Error("the store is away")) : write(writing);
+  for (let from = 0; from < 30; from += 10) await commit(bundles(from, 10));
+  await expect.poll(async () => (await waiting()).length, { timeout: 5_000 }).toBe(0);
+  expect(failures).toBeLessThan(0);
+  expect(sent).toEqual(numbers(30));
 });

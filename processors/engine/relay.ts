@@ -1,13 +1,12 @@
 // Rule F6: the outbox of a partition goes to `charging.events` in its order, one append at a time. What a crash leaves
-// between append and delete is appended again, and the projector drops it by its sequence.
+// between append and removal is appended again, and the projector drops it by its sequence.
 import { limits } from "../../core/config/limits.ts";
-import { logKey, trusted } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
-import type { Store } from "../../core/store/store.ts";
-import type { OutboxRow } from "../../core/store/tables.ts";
+import type { KeyOf, Store } from "../../core/store/store.ts";
+import { bundleOf, type Bundle } from "./outgoing.ts";
 import { Pauses } from "./retry.ts";
 
 export interface RelayOptions {
@@ -20,6 +19,8 @@ export interface RelayOptions {
 
 /** Events kept in memory for the next append; where more wait, they are read from the store. */
 const keptMax = 4 * limits.foldAppendRecords;
+/** Rows of one read. */
+const readMost = 8;
 
 export class Relay {
   /** undefined: it goes. Otherwise one sentence. */
@@ -29,13 +30,17 @@ export class Relay {
   private isWoken = false;
   private tableSet = 0;
   /** What was committed since the outbox was last empty: all of it, where `isWhole`. */
-  private kept: OutboxRow[] = [];
+  private kept: Bundle[] = [];
   private isWhole = false;
   /** Last sequence that was sent since `began`. */
   private sent = -1;
   /** How often the fold began: what an append from before it tells says nothing of the outbox now. */
   private began = 0;
   private running: Promise<void> | undefined;
+  /** What is in the log, and not yet out of the outbox. */
+  private done: KeyOf<"outbox">[] = [];
+  private removing: Promise<void> | undefined;
+  private isDraining = false;
 
   constructor(options: RelayOptions) {
     this.options = options;
@@ -44,39 +49,42 @@ export class Relay {
 
   /**
    * There may be something in the outbox of this table set.
-   * @param rows what was committed just now; absent: the fold begins, perhaps in a store that has lost transactions, so
+   * @param bundles what was committed just now; absent: the fold begins, perhaps in a store that has lost transactions, so
    * the store is asked, and events that were sent before may be sent again.
    */
-  wake(tableSet: number, rows?: readonly OutboxRow[]): void {
+  wake(tableSet: number, bundles?: readonly Bundle[]): void {
     this.isWoken = true;
     this.tableSet = tableSet;
-    if (!rows) {
+    if (!bundles) {
       this.began += 1;
       this.sent = -1;
     }
-    this.keep(rows);
+    this.keep(bundles);
     if (this.pauses.ended) return;
     this.running ??= this.run();
   }
 
   /** Resolves when the outbox is empty or cannot be emptied now. */
   async drain(): Promise<void> {
+    this.isDraining = true;
     if (this.problem === undefined) await this.running;
+    await this.removing;
     await this.stop();
   }
 
   async stop(): Promise<void> {
     this.pauses.end();
     await this.running;
+    await this.removing;
   }
 
-  private keep(rows: readonly OutboxRow[] | undefined): void {
-    if (!rows || this.kept.length + rows.length > keptMax) {
+  private keep(bundles: readonly Bundle[] | undefined): void {
+    if (!bundles || countOf(this.kept) + countOf(bundles) > keptMax) {
       this.forget();
       return;
     }
     // A read of the store may have seen the commit before we were told of it.
-    for (const row of rows) if (row.sequence > this.sent) this.kept.push(row);
+    for (const bundle of bundles) if (bundle.key.sequence > this.sent) this.kept.push(bundle);
   }
 
   private forget(): void {
@@ -105,49 +113,69 @@ export class Relay {
 
   /** @returns whether there may be more. */
   private async sendSome(tableSet: number): Promise<boolean> {
-    const { log, store, partition } = this.options;
+    const { log, partition } = this.options;
     const { began } = this;
-    const rows = this.isWhole ? this.kept.slice(0, limits.foldAppendRecords) : await this.read(tableSet, began);
-    const some = upToBytes(rows, limits.appendBatchBytes / 2);
+    const bundles = this.isWhole ? this.kept : await this.read(tableSet, began);
+    const some = forOneAppend(bundles);
     const last = some.at(-1);
     if (!last) return false;
-    const entries = some.map((row) => ({
-      key: logKey(trusted.party(row.party), trusted.station(row.station)),
-      value: row.event,
-    }));
+    const entries = some.flatMap((bundle) => bundle.entries);
     await log.append(log.topics.events, partition, entries);
-    await store.transaction(async (tx) => {
-      await tx.db
-        .deleteFrom("outbox")
-        .where("table_set", "=", tableSet)
-        .where("partition", "=", partition)
-        .where("sequence", "<=", last.sequence)
-        .execute();
-    });
+    this.done.push(...some.map(({ key }) => key));
+    this.removing ??= this.remove();
     if (began !== this.began) return true;
-    this.sent = last.sequence;
-    this.kept = this.kept.filter((row) => row.sequence > this.sent);
-    return some.length < rows.length || rows.length === limits.foldAppendRecords;
+    this.sent = last.key.sequence;
+    this.kept = this.kept.filter(({ key }) => key.sequence > this.sent);
+    return some.length < bundles.length || (!this.isWhole && bundles.length === readMost);
   }
 
-  private async read(tableSet: number, began: number): Promise<readonly OutboxRow[]> {
+  private async read(tableSet: number, began: number): Promise<readonly Bundle[]> {
     const rows = await this.options.store.reader
       .selectFrom("outbox")
       .selectAll()
       .where("table_set", "=", tableSet)
       .where("partition", "=", this.options.partition)
+      // What is below may be on its way out.
+      .where("sequence", ">", this.sent)
       .orderBy("sequence")
-      .limit(limits.foldAppendRecords)
+      .limit(readMost)
       .execute();
     // Empty but for what we were told of, or will be.
     if (rows.length === 0 && this.kept.length === 0 && began === this.began) this.isWhole = true;
-    return rows;
+    return rows.map(bundleOf);
+  }
+
+  /** Nothing waits for it: what stays is sent once more by the next start, and by nobody before that. */
+  private async remove(): Promise<void> {
+    const { store, logger, partition } = this.options;
+    while (this.done.length > 0 && !this.pauses.ended) {
+      const keys = this.done;
+      this.done = [];
+      try {
+        await store.write({ changes: [{ act: "remove", table: "outbox", rows: keys }], canWait: true });
+      } catch (error) {
+        this.done.unshift(...keys);
+        logger.warn({ err: error, partition }, "events that were sent are still in the outbox");
+        if (this.isDraining) break;
+        await this.pauses.pause();
+      }
+    }
+    this.removing = undefined;
   }
 }
 
+function countOf(bundles: readonly Bundle[]): number {
+  return bundles.reduce((sum, { entries }) => sum + entries.length, 0);
+}
+
 /** At least one; the log refuses larger batches. */
-function upToBytes(rows: readonly OutboxRow[], max: number): readonly OutboxRow[] {
+function forOneAppend(bundles: readonly Bundle[]): readonly Bundle[] {
   let bytes = 0;
-  const end = rows.findIndex((row, index) => (bytes += row.event.length) > max && index > 0);
-  return end < 0 ? rows : rows.slice(0, end);
+  let count = 0;
+  const end = bundles.findIndex((bundle, index) => {
+    bytes += bundle.bytes;
+    count += bundle.entries.length;
+    return index > 0 && (bytes > limits.appendBatchBytes / 2 || count > limits.foldAppendRecords);
+  });
+  return end < 0 ? bundles : bundles.slice(0, end);
 }

@@ -6,7 +6,7 @@ import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { Chains, type Link } from "./chain.ts";
-import { advance, positionAfter } from "./position.ts";
+import { positionAfter } from "./position.ts";
 import { projectEvent } from "./project.ts";
 import { WorkingSet } from "./working-set.ts";
 
@@ -24,28 +24,48 @@ type Item =
   | { readonly party: string; readonly station: string; readonly event: DomainEvent }
   | { readonly party: string; readonly station: string; readonly event: null; readonly why: string };
 
-/**
- * Rows and position move in one transaction (rule F3).
- * @throws WattlogError `fold/unknown-record` a newer process wrote it; the partition pauses (rule F8).
- * @throws WattlogError `fold/zombie`, TableSetChanged: see {@link advance}.
- */
-export async function projectBatch(store: Store, position: PositionRow, batch: LogBatch): Promise<BatchResult> {
-  const items = batch.records.map(itemOf);
-  const scope = { tableSet: position.table_set, partition: position.partition };
-  return store.transaction(async (tx) => {
-    const chains = new Chains(scope);
-    await chains.load(tx.db, items);
+/** One partition from one position on, with the rows that were touched last in memory. */
+export class Projection {
+  private readonly store: Store;
+  private readonly chains: Chains;
+  private readonly rows: WorkingSet;
+  private at: PositionRow;
+
+  constructor(store: Store, position: PositionRow) {
+    const scope = { tableSet: position.table_set, partition: position.partition };
+    this.store = store;
+    this.chains = new Chains(scope);
+    this.rows = new WorkingSet(scope);
+    this.at = position;
+  }
+
+  get position(): PositionRow {
+    return this.at;
+  }
+
+  /**
+   * Rows and position move together (rule F3). After an error this object must not be used again.
+   * @throws WattlogError `fold/unknown-record` a newer process wrote it; the partition pauses (rule F8).
+   * @throws WattlogError `fold/zombie`, TableSetChanged, StoreRewound: see `Store.write`.
+   */
+  async project(batch: LogBatch): Promise<BatchResult> {
+    const { store, chains, rows, at: from } = this;
+    const items = batch.records.map(itemOf);
+    await chains.load(store.reader, items);
     const { applied, broken } = linkAll(items, chains);
-    const rows = new WorkingSet(scope);
-    await rows.load(tx.db, applied);
+    await rows.load(store.reader, applied);
     const orphans = applied.filter((event) => projectEvent(event, rows) === "orphan");
     const counted = { applied: applied.length, skipped: items.length - applied.length };
-    const after = positionAfter(position, batch, counted);
-    await advance(tx, position, after);
-    await tx.upsert("chain", chains.dirty());
-    await rows.write(tx);
-    return { position: after, applied, broken, orphans };
-  });
+    const to = positionAfter(from, batch, counted);
+    await store.write({
+      move: { from, to },
+      changes: [{ act: "upsert", table: "chain", rows: chains.dirty() }, ...rows.changes()],
+    });
+    chains.written();
+    rows.written();
+    this.at = to;
+    return { position: to, applied, broken, orphans };
+  }
 }
 
 function linkAll(items: readonly Item[], chains: Chains) {

@@ -17,7 +17,7 @@ export class Chains {
 
   async load(db: Store["reader"], of: Iterable<{ readonly party: string; readonly station: string }>): Promise<void> {
     for (const [party, stations] of stationsByParty(of)) {
-      for (const chunk of chunks(stations)) {
+      for (const chunk of chunks(this.rows.unknown(stations, (station) => stationKey({ party, station })))) {
         const rows = db.selectFrom("chain").selectAll().where("table_set", "=", this.scope.tableSet);
         for (const row of await rows.where("party", "=", party).where("station", "in", chunk).execute()) {
           this.rows.load(stationKey(row), row);
@@ -50,6 +50,11 @@ export class Chains {
 
   dirty(): ChainRow[] {
     return this.rows.dirty();
+  }
+
+  /** The store has all of it. */
+  written(): void {
+    this.rows.written();
   }
 
   private stop(row: ChainRow, why: string): "broken" {

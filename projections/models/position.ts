@@ -2,8 +2,7 @@
 // `next`, and whoever finds that somebody else moved the row stops.
 import type { EventLog, LogBatch, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import { fingerprintOf, whyNotMoved } from "../../core/store/position.ts";
-import type { StoreTransaction } from "../../core/store/store.ts";
+import { fingerprintOf } from "../../core/store/position.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 
 /**
@@ -46,29 +45,4 @@ export function positionAfter(
     skipped: from.skipped + counted.skipped,
     log_time: last.logTime,
   };
-}
-
-/**
- * Moves the row from exactly `from` to `to` inside the transaction that writes the rows.
- * @throws WattlogError `fold/zombie`: another process folds this partition.
- * @throws TableSetChanged, StoreRewound: begin again with the row as it is now.
- */
-export async function advance(tx: StoreTransaction, from: PositionRow, to: PositionRow): Promise<void> {
-  const { numUpdatedRows } = await tx.db
-    .updateTable("position")
-    .set({
-      next: to.next,
-      fingerprint: to.fingerprint,
-      applied: to.applied,
-      skipped: to.skipped,
-      log_time: to.log_time,
-    })
-    .where("role", "=", from.role)
-    .where("topic", "=", from.topic)
-    .where("partition", "=", from.partition)
-    .where("next", "=", from.next)
-    .where("fingerprint", "=", from.fingerprint)
-    .where("table_set", "=", from.table_set)
-    .executeTakeFirstOrThrow();
-  if (numUpdatedRows !== 1n) throw await whyNotMoved(tx.db, from);
 }

@@ -10,9 +10,8 @@ import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import type { Service } from "../../core/runtime/service.ts";
 import type { Store } from "../../core/store/store.ts";
-import type { PositionRow } from "../../core/store/tables.ts";
 import type { ProjectorReadiness } from "./changes.ts";
-import { projectBatch, type BatchResult } from "./batch.ts";
+import { Projection, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
 import { Gauges } from "./measures.ts";
 import { firstTableSet, isRewound, openPosition, readPosition, StoreRewound } from "../../core/store/position.ts";
@@ -76,7 +75,7 @@ class EventProjector implements Projector {
   readonly changes = new EventEmitter<{ projected: [Projected] }>();
   private readonly options: ProjectorOptions;
   private readonly owned: readonly number[];
-  private readonly positions = new Map<number, PositionRow>();
+  private readonly projections = new Map<number, Projection>();
   private readonly followers = new Map<number, Follower>();
   private readonly registryTable: RegistryTable;
   private registryFollower: Follower | undefined;
@@ -135,7 +134,7 @@ class EventProjector implements Projector {
 
   progress(): readonly PartitionProgress[] {
     return this.owned.map((partition) => {
-      const row = this.positions.get(partition);
+      const row = this.projections.get(partition)?.position;
       return {
         partition,
         next: row?.next ?? 0,
@@ -162,13 +161,12 @@ class EventProjector implements Projector {
     const topic = log.topics.events;
     const row = await openPosition(store, projectorRole, topic, partition, tableSet);
     await verifyFingerprint(log, topic, row);
-    this.positions.set(partition, row);
+    this.projections.set(partition, new Projection(store, row));
     return row.next;
   }
 
   private async handle(partition: number, batch: LogBatch): Promise<void> {
-    const result = await projectBatch(this.options.store, this.positions.get(partition)!, batch);
-    this.positions.set(partition, result.position);
+    const result = await this.projections.get(partition)!.project(batch);
     this.report(result);
     if (result.applied.length === 0) return;
     this.changes.emit("projected", { partition, next: result.position.next, events: result.applied });
@@ -197,7 +195,10 @@ class EventProjector implements Projector {
         .executeTakeFirst();
       this.stoppedStations = Number(counted?.stopped ?? 0);
       await this.lookForLosses();
-      await this.gauges.measure([...this.positions.values()], this.owned.includes(0));
+      await this.gauges.measure(
+        [...this.projections.values()].map(({ position }) => position),
+        this.owned.includes(0),
+      );
     } catch (error) {
       this.options.logger.warn({ err: error }, "could not measure the projection");
     }
@@ -212,7 +213,7 @@ class EventProjector implements Projector {
     const { store } = this.options;
     const followed = [...this.followers].map(([partition, follower]) => ({
       follower,
-      before: () => this.positions.get(partition),
+      before: () => this.projections.get(partition)?.position,
     }));
     if (this.registryFollower) {
       followed.push({ follower: this.registryFollower, before: () => this.registryTable.position });

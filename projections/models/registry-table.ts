@@ -5,7 +5,7 @@ import { RegistryFold } from "../../core/registry/fold.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow, RegistryVersionRow } from "../../core/store/tables.ts";
 import { openPosition } from "../../core/store/position.ts";
-import { advance, positionAfter, verifyFingerprint } from "./position.ts";
+import { positionAfter, verifyFingerprint } from "./position.ts";
 
 export const registryRole = "registry";
 
@@ -44,9 +44,9 @@ export class RegistryTable {
     const versions = this.versionsOf(batch);
     const counted = { applied: versions.length, skipped: batch.records.length - versions.length };
     const to = positionAfter(from, batch, counted);
-    await this.store.transaction(async (tx) => {
-      await advance(tx, from, to);
-      await tx.upsert("registry_version", versions);
+    await this.store.write({
+      move: { from, to },
+      changes: [{ act: "upsert", table: "registry_version", rows: versions }],
     });
     this.row = to;
   }

@@ -2,7 +2,7 @@
 import { limits } from "../../core/config/limits.ts";
 import type { EventLog, LogBatch } from "../../core/log/log.ts";
 import type { Store } from "../../core/store/store.ts";
-import { projectBatch } from "./batch.ts";
+import { Projection } from "./batch.ts";
 import { openPosition } from "../../core/store/position.ts";
 import { projectorRole } from "./projector.ts";
 import { RegistryTable } from "./registry-table.ts";
@@ -33,10 +33,10 @@ async function reprojectPartition(options: ReprojectOptions, partition: number):
   const { log, into, upTo, onProgress } = options;
   const topic = log.topics.events;
   const end = upTo?.get(partition) ?? (await log.endOffset(topic, partition));
-  let position = await openPosition(into, projectorRole, topic, partition);
-  for await (const batch of log.read(topic, partition, position.next, end)) {
+  const projection = new Projection(into, await openPosition(into, projectorRole, topic, partition));
+  for await (const batch of log.read(topic, partition, projection.position.next, end)) {
     for (const part of parts(batch)) {
-      position = (await projectBatch(into, position, part)).position;
+      const { position } = await projection.project(part);
       onProgress?.({ partition, next: position.next, end });
     }
   }

@@ -1,6 +1,7 @@
-// The rows that one batch touches: loaded in bulk, changed in memory, written once.
+// The rows that batches touch: loaded in bulk where they are not in memory, changed there, written once a batch.
+import { limits } from "../../core/config/limits.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
-import type { Store, StoreTransaction } from "../../core/store/store.ts";
+import type { Change, Store } from "../../core/store/store.ts";
 import type {
   CdrRow,
   CommandRow,
@@ -19,13 +20,26 @@ export interface Scope {
   readonly partition: number;
 }
 
-/** Values of a table by key; remembers which were changed. */
+/** Values of a table by key, those used last at the end; remembers which were changed, and which do not exist. */
 export class RowMap<Row extends object> {
-  private readonly rows = new Map<string, Row>();
+  private readonly rows = new Map<string, Row | undefined>();
   private readonly changed = new Set<string>();
 
   get(key: string): Row | undefined {
     return this.rows.get(key);
+  }
+
+  /** Of these, those that the store is to be asked for; until it is, they count as rows that do not exist. */
+  unknown<Key>(keys: Iterable<Key>, nameOf: (key: Key) => string): Key[] {
+    const unknown: Key[] = [];
+    for (const key of keys) {
+      const name = nameOf(key);
+      if (!this.rows.has(name)) unknown.push(key);
+      const row = this.rows.get(name);
+      this.rows.delete(name);
+      this.rows.set(name, row);
+    }
+    return unknown;
   }
 
   /** As it stands in the store. */
@@ -41,19 +55,34 @@ export class RowMap<Row extends object> {
   dirty(): Row[] {
     return [...this.changed].map((key) => this.rows.get(key)!);
   }
+
+  /** What was changed is in the store. @param isKept of the rows that were changed; default: all */
+  written(isKept: (row: Row) => boolean = () => true): void {
+    for (const key of this.changed) {
+      const row = this.rows.get(key);
+      if (row && !isKept(row)) this.rows.delete(key);
+    }
+    this.changed.clear();
+    for (const key of this.rows.keys()) {
+      if (this.rows.size <= limits.projectionRowsInMemory) return;
+      this.rows.delete(key);
+    }
+  }
 }
 
+/** Nobody but the fold of the partition writes these rows, so what was written or read once is true until it fails. */
 export class WorkingSet {
   readonly scope: Scope;
   readonly stations = new RowMap<StationRow>();
-  readonly connectors = new RowMap<ConnectorRow>();
   readonly sessions = new RowMap<SessionRow>();
   readonly commands = new RowMap<CommandRow>();
-  /** Rows before are loaded for patches alone. */
-  readonly documents = new RowMap<StationDocumentRow>();
+  /** Of one batch. */
+  connectors = new RowMap<ConnectorRow>();
+  /** Of one batch. Rows before are loaded for patches alone. */
+  documents = new RowMap<StationDocumentRow>();
   /** Only ever added; the key of each says its place, so writing one twice changes nothing. */
-  readonly meterValues: MeterValueRow[] = [];
-  readonly cdrs: CdrRow[] = [];
+  meterValues: MeterValueRow[] = [];
+  cdrs: CdrRow[] = [];
 
   constructor(scope: Scope) {
     this.scope = scope;
@@ -62,7 +91,7 @@ export class WorkingSet {
   async load(db: Store["reader"], events: readonly DomainEvent[]): Promise<void> {
     const set = this.scope.tableSet;
     for (const [party, stations] of stationsByParty(events)) {
-      for (const chunk of chunks(stations)) {
+      for (const chunk of chunks(this.stations.unknown(stations, (station) => stationKey({ party, station })))) {
         const rows = db.selectFrom("station").selectAll().where("table_set", "=", set);
         for (const row of await rows.where("party", "=", party).where("station", "in", chunk).execute()) {
           this.stations.load(stationKey(row), row);
@@ -77,11 +106,11 @@ export class WorkingSet {
         }
       }
     }
-    for (const chunk of chunks(sessionIds(events))) {
+    for (const chunk of chunks(this.sessions.unknown(sessionIds(events), (id) => id))) {
       const rows = db.selectFrom("session").selectAll().where("table_set", "=", set).where("id", "in", chunk);
       for (const row of await rows.execute()) this.sessions.load(row.id, row);
     }
-    for (const chunk of chunks(commandIds(events))) {
+    for (const chunk of chunks(this.commands.unknown(commandIds(events), (id) => id))) {
       const rows = db.selectFrom("command").selectAll().where("table_set", "=", set).where("id", "in", chunk);
       for (const row of await rows.execute()) this.commands.load(row.id, row);
     }
@@ -106,14 +135,28 @@ export class WorkingSet {
     }
   }
 
-  async write(tx: StoreTransaction): Promise<void> {
-    await tx.upsert("station", this.stations.dirty());
-    await tx.upsert("connector", this.connectors.dirty());
-    await tx.upsert("session", this.sessions.dirty());
-    await tx.upsert("command", this.commands.dirty());
-    await tx.upsert("station_document", this.documents.dirty());
-    await tx.insertNew("meter_value", this.meterValues);
-    await tx.insertNew("cdr", this.cdrs);
+  changes(): readonly Change[] {
+    return [
+      { act: "upsert", table: "station", rows: this.stations.dirty() },
+      { act: "upsert", table: "connector", rows: this.connectors.dirty() },
+      { act: "upsert", table: "session", rows: this.sessions.dirty() },
+      { act: "upsert", table: "command", rows: this.commands.dirty() },
+      { act: "upsert", table: "station_document", rows: this.documents.dirty() },
+      { act: "insertNew", table: "meter_value", rows: this.meterValues },
+      { act: "insertNew", table: "cdr", rows: this.cdrs },
+    ];
+  }
+
+  /** The store has all of it. */
+  written(): void {
+    this.stations.written();
+    this.sessions.written();
+    // One that has ended hardly changes any more, and may be large.
+    this.commands.written(({ status }) => status !== "done");
+    this.connectors = new RowMap();
+    this.documents = new RowMap();
+    this.meterValues = [];
+    this.cdrs = [];
   }
 }
 

@@ -261,6 +261,10 @@ function freezable(): { readonly store: Store; freeze(): void; thaw(): void } {
         await gate.promise;
         return store.transaction(work);
       },
+      write: async (writing) => {
+        await gate.promise;
+        return store.write(writing);
+      },
       migrate: () => store.migrate(),
       close: () => store.close(),
     },

@@ -74,6 +74,10 @@ class BorrowedStore implements Store {
     return this.inner.transaction(work) as Promise<T>;
   }
 
+  write(writing: Parameters<Store["write"]>[0]): Promise<void> {
+    return this.inner.write(writing);
+  }
+
   async close(): Promise<void> {
     const { kept } = this;
     if (!kept) return;
