@@ -189,7 +189,18 @@ function runTests(copy: string, tests: readonly NamedTest[]): Map<string, Outcom
   rmSync(output, { force: true });
   const pattern = [...new Set(tests.map(({ title }) => `^${escaped(title)}$`))].join("|");
   const files = [...new Set(tests.map(({ file }) => file))];
-  const args = ["run", "--project", "system", "--reporter=json", `--outputFile=${output}`, "-t", pattern, ...files];
+  const args = [
+    "run",
+    "--project",
+    "system",
+    "--project",
+    "server-faults",
+    "--reporter=json",
+    `--outputFile=${output}`,
+    "-t",
+    pattern,
+    ...files,
+  ];
   const run = spawnSync(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), ...args], {
     cwd: copy,
     encoding: "utf8",

@@ -39,6 +39,8 @@ interface Schema {
   readonly definitions?: Readonly<Record<string, Schema>>;
 }
 
+const textOf: Readonly<Record<string, string>> = { "date-time": "2026-01-01T00:00:00Z", uri: "https://example.org/x" };
+
 function sampleOf(of: Schema, root: Schema): unknown {
   if (of.$ref) return sampleOf(root.definitions![of.$ref.split("/").at(-1)!]!, root);
   if (of.enum) return of.enum[0];
@@ -53,6 +55,6 @@ function sampleOf(of: Schema, root: Schema): unknown {
     case "boolean":
       return true;
     default:
-      return of.format === "date-time" ? "2026-01-01T00:00:00Z" : "x";
+      return textOf[of.format ?? ""] ?? "x";
   }
 }
