@@ -48,6 +48,8 @@ export const REQUIRED: Readonly<Record<string, readonly Adapter[]>> = {
   "promise 6": everywhere,
   "ocpp-rpc": everywhere,
   "the mobilityhouse kit": everywhere,
+  "ocpp-ws-cli": ["one process"],
+  "ocpp-ws-cli, its fuzzer": everywhere,
 };
 
 /** How many tests of a suite passed, failed and were skipped on one adapter. */

@@ -144,6 +144,18 @@ describe("payloads and validation", () => {
     expect(exchanges().map(({ annotations }) => annotations)).toEqual([[], []]);
   });
 
+  test.each(modes)(
+    "wire: %s %s: a payload that is no object is refused where validation is strict",
+    async (version, mode) => {
+      const station = await connect(version, mode);
+      const answer = codeIn(await answerTo(station, '[2,"1","Heartbeat","x"]'));
+      // Nothing in it is needed for the answer.
+      const annotations = mode === "strict" ? ["payloadNotObject", "refusedBySchema"] : ["payloadNotObject"];
+      expect(exchanges().map((exchange) => exchange.annotations)).toEqual([annotations]);
+      expect(answer).toMatchObject(mode === "strict" ? [4, "1", "TypeConstraintViolation"] : [3, "1", {}]);
+    },
+  );
+
   test.each(modes)("wire: %s %s: no answer has null, {} or [] for an absent optional", async (version, mode) => {
     const station = await connect(version, mode);
     const calls = [...actions[version].keys()].filter((a) => isFromStation(version, a) && !isSendAction(version, a));
