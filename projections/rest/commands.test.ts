@@ -299,7 +299,9 @@ it("a poll finds what a projector elsewhere committed, and the stream shows it",
   // The feed looks where the projector stands before it can see it move.
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   await world.appendEvents([writer.online(), ...writer.session("LIVE", 1_000, 1, true)]);
-  await call("POST", "/api/v1/stations/CP-LIVE/commands", { action: "ClearCache" });
+  // Unknown until the projector has shown it.
+  const asked = () => call("POST", "/api/v1/stations/CP-LIVE/commands", { action: "ClearCache" });
+  await until(async () => (await asked()).status === 202);
   await until(() => /event: status[\s\S]*event: session/.test(events.text()) && events.text().includes("event: frame"));
   expect(events.text()).toContain('"id":"CP-LIVE"');
   expect(events.text()).toContain('"kind":"commandEnded"');
