@@ -6,6 +6,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/misuse",
   "test/quirks",
   "test/registry",
+  "test/operations",
   "test/cluster",
 ] as const;
 

@@ -162,6 +162,8 @@ export const limits = {
   apiBodyBytes: 1024 * 1024,
   /** Documents in one request of an import: other requests of the api wait some 10 ms for it, not longer. */
   importRows: 1_000,
+  /** Entries of a local authorisation list: stations hold some hundreds to some thousands. */
+  localListEntries: 10_000,
   registryVerdictMs: 5_000,
 } as const;
 

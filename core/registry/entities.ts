@@ -10,6 +10,7 @@ export type EntityKind =
   | "apiKey"
   | "setting"
   | "configurationTemplate"
+  | "localList"
   | "cluster";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
@@ -104,18 +105,29 @@ export interface ApiKeyDoc {
   readonly name?: string;
 }
 
+/** All that is given must hold; nothing given: every station. */
+export interface AppliesTo {
+  readonly protocol?: "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
+  /** Letter case aside; `*` stands for any text. */
+  readonly vendor?: string;
+  readonly model?: string;
+  readonly stations?: readonly StationId[];
+}
+
+/** Which tokens stations of a kind are to know without asking. Sent when asked, and as the registry has the tokens then. */
+export interface LocalListDoc {
+  readonly id: string;
+  readonly name?: string;
+  readonly appliesTo: AppliesTo;
+  /** Absent: every token of the registry. */
+  readonly uids?: readonly string[];
+}
+
 /** What stations of a kind are to have configured. Nothing acts on it by itself: it is compared, and sent when asked. */
 export interface ConfigurationTemplateDoc {
   readonly id: string;
   readonly name?: string;
-  /** All that is given must hold; nothing given: every station. */
-  readonly appliesTo: {
-    readonly protocol?: "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
-    /** Letter case aside; `*` stands for any text. */
-    readonly vendor?: string;
-    readonly model?: string;
-    readonly stations?: readonly StationId[];
-  };
+  readonly appliesTo: AppliesTo;
   readonly entries: readonly ConfigurationEntryDoc[];
 }
 
@@ -181,6 +193,7 @@ export interface EntityDocs {
   readonly apiKey: ApiKeyDoc;
   readonly setting: SettingDoc;
   readonly configurationTemplate: ConfigurationTemplateDoc;
+  readonly localList: LocalListDoc;
   readonly cluster: ClusterDoc;
 }
 

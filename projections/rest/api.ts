@@ -23,6 +23,7 @@ import { installConfigurationChanges } from "./routes-configuration-changes.ts";
 import { installConfiguration } from "./routes-configuration.ts";
 import { installDocuments } from "./routes-documents.ts";
 import { installFrames } from "./routes-frames.ts";
+import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
 import { installQuarantine } from "./routes-quarantine.ts";
@@ -75,6 +76,7 @@ class HttpApi implements Api {
       installCommands(app, context, sender);
       installConfiguration(app, context);
       installConfigurationChanges(app, context, sender);
+      installLocalList(app, context, sender);
       installSessions(app, context);
       installFrames(app, context);
       installRegistry(app, context);

@@ -4,7 +4,8 @@ import type { PartyId } from "../../core/ids/ids.ts";
 import type { ConfigurationTemplateDoc } from "../../core/registry/entities.ts";
 import type { StationRow } from "../../core/store/tables.ts";
 import { differenceOf, keysOf, loadVariables, type Difference } from "./configuration.ts";
-import { isOfProtocol, keyOfEntry, Templates } from "./configuration-templates.ts";
+import { Applicable } from "./applies-to.ts";
+import { isOfProtocol, keyOfEntry } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
 import { knownStation } from "./stations.ts";
 
@@ -33,7 +34,7 @@ export async function driftAfter(
   after: string,
   limit: number,
 ): Promise<{ readonly items: readonly Drift[]; readonly next: string | undefined }> {
-  const templates = new Templates(context.registry, party);
+  const templates = new Applicable(context.registry, party, "configurationTemplate");
   const items: Drift[] = [];
   let from = after;
   for (let scanned = 0; scanned < scannedPerPage; scanned += step) {
@@ -62,7 +63,7 @@ function stationsAfter({ store }: ApiOptions, party: PartyId, after: string): Pr
 async function driftOf(
   context: ApiOptions,
   party: PartyId,
-  templates: Templates,
+  templates: Applicable<"configurationTemplate">,
   only: string | undefined,
   rows: readonly StationRow[],
 ): Promise<Drift[]> {

@@ -1,11 +1,10 @@
-// Configuration templates: what callers may write, and which of them applies to a station.
+// Configuration templates: what callers may write.
 import type { PartyId } from "../../core/ids/ids.ts";
 import { isSecretVariable, variableKey, actual, type Place } from "../../core/ocpp/variable-key.ts";
 import type { ConfigurationEntryDoc, ConfigurationTemplateDoc } from "../../core/registry/entities.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
+import { appliesToSchema, documentIdSchema, text } from "./applies-to.ts";
 import { Problem } from "./problems.ts";
-
-const text = (maxLength: number) => ({ type: "string", minLength: 1, maxLength }) as const;
 
 export const entryProperties = {
   component: { ...text(50), description: "2.x; absent: a key of 1.6" },
@@ -29,26 +28,14 @@ export const entriesSchema = {
   },
 } as const;
 
-export const templateIdSchema = text(36);
-
 export const templateSchema = {
   type: "object",
   required: ["id", "appliesTo", "entries"],
   additionalProperties: false,
   properties: {
-    id: { ...templateIdSchema, pattern: "^[A-Za-z0-9*+\\-_.@|=]+$" },
+    id: documentIdSchema,
     name: text(255),
-    appliesTo: {
-      type: "object",
-      additionalProperties: false,
-      description: "All that is given must hold; the one that says more applies, among equals the first by id",
-      properties: {
-        protocol: { type: "string", enum: ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] },
-        vendor: { ...text(50), description: "Letter case aside; `*` stands for any text" },
-        model: { ...text(50), description: "Letter case aside; `*` stands for any text" },
-        stations: { type: "array", minItems: 1, maxItems: 10_000, items: text(48) },
-      },
-    },
+    appliesTo: appliesToSchema,
     entries: entriesSchema,
   },
 } as const;
@@ -108,70 +95,4 @@ export function templateOf(registry: RegistryView, party: PartyId, id: string): 
   if (found) return found;
   const sentence = "There is no configuration template with this id. GET /api/v1/configuration-templates lists them.";
   throw new Problem("not-found", sentence, { path: "template" });
-}
-
-// --- which applies ---
-
-export interface Kind {
-  readonly station: string;
-  readonly protocol: string | null;
-  readonly vendor: string | null;
-  readonly model: string | null;
-}
-
-interface Prepared {
-  readonly doc: ConfigurationTemplateDoc;
-  readonly stations: ReadonlySet<string> | undefined;
-  readonly weight: number;
-}
-
-export class Templates {
-  private readonly prepared: readonly Prepared[];
-
-  /** As the registry has them now. */
-  constructor(registry: RegistryView, party: PartyId) {
-    const docs = [...registry.ids(party, "configurationTemplate")]
-      .flatMap((id) => registry.find(party, "configurationTemplate", id)?.doc ?? [])
-      .sort((a, b) => (a.id < b.id ? -1 : 1));
-    // A sort is stable: among equals the first by id.
-    this.prepared = docs.map(prepare).sort((a, b) => b.weight - a.weight);
-  }
-
-  /** The most telling one; undefined: none applies. */
-  of(kind: Kind): ConfigurationTemplateDoc | undefined {
-    return this.prepared.find((template) => applies(template, kind))?.doc;
-  }
-}
-
-/** A list of stations says more than a model, that more than a vendor, that more than a version. */
-function prepare(doc: ConfigurationTemplateDoc): Prepared {
-  const { protocol, vendor, model, stations } = doc.appliesTo;
-  const says = [stations, model, vendor, protocol].map((condition) => (condition === undefined ? "0" : "1"));
-  return { doc, stations: stations && new Set(stations), weight: Number.parseInt(says.join(""), 2) };
-}
-
-function applies({ doc, stations }: Prepared, kind: Kind): boolean {
-  const { protocol, vendor, model } = doc.appliesTo;
-  if (stations && !stations.has(kind.station)) return false;
-  if (protocol !== undefined && protocol !== kind.protocol) return false;
-  return fits(vendor, kind.vendor) && fits(model, kind.model);
-}
-
-function fits(pattern: string | undefined, found: string | null): boolean {
-  return pattern === undefined || (found !== null && matches(pattern.toLowerCase(), found.toLowerCase()));
-}
-
-/** In time linear in the text, whatever the pattern: each part is looked for once. */
-function matches(pattern: string, found: string): boolean {
-  const [first = "", ...rest] = pattern.split("*");
-  if (rest.length === 0) return pattern === found;
-  const last = rest.pop() ?? "";
-  if (!found.startsWith(first) || !found.endsWith(last) || found.length < first.length + last.length) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const next = found.indexOf(part, at);
-    if (next < 0) return false;
-    at = next + part.length;
-  }
-  return at <= found.length - last.length;
 }

@@ -11,6 +11,7 @@ export interface Variable {
   readonly mutability?: string;
   readonly afterReboot?: boolean;
   readonly dataType?: string | null;
+  readonly maxLimit?: number | null;
 }
 
 /**

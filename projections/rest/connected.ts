@@ -1,8 +1,11 @@
 // What is sent as several commands that hang together needs a station that is there.
 import type { PartyId, StationId } from "../../core/ids/ids.ts";
+import { parseFrame } from "../../core/ocpp/framing.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { asProtocol } from "./command-check.ts";
+import type { CommandAnswer, CommandSender } from "./command-sender.ts";
 import type { ApiOptions } from "./context.ts";
+import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
 import { loadStation } from "./stations.ts";
 
@@ -32,4 +35,29 @@ export class Patience {
   get seconds(): number {
     return Math.max(0, this.until - this.clock.monotonic()) / 1_000;
   }
+}
+
+/** Commands of which each follows from what the station said to the one before. */
+export interface Conversation {
+  readonly context: ApiOptions;
+  readonly sender: CommandSender;
+  readonly principal: Principal;
+  readonly station: StationId;
+  readonly protocol: Protocol;
+  readonly patience: Patience;
+}
+
+/** A command that is on its way is waited for a little all the same: what became of it says how to go on. */
+const leastWaitSeconds = 0.1;
+
+/** @throws Problem, WattlogError what a command throws */
+export function requested(of: Conversation, action: string, payload: object): Promise<CommandAnswer> {
+  const { sender, principal, station, patience } = of;
+  return sender.request(principal, station, { action, payload }, Math.max(leastWaitSeconds, patience.seconds));
+}
+
+/** undefined: it did not answer, or with an error. */
+export function responseOf({ response }: CommandAnswer): Readonly<Record<string, unknown>> | undefined {
+  const frame = response === null ? undefined : parseFrame(Buffer.from(response));
+  return frame?.type === "result" ? (frame.payload as Readonly<Record<string, unknown>>) : undefined;
 }

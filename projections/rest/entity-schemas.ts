@@ -1,11 +1,12 @@
 // What callers may put into the registry: tokens, OCPI tariffs and locations, settings.
+import { limits } from "../../core/config/limits.ts";
 import { settingDefaults, type SettingId } from "../../core/registry/entities.ts";
+import { appliesToSchema, documentIdSchema, text } from "./applies-to.ts";
 
 /** A JSON number, or decimal text where the caller wants every digit kept. */
 const decimal = {
   anyOf: [{ type: "number" }, { type: "string", pattern: "^-?[0-9]{1,12}(\\.[0-9]{1,8})?$" }],
 } as const;
-const text = (maxLength: number) => ({ type: "string", minLength: 1, maxLength }) as const;
 const clockTime = { type: "string", pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$" } as const;
 const day = { type: "string", format: "date" } as const;
 const positive = { type: "number", minimum: 0 } as const;
@@ -142,6 +143,24 @@ export const locationSchema = {
         required: ["uid"],
         properties: { uid: text(36), connectors: { type: "array", maxItems: 50, items: connector } },
       },
+    },
+  },
+} as const;
+
+export const localListSchema = {
+  type: "object",
+  required: ["id", "appliesTo"],
+  additionalProperties: false,
+  properties: {
+    id: documentIdSchema,
+    name: text(255),
+    appliesTo: appliesToSchema,
+    uids: {
+      type: "array",
+      maxItems: limits.localListEntries,
+      items: text(36),
+      description:
+        "Tokens of the registry, letter case aside; absent: all of them. Those with whitelist NEVER stay out",
     },
   },
 } as const;

@@ -8,14 +8,8 @@ import type { ConfigurationEntryDoc } from "../../core/registry/entities.ts";
 import type { CommandSender } from "./command-sender.ts";
 import { compare, type Difference } from "./configuration.ts";
 import { checkChanges, sendChanges, type ChangeAnswer } from "./configuration-sender.ts";
-import {
-  checkEntries,
-  entriesSchema,
-  entryProperties,
-  isOfProtocol,
-  templateIdSchema,
-  templateOf,
-} from "./configuration-templates.ts";
+import { documentNameSchema } from "./applies-to.ts";
+import { checkEntries, entriesSchema, entryProperties, isOfProtocol, templateOf } from "./configuration-templates.ts";
 import { connectedProtocol } from "./connected.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
@@ -52,7 +46,7 @@ const changesSchema = {
   additionalProperties: false,
   properties: {
     changes: entriesSchema,
-    template: { ...templateIdSchema, description: "Instead of changes: what differs from this template" },
+    template: { ...documentNameSchema, description: "Instead of changes: what differs from this template" },
     timeoutSeconds: {
       type: "integer",
       minimum: 1,

@@ -4,7 +4,8 @@ import type { FastifyInstance } from "fastify";
 import { asProtocol } from "./command-check.ts";
 import { compare } from "./configuration.ts";
 import { driftAfter } from "./configuration-drift.ts";
-import { entryProperties, templateIdSchema, templateOf, Templates } from "./configuration-templates.ts";
+import { Applicable, documentNameSchema } from "./applies-to.ts";
+import { entryProperties, templateOf } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
@@ -53,7 +54,7 @@ function installComparison(app: FastifyInstance, context: ApiOptions): void {
         tags: ["Configuration"],
         summary: "The station's configuration beside a template, by default the one that applies to it",
         params: stationIdParam,
-        querystring: { type: "object", additionalProperties: false, properties: { template: templateIdSchema } },
+        querystring: { type: "object", additionalProperties: false, properties: { template: documentNameSchema } },
         response: answers({ 200: comparison }, 400, 404),
       },
       handler: async (request) => {
@@ -65,7 +66,7 @@ function installComparison(app: FastifyInstance, context: ApiOptions): void {
         const wanted = request.query.template;
         const template =
           wanted === undefined
-            ? new Templates(context.registry, party).of({ ...station, station: id })
+            ? new Applicable(context.registry, party, "configurationTemplate").of({ ...station, station: id })
             : templateOf(context.registry, party, wanted);
         if (!template) throw new Problem("not-found", "No template applies to this station; name one by ?template=.");
         const compared = await compare(context, party, id, asProtocol(station.protocol), template.entries);
@@ -99,7 +100,7 @@ function installDrift(app: FastifyInstance, context: ApiOptions): void {
     schema: {
       tags: ["Configuration"],
       summary: "Stations whose values are not those of the template that applies, by id; a page may be short and go on",
-      querystring: listQuery({ template: { ...templateIdSchema, description: "Only where this one applies" } }),
+      querystring: listQuery({ template: { ...documentNameSchema, description: "Only where this one applies" } }),
       response: answers({ 200: pageSchema(driftSchema) }, 400, 404),
     },
     handler: async (request) => {

@@ -1,4 +1,4 @@
-// Tokens, tariffs, locations, configuration templates: documents of the registry, written with POST (upsert), PATCH and DELETE.
+// Tokens, tariffs, locations, configuration templates, local lists: documents of the registry, written with POST (upsert), PATCH and DELETE.
 import type { FastifyInstance } from "fastify";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
@@ -7,7 +7,7 @@ import type { PartyId } from "../../core/ids/ids.ts";
 import { tokenKey, type EntityDocs } from "../../core/registry/entities.ts";
 import { checkEntries, templateSchema } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
-import { locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
+import { localListSchema, locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
 import { principalOf } from "./guard.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Role } from "./principal.ts";
@@ -17,7 +17,7 @@ import { etag, mergePatch, parseIfMatch, writeEntity } from "./registry-writer.t
 import { answers, idParam, listQuery, pageSchema } from "./schemas.ts";
 import { firstAbove, sortedIds } from "./sorted-ids.ts";
 
-type Entity = "token" | "tariff" | "location" | "configurationTemplate";
+type Entity = "token" | "tariff" | "location" | "configurationTemplate" | "localList";
 
 interface Resource<Kind extends Entity> {
   readonly entity: Kind;
@@ -40,6 +40,7 @@ const resources: readonly [
   Resource<"tariff">,
   Resource<"location">,
   Resource<"configurationTemplate">,
+  Resource<"localList">,
 ] = [
   {
     entity: "token",
@@ -86,14 +87,25 @@ const resources: readonly [
     normalise: same,
     check: ({ entries }) => checkEntries(entries, "/entries"),
   },
+  {
+    entity: "localList",
+    path: "/api/v1/local-lists",
+    tag: "Local lists",
+    schema: localListSchema,
+    writer: "operator",
+    idField: "id",
+    keyOf: (list) => list.id,
+    normalise: same,
+  },
 ];
 
 export function installRegistry(app: FastifyInstance, context: ApiOptions): void {
-  const [tokens, tariffs, locations, templates] = resources;
+  const [tokens, tariffs, locations, templates, localLists] = resources;
   install(app, context, tokens);
   install(app, context, tariffs);
   install(app, context, locations);
   install(app, context, templates);
+  install(app, context, localLists);
 }
 
 // A patch is checked as the document that it makes.
