@@ -48,6 +48,7 @@ export const REQUIRED: Readonly<Record<string, readonly Adapter[]>> = {
   "promise 6": everywhere,
   "ocpp-rpc": everywhere,
   "the mobilityhouse kit": everywhere,
+  "Java-OCA-OCPP": everywhere,
   "ocpp-ws-cli": ["one process"],
   "ocpp-ws-cli, its fuzzer": everywhere,
 };
