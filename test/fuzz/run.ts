@@ -1,0 +1,226 @@
+// One run: a wattlog as users start it, a fleet of good neighbours with a ledger of its own, the mutants, the broken
+// handshakes; afterwards the log, the tables and the fleet's ledger are looked at.
+import { runCommand } from "../harness/cli.ts";
+import type { CommandView } from "../harness/rest.ts";
+import { startFleet, type FleetRun } from "../harness/fleet.ts";
+import { tempFolder } from "../harness/paths.ts";
+import { lastAnswer, sleep } from "../harness/wait.ts";
+import { startWattlog, type Running } from "../harness/wattlog.ts";
+import { folderSource } from "../../deploy/roles/source.ts";
+import { readCorpus, corpusFolder, type CorpusFile } from "../quirks/corpus.ts";
+import { tryHandshakes } from "./handshakes.ts";
+import { Faults, type Sent } from "./ledger.ts";
+import { checkLog, type LogCheck } from "./log-check.ts";
+import type { FuzzOptions } from "./options.ts";
+import { RssWatch } from "./rss.ts";
+import { cellsOf, checkCells, versions, type Cell, type Role, type Version } from "./seeds.ts";
+import { answersPerCommand, sendAnswers, sendCalls, type StreamOptions } from "./streams.ts";
+import { marksOf, Tally } from "./tally.ts";
+
+export interface FuzzReport {
+  readonly tally: Tally;
+  readonly handshakes: ReadonlyMap<string, number>;
+  readonly commands: number;
+  readonly faults: Faults;
+  readonly log: LogCheck;
+  readonly neighbours: {
+    readonly answered: number;
+    readonly unanswered: number;
+    readonly lost: number;
+    readonly p99Ms: number;
+  };
+  readonly rss: { readonly fromMb: number; readonly toMb: number; readonly peakMb: number; readonly samples: number };
+  readonly verifyWords: string;
+  /** A sentence for each thing that a good run has and this one has not. */
+  readonly problems: readonly string[];
+}
+
+/** Of each version. At 85 messages a second each, far more than one machine answers. */
+export const callStations = 64;
+const answerStations = 40;
+const neighbours = 24;
+/** Above the mark, so that a mutant too few of one action is a fault and no chance. */
+const answerMargin = 1.2;
+const warmShare = 0.1;
+const progressMs = 5_000;
+const answeredOutcomes: ReadonlySet<string> = new Set(["accepted", "rejected", "error"]);
+/** CDRs settle after two seconds here. */
+const settleMs = 2_500;
+const quietMs = 60_000;
+
+/** @throws Error where the seeds cannot be made: nothing would be proven. */
+export function seedCells(seed: number, corpus: readonly CorpusFile[]): readonly Cell[] {
+  const cells = versions.flatMap((version) =>
+    (["call", "answer"] as const).flatMap((role) => cellsOf(version, role, corpus, seed)),
+  );
+  checkCells(cells);
+  return cells;
+}
+
+export async function fuzz(options: FuzzOptions, say: (line: string) => void): Promise<FuzzReport> {
+  const corpus = readCorpus();
+  if (corpus === undefined) throw new Error(`needs the corpus of field frames in ${corpusFolder} (WATTLOG_CORPUS)`);
+  const cells = seedCells(options.seed, corpus);
+  using journal = tempFolder("fuzz-journal");
+  await using running = await startWattlog();
+  const fleet = await startNeighbours(running, journal.path, options.seed);
+  const run = new Run(options, cells, running, say);
+  await run.send();
+  say("the neighbours finish, the folds catch up");
+  fleet.child.signal("SIGTERM");
+  const summary = await fleet.summary(60_000);
+  await run.untilQuiet();
+  const rss = run.memory();
+  await sleep(settleMs);
+  say("the ledgers against the log, and verify");
+  const [log, verified] = await Promise.all([
+    checkLog(folderSource(running.folder), run.ledgers, run.faults),
+    runCommand(["verify", "--journal", journal.path], {
+      env: { WATTLOG_DATA_DIR: running.folder },
+      timeoutMs: 300_000,
+    }),
+  ]);
+  const open = await run.openCommands();
+  const { answered, unanswered, lostConnections: lost, latencyMs } = summary;
+  const found = { answered, unanswered, lost, p99Ms: latencyMs.p99 };
+  const problems = [
+    ...run.tally.missed(marksOf(options.frames), run.tried),
+    ...(summary.ok && unanswered === 0 && lost === 0 && answered > 0 ? [] : [`neighbours: ${JSON.stringify(found)}`]),
+    ...(verified.code === 0 ? [] : [`verify ended with ${verified.code}: ${verified.stdout}${verified.stderr}`]),
+    ...(run.faults.count === 0 ? [] : [`${run.faults.count} faults`]),
+    ...(log.found > 0 && log.rows === log.quarantined ? [] : [`quarantine: ${JSON.stringify(log)}`]),
+    ...(running.child.exit === undefined ? [] : [`wattlog ended: ${JSON.stringify(running.child.exit)}`]),
+    ...(open === 0 ? [] : [`${open} commands without an outcome that their answers have`]),
+    ...memoryProblems(rss, options.maxRssGrowthMb),
+  ];
+  const { tally, handshakes, commands, faults } = run;
+  return { tally, handshakes, commands, faults, log, neighbours: found, rss, verifyWords: verified.stdout, problems };
+}
+
+function memoryProblems(rss: FuzzReport["rss"], mostMb: number): string[] {
+  if (rss.samples < 3 || rss.fromMb === 0 || rss.toMb === 0) return [`memory was not seen: ${JSON.stringify(rss)}`];
+  const growth = rss.toMb - rss.fromMb;
+  return growth <= mostMb
+    ? []
+    : [`memory grew by ${growth} MB, from ${rss.fromMb} to ${rss.toMb}; ${mostMb} are allowed`];
+}
+
+async function startNeighbours(running: Running, journal: string, seed: number): Promise<FleetRun> {
+  const fleet = startFleet(running, {
+    stations: neighbours,
+    protocol: "mixed",
+    seconds: 3_600,
+    speed: 300,
+    commands: 4,
+    grace: 30,
+    prefix: "GOOD",
+    journal,
+    seed,
+  });
+  await lastAnswer(
+    async () => (await running.metrics()).get("ocpp_gateway_connections") ?? 0,
+    (connections) => connections >= neighbours,
+  );
+  return fleet;
+}
+
+class Run {
+  readonly tally: Tally;
+  readonly faults = new Faults();
+  readonly ledgers: Sent[] = [];
+  handshakes: ReadonlyMap<string, number> = new Map();
+  commands = 0;
+  private readonly options: FuzzOptions;
+  private readonly cells: readonly Cell[];
+  private readonly running: Running;
+  private readonly say: (line: string) => void;
+  private readonly startedAt = performance.now();
+  private rss: RssWatch;
+  private warmMb = 0;
+
+  constructor(options: FuzzOptions, cells: readonly Cell[], running: Running, say: (line: string) => void) {
+    this.options = options;
+    this.cells = cells;
+    this.running = running;
+    this.say = say;
+    this.tally = new Tally(cells);
+    this.rss = new RssWatch(running.pid);
+  }
+
+  get tried(): number {
+    return [...this.handshakes.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  async send(): Promise<void> {
+    const timer = setInterval(() => this.progress(), progressMs);
+    try {
+      const { frames, seed } = this.options;
+      const { ocppUrl: url, rest } = this.running;
+      const { faults } = this;
+      const shaking = tryHandshakes({ url, seed, rest, faults, atOnce: 24 }, marksOf(frames).handshakes);
+      await Promise.all([...versions.flatMap((version) => this.version(version)), shaking]);
+      this.handshakes = await shaking;
+    } finally {
+      clearInterval(timer);
+      this.progress();
+    }
+  }
+
+  private version(version: Version): Promise<void>[] {
+    const answers = this.streamOf(version, "answer", answerStations);
+    const perAction = Math.ceil(marksOf(this.options.frames).perAction * answerMargin);
+    const commands = Math.ceil(perAction / answersPerCommand) * answers.cells.length;
+    this.commands += commands;
+    const calls = this.options.frames - commands * answersPerCommand;
+    return [
+      sendCalls(this.streamOf(version, "call", callStations), calls),
+      sendAnswers({ ...answers, rest: this.running.rest }, commands),
+    ];
+  }
+
+  private streamOf(version: Version, role: Role, stations: number): StreamOptions {
+    const { tally, faults, ledgers } = this;
+    const cells = this.cells.filter((cell) => cell.version === version && cell.role === role);
+    return { seed: this.options.seed, version, cells, url: this.running.ocppUrl, stations, tally, faults, ledgers };
+  }
+
+  /** The folds stand at the log's end: what they hold in memory then, they keep. */
+  async untilQuiet(): Promise<void> {
+    await lastAnswer(
+      async () => (await this.running.metrics()).get("wattlog_consumer_lag_records") ?? Number.NaN,
+      (lag) => lag === 0,
+      { timeoutMs: quietMs },
+    );
+  }
+
+  memory(): FuzzReport["rss"] {
+    const { rss } = this;
+    rss.look();
+    rss[Symbol.dispose]();
+    return { fromMb: this.warmMb, toMb: rss.nowMb, peakMb: rss.peakMb, samples: rss.samples };
+  }
+
+  /** Every command of the run was answered: none may be open, or be told as never answered. */
+  async openCommands(): Promise<number> {
+    let ended = 0;
+    for (const version of versions) {
+      for (let i = 0; i < answerStations; i++) {
+        const path = `/commands?station=FUZZ-${version}-A${i}`;
+        for (const { id, action, outcome } of await this.running.rest.all<CommandView>(path)) {
+          if (answeredOutcomes.has(outcome ?? "")) ended++;
+          else this.faults.add(path, `${action} ${id} was answered and has the outcome ${outcome}`);
+        }
+      }
+    }
+    return this.commands - ended;
+  }
+
+  private progress(): void {
+    const sent = versions.map((version) => `${version}: ${this.tally.of(version).sent}/${this.options.frames}`);
+    const seconds = ((performance.now() - this.startedAt) / 1000).toFixed(0);
+    const isWarm = versions.every((version) => this.tally.of(version).sent >= this.options.frames * warmShare);
+    if (isWarm && this.warmMb === 0) this.warmMb = this.rss.look();
+    const { nowMb } = this.rss;
+    this.say(`${seconds} s  ${sent.join("  ")}  RSS ${nowMb} MB  faults ${this.faults.count}`);
+  }
+}
