@@ -107,6 +107,18 @@ function appendContract(parts: () => Parts): void {
     }
   });
 
+  test("appends that overlap are stored in the order of their calls, also where some turns lie between them", async () => {
+    const { log, append } = parts();
+    const calls: Promise<Receipt>[] = [];
+    for (let i = 0; i < 300; i++) {
+      calls.push(append(0, entry("k", `${i}`)));
+      if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    const offsets = (await Promise.all(calls)).map(({ baseOffset }) => baseOffset);
+    expect(offsets).toEqual([...offsets.keys()]);
+    expect(values(await readAll(log, 0))).toEqual(offsets.map(String));
+  });
+
   test("log time never falls within a partition, and a restart does not turn it back", async () => {
     const { harness, append } = parts();
     for (let i = 0; i < 30; i++) await append(0, entry("k", `${i}`));

@@ -4,7 +4,9 @@
 // Contract (log.contract.ts runs on every adapter):
 //  - `append` resolves only when every entry of the batch is durable; all entries of one call have one log time
 //    and consecutive offsets from `baseOffset`. A rejection says nothing: the entries may be in the log or not.
-//  - Two calls for one partition that overlap may be stored in either order; a writer that needs order waits.
+//  - Calls for one partition through one log are stored in the order of the calls, also where they overlap. One that is
+//    rejected may stand anywhere, and those after it stand without it: a writer that tries again, or whose records mean
+//    nothing without the ones before, waits.
 //  - Log time never falls within a partition (rule T1).
 //  - `consume` calls the handler with batches that begin exactly at the offset asked for and then at the end of
 //    the batch before, one at a time; it waits for the handler. A handler that throws ends the subscription.

@@ -1,27 +1,16 @@
 // The api's own records in `ocpp.frames` (command requested, command ended, redrive, release).
 //
-// Rule I2: within a source the sequence rises in the log, or a fold would take the later record for a repeat. So one
-// append per partition is under way at a time; what comes meanwhile goes with the next.
+// Rule I2: within a source the sequence rises in the log, or a fold would take the later record for a repeat. The log
+// keeps the order of calls, and what it refuses is not tried again, so no record waits here for the one before it.
 import { limits } from "../../core/config/limits.ts";
 import { logKey, type NodeId, type PartyId, type StationId } from "../../core/ids/ids.ts";
-import type { Entry, EventLog, Receipt } from "../../core/log/log.ts";
+import type { EventLog, Receipt } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody } from "../../core/records/frame-record.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-
-interface Waiting {
-  readonly entries: readonly Entry[];
-  readonly resolve: (receipt: Receipt) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface Queue {
-  waiting: Waiting[];
-  busy: boolean;
-}
 
 export interface FrameWriterOptions {
   readonly log: EventLog;
@@ -32,7 +21,8 @@ export interface FrameWriterOptions {
 
 export class FrameWriter {
   private readonly options: FrameWriterOptions;
-  private readonly queues = new Map<number, Queue>();
+  /** By partition, calls without a receipt. */
+  private readonly outstanding = new Map<number, number>();
   private sequence = 0;
 
   constructor(options: FrameWriterOptions) {
@@ -43,14 +33,14 @@ export class FrameWriter {
    * Resolves when durable; the bodies of one call stand side by side. The receipt's log time is theirs.
    * @throws WattlogError `log/full` when too much waits for that partition; what `append` throws.
    */
-  append(party: PartyId, station: StationId, bodies: readonly FrameBody[]): Promise<Receipt> {
+  async append(party: PartyId, station: StationId, bodies: readonly FrameBody[]): Promise<Receipt> {
     const { log, registry, clock, nodeId } = this.options;
+    const { frames } = log.topics;
     const key = logKey(party, station);
-    const partition = partitionOf(key, log.topics.frames.partitions);
-    const queue = this.queues.get(partition) ?? { waiting: [], busy: false };
-    this.queues.set(partition, queue);
-    if (queue.waiting.length >= limits.appendBatchRecords) {
-      return Promise.reject(new WattlogError("log/full", "too many commands wait for the log; try again shortly"));
+    const partition = partitionOf(key, frames.partitions);
+    const before = this.outstanding.get(partition) ?? 0;
+    if (before >= limits.appendBatchRecords) {
+      throw new WattlogError("log/full", "too many commands wait for the log; try again shortly");
     }
     const envelope = {
       party,
@@ -64,32 +54,11 @@ export class FrameWriter {
       key,
       value: encodeRecord({ ...envelope, sequence: ++this.sequence, ...body }),
     }));
-    return new Promise((resolve, reject) => {
-      queue.waiting.push({ entries, resolve, reject });
-      if (!queue.busy) void this.flush(partition, queue);
-    });
-  }
-
-  private async flush(partition: number, queue: Queue): Promise<void> {
-    queue.busy = true;
-    while (queue.waiting.length > 0) {
-      const batch = queue.waiting;
-      queue.waiting = [];
-      try {
-        const receipt = await this.options.log.append(
-          this.options.log.topics.frames,
-          partition,
-          batch.flatMap(({ entries }) => entries),
-        );
-        let offset = receipt.baseOffset;
-        for (const { entries, resolve } of batch) {
-          resolve({ ...receipt, baseOffset: offset });
-          offset += entries.length;
-        }
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
+    this.outstanding.set(partition, before + 1);
+    try {
+      return await log.append(frames, partition, entries);
+    } finally {
+      this.outstanding.set(partition, this.outstanding.get(partition)! - 1);
     }
-    queue.busy = false;
   }
 }
