@@ -30,7 +30,14 @@ function rig(changed: Partial<AppenderOptions> = {}) {
     });
     return appender.enqueue(partition, record);
   };
-  return { clock, log, events, appender, add };
+  const addUrgent = (partition: number, name: string, key: string) => {
+    const told = {
+      acknowledged: (offset: number) => void events.push(`${name}@${offset}`),
+      lost: () => void events.push(`${name} lost`),
+    };
+    return appender.enqueue(partition, new ControlRecord(key, Buffer.from(name), false, told), true);
+  };
+  return { clock, log, events, appender, add, addUrgent };
 }
 
 describe("batches", () => {
@@ -57,6 +64,45 @@ describe("batches", () => {
     expect(log.appends.map(({ count }) => count)).toEqual([1, 2]);
   });
 
+  test("an urgent record goes beside the batch on its way, but behind what is of its own station", async () => {
+    const { log, events, add, addUrgent } = rig();
+    log.holding.add(0);
+    add(0, "a");
+    await settle();
+    addUrgent(0, "b", "other");
+    expect(log.heldAppends()).toBe(2);
+    for (const [name, key] of [
+      ["c", "k"],
+      ["d", "other"],
+    ] as const)
+      addUrgent(0, name, key);
+    await settle();
+    expect(log.heldAppends()).toBe(2);
+    log.letGo();
+    await settle();
+    expect(events.toSorted()).toEqual(["a@0", "b@1", "c@2", "d@3"]);
+  });
+
+  test("an urgent record that the log refuses is lost alone, and makes the partition sick until it takes one again", async () => {
+    const { log, events, appender, add, addUrgent } = rig();
+    log.holding.add(0);
+    add(0, "a");
+    await settle();
+    log.failing.add(0);
+    addUrgent(0, "b", "other");
+    await settle();
+    expect(events).toEqual(["rejected 0", "b lost"]);
+    expect(appender.isSick(0)).toBe(true);
+    // Sick, it sends nothing beside a batch.
+    addUrgent(0, "c", "third");
+    log.failing.clear();
+    log.letGo();
+    await settle();
+    expect(events).toEqual(["rejected 0", "b lost", "a@0", "recovered 0", "c@1"]);
+    await appender.flushed();
+    expect(appender.queuedBytes()).toBe(0);
+  });
+
   test("a batch is bounded in records and bytes", async () => {
     const { clock, log, add } = rig();
     for (let i = 0; i < 25; i++) add(0, "x");
@@ -70,8 +116,8 @@ describe("batches", () => {
     expect(counts(1)).toEqual([1, 1, 1]);
   });
 
-  test("whatever the log does, a partition's records are in the log in the order of their enqueue", async () => {
-    const step = fc.constantFrom("add", "hold", "letGo", "reject", "rejectStored", "time");
+  test("whatever the log does, a station's records are in the log in the order of their enqueue", async () => {
+    const step = fc.constantFrom("add", "add", "addUrgent", "hold", "letGo", "reject", "rejectStored", "time");
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         const { log, clock, appender, events } = rig();
@@ -86,7 +132,8 @@ describe("batches", () => {
           else {
             const n = next++;
             const told = { acknowledged: () => void events.push(`ok ${n}`), lost: () => void events.push(`lost ${n}`) };
-            if (!appender.enqueue(0, new ControlRecord("k", value(n), false, told))) events.push(`lost ${n}`);
+            const record = new ControlRecord(`k${n % 3}`, value(n), false, told);
+            if (!appender.enqueue(0, record, todo === "addUrgent")) events.push(`lost ${n}`);
           }
           await settle();
         }
@@ -97,7 +144,10 @@ describe("batches", () => {
         for await (const batch of log.read(log.topics.frames, 0, 0, 1_000)) {
           stored.push(...batch.records.map((record) => Number(Buffer.from(record.value).toString())));
         }
-        expect(stored).toEqual([...stored].sort((a, b) => a - b));
+        for (const station of [0, 1, 2]) {
+          const own = stored.filter((n) => n % 3 === station);
+          expect(own).toEqual([...own].sort((a, b) => a - b));
+        }
         // Each is told exactly once, and what was acknowledged is there.
         const outcomes = events.filter((event) => /^(ok|lost) /.test(event));
         expect(outcomes).toHaveLength(next);

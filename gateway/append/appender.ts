@@ -1,6 +1,7 @@
 // The way into `ocpp.frames`: one queue a partition, one batch outstanding a partition, so that a station's records
 // keep their order whatever the log does (protocol.md I2). Batches form by themselves: what arrives while one is on its
-// way is the next one, and the batches of all partitions leave together (gather.ts).
+// way is the next one, and the batches of all partitions leave together (gather.ts). Only an urgent record of a station
+// that has nothing else on its way goes beside a batch, not behind it.
 //
 // Bounds are per partition, so that a sick one harms only its stations (reliability.md, outage of the log):
 //  - bytes and age over the bound: `stalled`, its queued frames are given up, its stations are to be closed;
@@ -8,7 +9,7 @@
 import type { Entry, EventLog, Receipt, Topic } from "../../core/log/log.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
 import { Gather } from "./gather.ts";
-import { ageOf, newQueue, none, overheadBytes, takeBatch, type PartitionQueue } from "./partition-queue.ts";
+import { ageOf, mayGoAlone, newQueue, none, overheadBytes, takeBatch, type PartitionQueue } from "./partition-queue.ts";
 
 /** A record on its way into the log, and who waits for it. Reused as the log's entry: the hot path makes one object. */
 export interface Pending extends Entry {
@@ -86,7 +87,7 @@ export class Appender {
   }
 
   /**
-   * @param urgent leaves with this turn of the event loop, whatever could still gather.
+   * @param urgent leaves with this turn of the event loop, whatever could still gather, or at once where it may go alone.
    * @returns false when the partition takes nothing now: the caller closes the socket. Essential records always fit.
    */
   enqueue(partition: number, pending: Pending, urgent = false): boolean {
@@ -100,9 +101,12 @@ export class Appender {
     }
     pending.enqueuedAt = this.clock.monotonic();
     queue.bytes += pending.value.length + overheadBytes;
-    queue.queued.push(pending);
-    this.markReady(queue);
-    this.gather.arrived(urgent);
+    if (urgent && mayGoAlone(queue, pending)) this.sendAlone(queue, pending);
+    else {
+      queue.queued.push(pending);
+      this.markReady(queue);
+      this.gather.arrived(urgent);
+    }
     this.watch ??= this.clock.after(this.checkMs(), () => this.check());
     return true;
   }
@@ -154,7 +158,9 @@ export class Appender {
   private isIdle(): boolean {
     return (
       this.acknowledged.length === 0 &&
-      this.queues.every((queue) => queue.outstanding === none && queue.queued.length === 0)
+      this.queues.every(
+        ({ outstanding, alone, queued }) => outstanding === none && alone.length === 0 && queued.length === 0,
+      )
     );
   }
 
@@ -166,7 +172,7 @@ export class Appender {
 
   private readyWeight(): number {
     let weight = 0;
-    // Nothing of theirs is outstanding: all of `bytes` is queued.
+    // No batch of theirs is outstanding: but for what goes alone all of `bytes` is queued.
     for (const { queued, bytes } of this.ready) weight += Math.max(queued.length, bytes / weightBytes);
     return weight;
   }
@@ -194,6 +200,25 @@ export class Appender {
       (error: unknown) => this.failed(queue, batch, error),
     );
     return true;
+  }
+
+  private sendAlone(queue: PartitionQueue, pending: Pending): void {
+    queue.alone.push(pending);
+    const settle = (tell: () => void): void => {
+      queue.alone.splice(queue.alone.indexOf(pending), 1);
+      queue.bytes -= pending.value.length + overheadBytes;
+      tell();
+      this.settleIdle();
+    };
+    this.log.append(this.topic, queue.partition, [pending]).then(
+      ({ baseOffset, logTime }) => settle(() => pending.acknowledged(baseOffset, logTime)),
+      (error: unknown) =>
+        settle(() => {
+          queue.sick ??= "rejected";
+          this.events.rejected(queue.partition, error);
+          pending.lost();
+        }),
+    );
   }
 
   private succeeded(queue: PartitionQueue, batch: readonly Pending[], receipt: Receipt): void {

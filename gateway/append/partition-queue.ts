@@ -6,7 +6,9 @@ export interface PartitionQueue {
   readonly partition: number;
   queued: Pending[];
   outstanding: readonly Pending[];
-  /** Queued and outstanding. */
+  /** On their way beside that batch, an append each. */
+  readonly alone: Pending[];
+  /** Queued and on their way. */
   bytes: number;
   /** Why upgrades are refused; undefined: well. */
   sick: "stalled" | "rejected" | undefined;
@@ -29,6 +31,7 @@ export function newQueue(partition: number): PartitionQueue {
     partition,
     queued: [],
     outstanding: none,
+    alone: [],
     bytes: 0,
     sick: undefined,
     ready: false,
@@ -39,10 +42,26 @@ export function newQueue(partition: number): PartitionQueue {
   };
 }
 
+/** Far more than the commands of a partition's stations that a slow commit holds up. */
+const mostAlone = 64;
+
+/**
+ * Whether a record that somebody waits for need not wait for the batch that is on its way, and so for two commits. Not
+ * where anything of its station is before it: that could fail, and this would stand without it. Not one that is retried,
+ * nor while the log refuses.
+ */
+export function mayGoAlone(queue: PartitionQueue, pending: Pending): boolean {
+  const { outstanding, queued, alone, sick, retry } = queue;
+  if (outstanding === none || pending.essential || sick !== undefined || retry !== undefined) return false;
+  if (alone.length >= mostAlone) return false;
+  return [outstanding, queued, alone].every((before) => before.every(({ key }) => key !== pending.key));
+}
+
 /** Of the record that waits longest for its receipt, ms; 0: none waits. */
 export function ageOf(queue: PartitionQueue, now: number): number {
   const oldest = queue.outstanding[0] ?? queue.queued[0];
-  return oldest === undefined ? 0 : now - oldest.enqueuedAt;
+  const alone = queue.alone[0];
+  return Math.max(oldest ? now - oldest.enqueuedAt : 0, alone ? now - alone.enqueuedAt : 0);
 }
 
 /** Takes the next batch off the queue; who is not to be answered any more is left out. */
