@@ -91,7 +91,9 @@ class Bench {
   }
 
   private async readings(): Promise<number> {
-    const { rows } = await this.database.query<{ count: string }>("select count(*) from meter_value");
+    const { rows } = await this.database.query<{ count: string }>(
+      "select coalesce(sum(count), 0) as count from meter_value",
+    );
     return Number(rows[0]?.count);
   }
 

@@ -8,6 +8,7 @@ import { logKey } from "../core/ids/ids.ts";
 import { encodeRecord } from "../core/records/codec.ts";
 import type { FrameRecord } from "../core/records/frame-record.ts";
 import { RegistryView } from "../core/registry/view.ts";
+import { packReadings } from "../core/store/meter-values.ts";
 import { openPostgresStore } from "../core/store/store-postgres.ts";
 import { openSqliteStore } from "../core/store/store-sqlite.ts";
 import type { Store } from "../core/store/store.ts";
@@ -63,9 +64,19 @@ function line(name: string, count: number, unit: string, { seconds, client, serv
 
 const noise = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, i) => (i * 31) % 251);
 
-const readings = noise(60);
-const state = noise(600);
 const at = 1_700_000_000_000;
+const readings = noise(60);
+const reading = {
+  at,
+  measurand: "Energy.Active.Import.Register",
+  context: "Sample.Periodic",
+  phase: null,
+  location: null,
+  unit: "Wh",
+  value: "12345.678",
+  energyMwh: 12_345_678,
+};
+const state = noise(600);
 
 const sessionId = (i: number): string => `0305900e-74ea-5d3f-8ea0-${String(i).padStart(12, "0")}`;
 
@@ -120,14 +131,8 @@ const shapes: { readonly [Name in TableName]?: (i: number, round: number) => Tab
     session_id: sessionId(i % stations),
     sequence: round * batchRows + i,
     party: "DEABC",
-    at,
-    measurand: "Energy.Active.Import.Register",
-    context: "Sample.Periodic",
-    phase: null,
-    location: null,
-    unit: "Wh",
-    value: "12345.678",
-    energy_mwh: 12_345_678,
+    count: 2,
+    readings: packReadings([reading, reading]),
     last_updated: at,
   }),
 };

@@ -56,7 +56,7 @@ async function replay({ folder, frames, stations }: ReplayOptions): Promise<Repl
   const seconds = (performance.now() - started) / 1_000;
   const { count } = await store.reader
     .selectFrom("meter_value")
-    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .select((eb) => eb.fn.sum<number | null>("count").as("count"))
     .executeTakeFirstOrThrow();
   const inMemory = await foldInMemory(log, topics.frames.partitions);
   await processor.stop();
@@ -65,7 +65,7 @@ async function replay({ folder, frames, stations }: ReplayOptions): Promise<Repl
   await store.close();
   await log.close();
   await server.close();
-  return { frames, cpuMicros: user + system, seconds, meterValues: count, inMemory };
+  return { frames, cpuMicros: user + system, seconds, meterValues: count ?? 0, inMemory };
 }
 
 /** Decode, parse, fold, encode the events; no store. */

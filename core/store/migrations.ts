@@ -8,6 +8,7 @@ import { indexesOfVersion1, tablesOfVersion1 } from "./schema-version-1.ts";
 import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
+import { joinReadings, tablesOfVersion6 } from "./schema-version-6.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -45,7 +46,21 @@ const migrations: readonly Migration[] = [
   },
   { version: 4, apply: rewriteInPlace },
   { version: 5, apply: bundleOutbox },
+  { version: 6, apply: shareRows },
 ];
+
+async function shareRows(db: Builder, dialect: Dialect): Promise<void> {
+  await sql`drop view live_meter_value`.execute(db);
+  await sql`alter table meter_value rename to meter_value_1`.execute(db);
+  // On Postgres its name would be taken.
+  if (dialect === "postgres") {
+    await sql`alter table meter_value_1 rename constraint meter_value_key to meter_value_1_key`.execute(db);
+  }
+  await createTables(db, dialect, tablesOfVersion6);
+  await joinReadings(db);
+  await sql`drop table meter_value_1`.execute(db);
+  await createLiveView(db, "meter_value");
+}
 
 interface EventOfVersion1 {
   readonly table_set: number;

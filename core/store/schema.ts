@@ -3,6 +3,7 @@ import { tablesOfVersion1 } from "./schema-version-1.ts";
 import { tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
+import { tablesOfVersion6 } from "./schema-version-6.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
@@ -13,6 +14,7 @@ const columns = {
   ...tablesOfVersion2,
   ...tablesOfVersion3,
   ...tablesOfVersion5,
+  ...tablesOfVersion6,
 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };

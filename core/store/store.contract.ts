@@ -7,6 +7,7 @@ import { unpackBundle } from "../records/bundle.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { tableChecksums } from "./checksum.ts";
 import { schemaVersion } from "./migrations.ts";
+import { unpackReadings } from "./meter-values.ts";
 import { positionRow, sessionRow, stateRow } from "./rows.test-helper.ts";
 import type { Store } from "./store.ts";
 import { writeContract } from "./store-write.contract.ts";
@@ -334,6 +335,26 @@ async function outboxOfVersion1(db: Store["reader"], dialect: Store["dialect"]):
   await sql`insert into outbox values (1, 0, 7, 'DEABC', 's1', ${Uint8Array.of(1, 2, 3)})`.execute(db);
 }
 
+/** More than one page of the migration, three readings each, so that pages end within events; in two table sets. */
+const eventsOfVersion1 = 2_000;
+
+async function meterValuesOfVersion1(db: Store["reader"]): Promise<void> {
+  await db.schema.dropView("live_meter_value").execute();
+  await db.schema.dropTable("meter_value").execute();
+  await sql`create table meter_value (table_set integer, partition integer, session_id text, sequence bigint, party text,
+    at bigint, measurand text, context text, phase text, location text, unit text, value text, energy_mwh bigint,
+    last_updated bigint, constraint meter_value_key primary key (session_id, sequence, table_set))`.execute(db);
+  await sql`create view live_meter_value as select * from meter_value`.execute(db);
+  const rows = Array.from({ length: eventsOfVersion1 * 6 }, (_, n) => {
+    const [set, event, place] = [(n % 2) + 1, Math.floor(n / 6), Math.floor(n / 2) % 3];
+    const key = `${set}, 3, 'x', ${event * 65_536 + place}, 'DEABC'`;
+    return `(${key}, 4, 'Energy', 'Sample', null, null, 'Wh', '${set} ${event} ${place}', ${place}, 5)`;
+  });
+  for (let at = 0; at < rows.length; at += 1_000) {
+    await sql`insert into meter_value values ${sql.raw(rows.slice(at, at + 1_000).join(", "))}`.execute(db);
+  }
+}
+
 function schemaContract(parts: () => Parts): void {
   test("migrating again changes nothing", async () => {
     const { harness, store } = parts();
@@ -349,6 +370,7 @@ function schemaContract(parts: () => Parts): void {
       await db.schema.dropView("live_station_document").execute();
       for (const table of ["station_document", "fact", "name_hold"]) await db.schema.dropTable(table).execute();
       await outboxOfVersion1(db, store.dialect);
+      await meterValuesOfVersion1(db);
       await sql`delete from schema_version where version > 1`.execute(db);
     });
     await store.migrate();
@@ -359,6 +381,14 @@ function schemaContract(parts: () => Parts): void {
     expect(waiting).toMatchObject({ table_set: 1, partition: 0, sequence: 7, count: 1 });
     const [entry] = unpackBundle(waiting!.events);
     expect(entry).toEqual({ key: "DEABC/s1", value: Buffer.of(1, 2, 3) });
+    const values = await store.reader.selectFrom("meter_value").selectAll().orderBy("sequence").execute();
+    expect(values).toHaveLength(2 * eventsOfVersion1);
+    for (const [index, { readings, ...row }] of values.entries()) {
+      const sequence = Math.floor(index / 2);
+      expect(row).toMatchObject({ partition: 3, session_id: "x", sequence, party: "DEABC", count: 3, last_updated: 5 });
+      const texts = unpackReadings(readings).map(({ value, energyMwh, phase }) => [value, energyMwh, phase]);
+      expect(texts).toEqual([0, 1, 2].map((place) => [`${row.table_set} ${sequence} ${place}`, place, null]));
+    }
   });
 
   test("tables of a newer wattlog are refused with a sentence", async () => {

@@ -193,19 +193,16 @@ export interface SessionRow extends Derived {
   last_updated: number;
 }
 
+/** The readings of one event. */
 export interface MeterValueRow extends Derived {
   session_id: string;
-  /** Rises within a session. */
+  /** The station's event: rises within a session. */
   sequence: number;
   party: string;
-  at: number | null;
-  measurand: string;
-  context: string;
-  phase: string | null;
-  location: string | null;
-  unit: string | null;
-  value: string;
-  energy_mwh: number | null;
+  /** How many. */
+  count: number;
+  /** JSON: see meter-values.ts. */
+  readings: string;
   last_updated: number;
 }
 

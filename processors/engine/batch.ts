@@ -125,8 +125,9 @@ export class Batch<State> implements FoldContext {
 
   keep(sessionId: SessionId, readings: readonly Reading[]): void {
     const { offset, logTime } = this.place;
-    const last = this.readings.at(-1);
-    if (last?.sessionId === sessionId && last.offset === offset) last.readings = [...last.readings, ...readings];
+    // One row of a record and session.
+    const same = this.readings.findLast((kept) => kept.offset !== offset || kept.sessionId === sessionId);
+    if (same?.offset === offset) same.readings = [...same.readings, ...readings];
     else this.readings.push({ sessionId, offset, logTime, readings });
   }
 

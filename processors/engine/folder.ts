@@ -157,7 +157,7 @@ export class Folder<State> {
         { act: "remove", table: "parked", rows: unparked },
         { act: "upsert", table: "station_state", rows: batch.stateRows(fold) },
         { act: "upsert", table: "frame_index", rows: batch.indexRows() },
-        { act: "upsert", table: "reading", rows: batch.readingRows() },
+        { act: "insertNew", table: "reading", rows: batch.readingRows() },
         { act: "upsert", table: "quarantine", rows: [...batch.quarantine.values()] },
         { act: "upsert", table: "parked", rows: [...batch.parked.values()] },
         { act: "insertNew", table: "outbox", rows: sends ? batch.bundles().map(rowOf) : [] },

@@ -1,12 +1,10 @@
 // How a session, its readings and its CDRs look after each event. Pure.
 import type { Cdr, DomainEvent, EventBody, EventKind } from "../../core/records/domain-event.ts";
+import { packReadings } from "../../core/store/meter-values.ts";
 import type { CdrRow, MeterValueRow, SessionRow } from "../../core/store/tables.ts";
 import type { Scope } from "./working-set.ts";
 
 export type Body<Kind extends EventKind> = Extract<EventBody, { kind: Kind }>;
-
-/** A meter value's place within its session: rises with the station's event and the reading's place in it. */
-const readingsPerEvent = 65_536;
 
 export function newSession(event: DomainEvent, body: Body<"sessionStarted">, scope: Scope): SessionRow {
   return {
@@ -94,23 +92,23 @@ function withWords(json: string, words: readonly string[]): string {
   return JSON.stringify([...new Set([...(JSON.parse(json) as string[]), ...words])]);
 }
 
+/** @returns none where the event brings no readings. */
 export function meterValues(event: DomainEvent, body: Body<"sessionUpdated">, scope: Scope): MeterValueRow[] {
-  return body.readings.map((reading, index) => ({
-    table_set: scope.tableSet,
-    partition: scope.partition,
-    session_id: body.sessionId,
-    sequence: event.sequence * readingsPerEvent + index,
-    party: event.party,
-    at: reading.at,
-    measurand: reading.measurand,
-    context: reading.context,
-    phase: reading.phase,
-    location: reading.location,
-    unit: reading.unit,
-    value: reading.value,
-    energy_mwh: reading.energyMwh,
-    last_updated: event.logTime,
-  }));
+  const { sequence, party, logTime } = event;
+  const { sessionId, readings } = body;
+  if (readings.length === 0) return [];
+  return [
+    {
+      table_set: scope.tableSet,
+      partition: scope.partition,
+      session_id: sessionId,
+      sequence,
+      party,
+      count: readings.length,
+      readings: packReadings(readings),
+      last_updated: logTime,
+    },
+  ];
 }
 
 export function newCdr(event: DomainEvent, cdr: Cdr, scope: Scope): CdrRow {

@@ -2,14 +2,8 @@
 // {amount, currency}, ids of this API's words. No password, hash or token ever passes through here.
 import { textWithoutSecrets, withoutSecrets } from "../../core/ocpp/secrets.ts";
 import type { Cdr } from "../../core/records/domain-event.ts";
-import type {
-  CdrRow,
-  CommandRow,
-  ConnectorRow,
-  MeterValueRow,
-  QuarantineRow,
-  SessionRow,
-} from "../../core/store/tables.ts";
+import type { CdrRow, CommandRow, ConnectorRow, QuarantineRow, SessionRow } from "../../core/store/tables.ts";
+import type { MeterValue } from "./meter-values.ts";
 
 const milliwattHoursPerWh = 1_000;
 const earliestTime = -8_640_000_000_000_000;
@@ -72,17 +66,17 @@ export function showSession(row: SessionRow) {
   };
 }
 
-export function showMeterValue(row: MeterValueRow) {
+export function showMeterValue({ reading, receivedAt }: MeterValue) {
   return {
-    time: time(row.at),
-    receivedAt: time(row.last_updated),
-    measurand: row.measurand,
-    context: row.context,
-    phase: row.phase,
-    location: row.location,
-    unit: row.unit,
-    value: row.value,
-    energyWh: wattHours(row.energy_mwh),
+    time: time(reading.at),
+    receivedAt: time(receivedAt),
+    measurand: reading.measurand,
+    context: reading.context,
+    phase: reading.phase,
+    location: reading.location,
+    unit: reading.unit,
+    value: reading.value,
+    energyWh: wattHours(reading.energyMwh),
   };
 }
 

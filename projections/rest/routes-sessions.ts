@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type { ApiOptions } from "./context.ts";
 import { showCdr, showMeterValue, showSession } from "./format.ts";
 import { principalOf } from "./guard.ts";
+import { meterValuesOf } from "./meter-values.ts";
 import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import { Problem } from "./problems.ts";
 import {
@@ -130,19 +131,10 @@ function installMeterValues(app: FastifyInstance, context: ApiOptions): void {
           .where("id", "=", request.params.id)
           .executeTakeFirst();
         if (!session) throw new Problem("not-found", "There is no session with this id.");
-        let rows = reader
-          .selectFrom("live_meter_value")
-          .selectAll()
-          .where("party", "=", party)
-          .where("session_id", "=", session.id);
-        if (measurand !== undefined) rows = rows.where("measurand", "=", measurand);
-        const after = decodeCursor(cursor, ["number"]);
-        if (after) rows = rows.where("sequence", ">", after[0]);
-        const found = await rows
-          .orderBy("sequence")
-          .limit(limit + 1)
-          .execute();
-        return pageOf(found, limit, (row) => [row.sequence], showMeterValue);
+        const after = decodeCursor(cursor, ["number"])?.[0];
+        const asked = { party, sessionId: session.id, measurand, after, limit: limit + 1 };
+        const found = await meterValuesOf(reader, asked);
+        return pageOf(found, limit, ({ place }) => [place], showMeterValue);
       },
     },
   );
