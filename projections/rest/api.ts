@@ -20,6 +20,7 @@ import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
 import { installCommands } from "./routes-commands.ts";
 import { installConfigurationChanges } from "./routes-configuration-changes.ts";
+import { installConfigurationRead } from "./routes-configuration-read.ts";
 import { installConfiguration } from "./routes-configuration.ts";
 import { installDocuments } from "./routes-documents.ts";
 import { installFrames } from "./routes-frames.ts";
@@ -75,6 +76,7 @@ class HttpApi implements Api {
       installDocuments(app, context);
       installCommands(app, context, sender);
       installConfiguration(app, context);
+      installConfigurationRead(app, context, sender);
       installConfigurationChanges(app, context, sender);
       installLocalList(app, context, sender);
       installSessions(app, context);

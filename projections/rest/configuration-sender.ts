@@ -122,7 +122,8 @@ function messageOf(protocol: Protocol, entries: readonly ConfigurationEntryDoc[]
   return { action: "ChangeConfiguration", payload: { key: variable, value: String(value) }, entries };
 }
 
-function setVariable({ component, componentInstance, evseId, connectorId, ...of }: ConfigurationEntryDoc): object {
+/** 2.x SetVariableData; GetVariableData is the same without its value. */
+export function setVariable({ component, componentInstance, evseId, connectorId, ...of }: ConfigurationEntryDoc) {
   const evse = { id: evseId, ...(connectorId === undefined ? {} : { connectorId }) };
   return {
     attributeValue: String(of.value),

@@ -1,6 +1,7 @@
 // Configuration templates: what callers may write.
 import type { PartyId } from "../../core/ids/ids.ts";
 import { isSecretVariable, variableKey, actual, type Place } from "../../core/ocpp/variable-key.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
 import type { ConfigurationEntryDoc, ConfigurationTemplateDoc } from "../../core/registry/entities.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import { appliesToSchema, documentIdSchema, text } from "./applies-to.ts";
@@ -58,6 +59,24 @@ export function keyOfEntry(entry: ConfigurationEntryDoc): string {
 /** 1.6 has keys, 2.x variables of components. */
 export function isOfProtocol({ component }: ConfigurationEntryDoc, protocol: string): boolean {
   return (component === undefined) === (protocol === "ocpp1.6");
+}
+
+/**
+ * @param path of the list in the body
+ * @throws Problem `invalid` where one is not of the station's world
+ */
+export function checkWorld(
+  entries: readonly Pick<ConfigurationEntryDoc, "component">[],
+  protocol: Protocol,
+  path: string,
+): void {
+  const at = entries.findIndex(({ component }) => (component === undefined) !== (protocol === "ocpp1.6"));
+  if (at < 0) return;
+  const sentence =
+    protocol === "ocpp1.6"
+      ? "This station speaks ocpp1.6, which has keys: leave component out."
+      : `This station speaks ${protocol}: name the component of the variable.`;
+  throw new Problem("invalid", sentence, { path: `${path}/${at}/component` });
 }
 
 /**

@@ -347,5 +347,8 @@ test("whoever may only read changes nothing, and secrets are never compared", as
   expect((await as("GET", "/api/v1/configuration/drift")).status).toBe(200);
   const changes = [{ variable: "A", value: "1" }];
   expect((await as("POST", "/api/v1/stations/CP-OLD/configuration", { changes })).status).toBe(403);
+  expect((await as("POST", "/api/v1/stations/CP-OLD/configuration/read", {})).status).toBe(403);
+  expect((await as("POST", "/api/v1/stations/CP-OLD/local-list/sync")).status).toBe(403);
+  expect((await as("POST", "/api/v1/local-lists", { id: "x", appliesTo: {} })).status).toBe(403);
   expect((await as("POST", "/api/v1/configuration-templates", template)).status).toBe(403);
 });

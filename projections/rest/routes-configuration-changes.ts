@@ -9,11 +9,10 @@ import type { CommandSender } from "./command-sender.ts";
 import { compare, type Difference } from "./configuration.ts";
 import { checkChanges, sendChanges, type ChangeAnswer } from "./configuration-sender.ts";
 import { documentNameSchema } from "./applies-to.ts";
-import { checkEntries, entriesSchema, entryProperties, isOfProtocol, templateOf } from "./configuration-templates.ts";
+import { checkEntries, checkWorld, entriesSchema, entryProperties, templateOf } from "./configuration-templates.ts";
 import { connectedProtocol } from "./connected.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
-import { Problem } from "./problems.ts";
 import { stationIdOf } from "./routes-stations.ts";
 import { answers, nullableText, stationIdParam } from "./schemas.ts";
 
@@ -111,7 +110,7 @@ export function installConfigurationChanges(app: FastifyInstance, context: ApiOp
         const wanted = changes ?? templateOf(context.registry, principal.party, template!).entries;
         checkEntries(wanted, path);
         const protocol = await connectedProtocol(context, principal.party, station);
-        if (changes) checkWorld(changes, protocol);
+        if (changes) checkWorld(changes, protocol, "/changes");
         const planned = await plan(context, principal.party, station, protocol, wanted, changes !== undefined);
         const entries = planned.flatMap(({ entry, outcome }) => (outcome === undefined ? [entry] : []));
         checkChanges(protocol, entries, path);
@@ -126,17 +125,6 @@ export function installConfigurationChanges(app: FastifyInstance, context: ApiOp
       },
     },
   );
-}
-
-/** @throws Problem `invalid` */
-function checkWorld(changes: readonly ConfigurationEntryDoc[], protocol: Protocol): void {
-  const at = changes.findIndex((entry) => !isOfProtocol(entry, protocol));
-  if (at < 0) return;
-  const sentence =
-    protocol === "ocpp1.6"
-      ? "This station speaks ocpp1.6, which has keys: leave component out."
-      : `This station speaks ${protocol}: name the component of the variable.`;
-  throw new Problem("invalid", sentence, { path: `/changes/${at}/component` });
 }
 
 interface Planned {
