@@ -23,8 +23,10 @@ interface CommandSuite {
   readonly args: readonly string[];
 }
 
-/** Suites beside vitest's, in the order in which they run. */
-const COMMAND_SUITES: readonly CommandSuite[] = [];
+/** What a person at work need not wait for: CI and `npm run full` have them. */
+const CI_SUITES: readonly CommandSuite[] = [
+  { name: "fuzz", command: process.execPath, args: ["test/fuzz/fuzz.ts", "--frames", "200000"] },
+];
 
 /** What takes too long for every commit; `npm run full` has them. */
 const FULL_SUITES: readonly CommandSuite[] = [
@@ -56,8 +58,9 @@ async function main(): Promise<number> {
   await stage("unit", () => runVitest("unit", args));
   if (hasSystemTests()) await stage("system", () => runVitest("system", args));
   if (full) await stage("server-faults", () => runVitest("server-faults", args));
+  const inCi = full || process.env["CI"] === "true";
+  if (inCi && !filtered) for (const suite of CI_SUITES) await stage(suite.name, () => runCommand(suite));
   if (full && !filtered) for (const suite of FULL_SUITES) await stage(suite.name, () => runCommand(suite));
-  if (!filtered) for (const suite of COMMAND_SUITES) await stage(suite.name, () => runCommand(suite));
   await sweepServers();
 
   const table = adapterTable(

@@ -29,7 +29,7 @@ export async function replay(seed: number, ref: string, say: (line: string) => v
   } else {
     const version = first as Version;
     const number = Number(digits);
-    const cells = seedCells(seed, readCorpus() ?? []).filter((cell) => cell.version === version && cell.role === role);
+    const cells = seedCells(seed, readCorpus()).filter((cell) => cell.version === version && cell.role === role);
     const ledgers: Sent[] = [];
     const stream = { seed, version, cells, url, stations: 1, tally: new Tally(cells), faults, ledgers };
     const { mutant } =

@@ -8,7 +8,7 @@ import type { SessionView } from "../harness/rest.ts";
 import { bootedStation, type TestStation } from "../harness/station.ts";
 import { lastAnswer } from "../harness/wait.ts";
 import { startWattlog, type Metrics, type Running } from "../harness/wattlog.ts";
-import { corpusFolder, readCorpus } from "./corpus.ts";
+import { noCorpus, readCorpus } from "./corpus.ts";
 import { play, type Verdict } from "./player.ts";
 
 interface Expected {
@@ -51,7 +51,7 @@ describe("the corpus of field frames", () => {
   afterAll(() => running?.stop());
 
   test("each file of the corpus has its expectations, and no other", (context) => {
-    if (corpus === undefined) context.skip(`needs the corpus of field frames in ${corpusFolder} (WATTLOG_CORPUS)`);
+    if (corpus === undefined) context.skip(noCorpus);
     expect(corpus?.map(({ name }) => name)).toEqual(Object.keys(expectations).toSorted());
     expect(corpus?.length).toBeGreaterThan(0);
   });
@@ -71,7 +71,7 @@ describe("the corpus of field frames", () => {
   });
 
   test("what was tolerated has been counted", async (context) => {
-    if (corpus === undefined) context.skip(`needs the corpus of field frames in ${corpusFolder} (WATTLOG_CORPUS)`);
+    if (corpus === undefined) context.skip(noCorpus);
     const words = Object.values(expectations).flatMap(({ sessions }) => sessions.flatMap((session) => session.words));
     // Of files that have no session to tell it on, or as no part of one: evcc#17585 and both starts of LeoAlioth.
     const all = [...words, "transactionIdInvalid", "reservationIdZero", "reservationIdZero"];

@@ -22,7 +22,10 @@ export interface CorpusFile {
 }
 
 /** `WATTLOG_CORPUS`, relative to the project's root where it is relative. */
-export const corpusFolder = resolve(projectRoot, process.env["WATTLOG_CORPUS"] ?? "../shared/corpus");
+const corpusFolder = resolve(projectRoot, process.env["WATTLOG_CORPUS"] ?? "../shared/corpus");
+
+/** No part of the project and nothing that it could install: where it is not, that is said, in CI too. */
+export const noCorpus = `the corpus of field frames is not in ${corpusFolder} (WATTLOG_CORPUS)`;
 
 const suffix = ".jsonl";
 
