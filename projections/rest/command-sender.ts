@@ -39,8 +39,12 @@ export interface CommandAnswer {
   readonly response: string | null;
 }
 
-/** While it waits for the projection: often enough to feel immediate, seldom enough to cost nothing. */
+/**
+ * While it waits for the projection, in case the bus's word was lost: often enough to feel immediate, and ever less often,
+ * for where answers are slow all who wait would ask a store that is busy already.
+ */
 const pollMs = 200;
+const longestPollMs = 1_000;
 /**
  * A key that another api may have used in the same moment: until the fold has said which request was first. Where it
  * does not say so in time, the request is durable all the same, and the answer is `requested`.
@@ -292,19 +296,27 @@ export class CommandSender {
   ): Promise<Outcome | undefined> {
     const { clock } = this.context;
     const until = clock.monotonic() + ms;
-    for (;;) {
+    const told = outcome.then((first) => {
+      // Told to this process, so its own request was the first of the key.
+      const own = this.recent.get(id)?.row;
+      if (own) checkSameCommand(own, input);
+      return first;
+    });
+    // Where nobody waits for it any more.
+    told.catch(() => undefined);
+    for (let pauseMs = pollMs; ; pauseMs = Math.min(pauseMs * 2, longestPollMs)) {
       const left = until - clock.monotonic();
       if (left <= 0) return undefined;
-      const first = await Promise.race([outcome, this.pause(Math.min(pollMs, left))]);
-      if (first) {
-        // Told to this process, so its own request was the first of the key.
-        const own = this.recent.get(id)?.row;
-        if (own) checkSameCommand(own, input);
-        return first;
-      }
-      const row = await this.known(principal, id, input);
-      if (row?.status === "done" && row.outcome) return { outcome: row.outcome, response: row.response };
+      const first =
+        (await Promise.race([told, this.pause(Math.min(pauseMs, left))])) ??
+        (await Promise.race([told, this.projected(principal, id, input)]));
+      if (first) return first;
     }
+  }
+
+  private async projected(principal: Principal, id: CommandId, input: CommandInput): Promise<Outcome | undefined> {
+    const row = await this.known(principal, id, input);
+    return row?.status === "done" && row.outcome ? { outcome: row.outcome, response: row.response } : undefined;
   }
 
   private pause(ms: number): Promise<undefined> {
