@@ -118,3 +118,25 @@ test("F6: a removal that failed is tried again, and nothing is sent again for it
   expect(failures).toBeLessThan(0);
   expect(sent).toEqual(numbers(30));
 });
+
+test("F6: what is committed while an append is on its way stays in the outbox until it was sent itself", async () => {
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let appends = 0;
+  append = () => gates[appends++]!.promise;
+  relay.wake(1);
+  // Empty, so from here on the relay goes by what it is told.
+  await expect.poll(() => store.reader.selectFrom("outbox").select("sequence").execute()).toEqual([]);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await commit(bundles(0, 10));
+  await expect.poll(() => appends).toBe(1);
+  await commit(bundles(10, 10));
+  gates[0]!.resolve();
+  await expect.poll(() => appends).toBe(2);
+  await expect.poll(waiting).toEqual([{ sequence: 19 }]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await waiting()).toEqual([{ sequence: 19 }]);
+  gates[1]!.resolve();
+  await relay.drain();
+  expect(sent).toEqual(numbers(20));
+  expect(await waiting()).toEqual([]);
+});

@@ -177,5 +177,6 @@ function forOneAppend(bundles: readonly Bundle[]): readonly Bundle[] {
     count += bundle.entries.length;
     return index > 0 && (bytes > limits.appendBatchBytes / 2 || count > limits.foldAppendRecords);
   });
-  return end < 0 ? bundles : bundles.slice(0, end);
+  // A copy: what is committed while these are on their way is not one of them.
+  return bundles.slice(0, end < 0 ? bundles.length : end);
 }
