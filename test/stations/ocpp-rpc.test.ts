@@ -1,19 +1,26 @@
-// npm `ocpp-rpc`: another WebSocket stack and another framing, in strict mode: it refuses whatever breaks its schemas.
+// npm `ocpp-rpc`: another WebSocket stack and another framing, in strict mode (but for 2.1): it refuses whatever breaks its schemas.
 import { RPCClient } from "ocpp-rpc";
 import { expect, test } from "vitest";
 
-import { onEachSystem } from "../harness/system.ts";
+import { onEachSystem, type System } from "../harness/system.ts";
 import { driveSession, kitToken, meters } from "./session.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** A connected client and what it could not accept of ours. */
+const password = "a-key-of-16-chars";
+const strictStation = { acceptance: "accepted", validation: "strict", securityProfile: 1, password };
+
+/** A connected client of a station with a password, and what it could not accept of ours. */
 async function connect(
-  endpoint: string,
+  { rest, gateways }: System,
   identity: string,
   protocol: string,
 ): Promise<{ client: RPCClient; complaints: unknown[] }> {
-  const options = { endpoint, identity, protocols: [protocol], strictMode: true, reconnect: false };
+  await rest.post("/stations", { ...strictStation, id: identity });
+  const endpoint = gateways[0].url;
+  // Its schemas of 2.1 go by other names than its check asks for.
+  const strictMode = protocol !== "ocpp2.1";
+  const options = { endpoint, identity, password, protocols: [protocol], strictMode, reconnect: false };
   const client = new RPCClient(options as unknown as ConstructorParameters<typeof RPCClient>[0]);
   const complaints: unknown[] = [];
   for (const event of ["strictValidationFailure", "badMessage"])
@@ -36,7 +43,7 @@ function afterwards(work: () => Promise<void>): Promise<void> {
 
 onEachSystem("ocpp-rpc", (system) => {
   test("a strict ocpp1.6 client of ocpp-rpc charges, started and stopped through REST", async () => {
-    const { client, complaints } = await connect(system().gateways[0].url, "RPC-16", "ocpp1.6");
+    const { client, complaints } = await connect(system(), "RPC-16", "ocpp1.6");
     let transactionId = 0;
     const charging = Promise.withResolvers<void>();
     const stopped = Promise.withResolvers<void>();
@@ -73,8 +80,11 @@ onEachSystem("ocpp-rpc", (system) => {
     await client.close();
   });
 
-  test("a strict ocpp2.0.1 client of ocpp-rpc charges, started and stopped through REST", async () => {
-    const { client, complaints } = await connect(system().gateways[0].url, "RPC-201", "ocpp2.0.1");
+  test.each([
+    ["strict", "ocpp2.0.1", "RPC-201"],
+    ["lenient", "ocpp2.1", "RPC-21"],
+  ])("a %s %s client of ocpp-rpc charges, started and stopped through REST", async (_mode, protocol, id) => {
+    const { client, complaints } = await connect(system(), id, protocol);
     const transactionId = "rpc-tx";
     const idToken = { idToken: kitToken, type: "ISO14443" };
     const charging = Promise.withResolvers<void>();
@@ -113,7 +123,7 @@ onEachSystem("ocpp-rpc", (system) => {
     });
     expect(boot).toMatchObject({ status: "Accepted" });
     expect(await call(client, "Authorize", { idToken })).toMatchObject({ idTokenInfo: { status: "Accepted" } });
-    await driveSession(system(), "RPC-201", "2.x", {
+    await driveSession(system(), id, "2.x", {
       charging: () => charging.promise,
       stopped: () => stopped.promise,
     });
