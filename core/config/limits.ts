@@ -164,6 +164,12 @@ export const limits = {
   importRows: 1_000,
   /** Entries of a local authorisation list: stations hold some hundreds to some thousands. */
   localListEntries: 10_000,
+  /** One file that a station uploads, and how long the address for it is good: stations try again for hours. */
+  uploadBytes: 256 * 1024 * 1024,
+  uploadTokenMs: 24 * 3_600_000,
+  /** For the whole of it, over a mobile network; other requests have `apiRequestMs`. */
+  uploadMs: 30 * 60_000,
+  apiRequestMs: 30_000,
   registryVerdictMs: 5_000,
 } as const;
 

@@ -257,7 +257,8 @@ export const settingRows = {
     kind: "text",
     fallback: "",
     unit: "file",
-    sentence: "Certificate (PEM) of an authority that signs what stations ask for with SignCertificate; unset: nobody does.",
+    sentence:
+      "Certificate (PEM) of an authority that signs what stations ask for with SignCertificate; unset: nobody does.",
   },
   caKeyFile: {
     env: "WATTLOG_CA_KEY_FILE",
@@ -274,6 +275,14 @@ export const settingRows = {
     fallback: "397",
     unit: "days",
     sentence: "How long a certificate that it signs is good.",
+  },
+  uploadUrl: {
+    env: "WATTLOG_UPLOAD_URL",
+    kind: "text",
+    fallback: "",
+    unit: "URL",
+    sentence:
+      "Address (https://…) at which stations reach the HTTP port, for uploads of diagnostics; unset: only on loopback, by http.",
   },
   logLevel: {
     env: "WATTLOG_LOG_LEVEL",

@@ -7,8 +7,8 @@ const hidden = "***";
 type Members = Readonly<Record<string, unknown>>;
 
 /**
- * Hides, at any depth, values of secret keys (1.6) and variables (2.x), members that are named like one, and passwords in
- * addresses. @returns `value` itself where there is nothing to hide.
+ * Hides, at any depth, values of secret keys (1.6) and variables (2.x), members that are named like one, and passwords and
+ * tokens in addresses. @returns `value` itself where there is nothing to hide.
  */
 export function withoutSecrets(value: unknown): unknown {
   if (typeof value === "string") return withoutPassword(value);
@@ -44,12 +44,18 @@ function withHiddenValues(value: unknown): unknown {
   );
 }
 
+/** An address's password, and the token of one for uploads: whoever has it may upload in the station's place. */
 function withoutPassword(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@:]*):[^/@]*@/i, `$1:${hidden}@`);
+  return withoutUploadToken(text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@:]*):[^/@]*@/i, `$1:${hidden}@`));
+}
+
+/** Of an address that wattlog made for uploads (decision 0014). */
+export function withoutUploadToken(address: string): string {
+  return address.replace(/(\/uploads\/)[\w-]{43}/, `$1${hidden}`);
 }
 
 /** Nearly every frame holds none, and is not parsed to learn that. */
-const mayHold = /authorizationkey|password|:\/\/[^/"]*@/i;
+const mayHold = /authorizationkey|password|:\/\/[^/"]*@|\/uploads\//i;
 
 /** The text of a frame or payload; verbatim where there is nothing to hide, and where it is no JSON. */
 export function textWithoutSecrets(text: string): string {

@@ -11,6 +11,7 @@ export type EntityKind =
   | "setting"
   | "configurationTemplate"
   | "localList"
+  | "upload"
   | "cluster";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
@@ -123,6 +124,33 @@ export interface LocalListDoc {
   readonly uids?: readonly string[];
 }
 
+/** A one-time address at which a station may upload a file, and the file once it came. */
+export interface UploadDoc {
+  /** SHA-256 of the address's token, hex. */
+  readonly id: string;
+  readonly station: StationId;
+  /** The command that named the address. */
+  readonly action: string;
+  readonly logType: string;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+  /** Absent: nothing came yet. */
+  readonly file?: UploadedFile;
+}
+
+export interface UploadedFile {
+  /** In the folder of uploads. */
+  readonly storedAs: string;
+  readonly name: string | null;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+  readonly contentType: string | null;
+  /** Epoch ms. */
+  readonly receivedAt: number;
+}
+
 /** What stations of a kind are to have configured. Nothing acts on it by itself: it is compared, and sent when asked. */
 export interface ConfigurationTemplateDoc {
   readonly id: string;
@@ -194,6 +222,7 @@ export interface EntityDocs {
   readonly setting: SettingDoc;
   readonly configurationTemplate: ConfigurationTemplateDoc;
   readonly localList: LocalListDoc;
+  readonly upload: UploadDoc;
   readonly cluster: ClusterDoc;
 }
 

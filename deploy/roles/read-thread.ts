@@ -12,6 +12,7 @@ import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
 import { ocppUrlOf } from "./banner.ts";
+import { uploadsOf } from "./uploads.ts";
 import { serveThread } from "./thread.ts";
 import { version } from "./version.ts";
 
@@ -42,6 +43,7 @@ serveThread((input, fatal) => {
     metrics,
     logger,
     adminToken: input.adminToken,
+    uploads: uploadsOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),
   });
   return {

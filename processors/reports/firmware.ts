@@ -2,7 +2,7 @@
 import type { FoldContext } from "../engine/station-fold.ts";
 import { fieldsOf, textOf } from "../payload.ts";
 import { field, type Done, type Report } from "./field.ts";
-import { advanceJob, beginJob, shownLocation, type Job, type JobKind } from "./job.ts";
+import { advanceJob, beginJob, noteJob, shownLocation, type Job, type JobKind } from "./job.ts";
 
 const kind: JobKind = {
   collection: "firmwareUpdates",
@@ -27,7 +27,11 @@ const kind: JobKind = {
 export const firmware = field<readonly Job[]>({
   name: "firmware",
   initial: [],
-  reports: { FirmwareStatusNotification: advanced, SignedFirmwareStatusNotification: advanced },
+  reports: {
+    FirmwareStatusNotification: advanced,
+    SignedFirmwareStatusNotification: advanced,
+    BootNotification: booted,
+  },
   results: { UpdateFirmware: begun, SignedUpdateFirmware: begun },
 });
 
@@ -42,11 +46,21 @@ function begun(jobs: readonly Job[], done: Done, context: FoldContext): readonly
     retrieveAt: textOf(file["retrieveDateTime"] ?? request["retrieveDate"]),
     installAt: textOf(file["installDateTime"]),
   };
-  const replaces = textOf(response["status"]) === "AcceptedCanceled";
-  return beginJob(jobs, kind, { key: requestId ?? commandId, requestId, details }, replaces, context);
+  const answer = textOf(response["status"]) ?? "Accepted";
+  return beginJob(jobs, kind, { key: requestId ?? commandId, requestId, details }, answer, context);
 }
 
 function advanced(jobs: readonly Job[], { request }: Report, context: FoldContext): readonly Job[] {
   const status = textOf(request["status"]);
   return status === null ? jobs : advanceJob(jobs, kind, status, textOf(request["requestId"]), context);
+}
+
+const restarts: ReadonlySet<string> = new Set(["installing", "installed"]);
+
+/** What the newest update led to: the version of the last boot since the station began to install it. */
+function booted(jobs: readonly Job[], { request }: Report, context: FoldContext): readonly Job[] {
+  const job = jobs.at(-1);
+  const version = textOf(request["firmwareVersion"] ?? fieldsOf(request["chargingStation"])["firmwareVersion"]);
+  if (!job || version === null || !restarts.has(job.phase) || job.details["versionAfter"] === version) return jobs;
+  return noteJob(jobs, kind, job, { versionAfter: version }, context);
 }

@@ -1,5 +1,6 @@
 // Work that a station does for minutes or hours after it accepted a command, and tells of in notifications: firmware
 // updates and uploads of logs. Durable, for it is a fold: a restart of ours changes nothing.
+import { withoutUploadToken } from "../../core/ocpp/secrets.ts";
 import type { Collection } from "../../core/records/station-documents.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { textOf } from "../payload.ts";
@@ -27,22 +28,25 @@ export interface JobKind {
   readonly ends: readonly string[];
 }
 
-/** `requested` and `cancelled` are ours, of every kind. */
+/** `accepted` (its command was), `requested` (the station began by itself) and `cancelled` are of every kind. */
 const cancelled = "cancelled";
 const remembered = 4;
 const historyRemembered = 24;
 
+/** @param answer the station's word when it took the command; 1.6 has none for some. */
 export function beginJob(
   jobs: readonly Job[],
   kind: JobKind,
   job: Pick<Job, "key" | "requestId" | "details">,
-  replacesOthers: boolean,
+  answer: string,
   context: FoldContext,
 ): readonly Job[] {
-  const before = replacesOthers
-    ? jobs.map((other) => (isOpen(other, kind) ? told(kind, { ...other, phase: cancelled }, context) : other))
-    : jobs;
-  const begun: Job = { ...job, phase: "requested", status: null, startedAt: context.logTime, history: [] };
+  const before =
+    answer === "AcceptedCanceled"
+      ? jobs.map((other) => (isOpen(other, kind) ? told(kind, { ...other, phase: cancelled }, context) : other))
+      : jobs;
+  const history = [[answer, context.logTime]] as const;
+  const begun: Job = { ...job, phase: "accepted", status: answer, startedAt: context.logTime, history };
   return [...before.filter(({ key }) => key !== job.key), told(kind, begun, context)].slice(-remembered);
 }
 
@@ -77,6 +81,18 @@ export function advanceJob(
   return [...jobs.filter(({ key }) => key !== job.key), after].slice(-remembered);
 }
 
+/** What is told of a job beside its steps. */
+export function noteJob(
+  jobs: readonly Job[],
+  kind: JobKind,
+  job: Job,
+  details: Readonly<Record<string, string>>,
+  context: FoldContext,
+): readonly Job[] {
+  const after = told(kind, { ...job, details: { ...job.details, ...details } }, context);
+  return jobs.map((one) => (one === job ? after : one));
+}
+
 function isOpen(job: Job, kind: JobKind): boolean {
   return job.phase !== cancelled && !kind.ends.includes(job.phase);
 }
@@ -97,5 +113,5 @@ function told(kind: JobKind, job: Job, context: FoldContext): Job {
 /** Where a file lies, without the credentials that the address may hold. */
 export function shownLocation(value: unknown): string | null {
   const text = textOf(value);
-  return text && text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, "$1");
+  return text && withoutUploadToken(text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, "$1"));
 }

@@ -26,12 +26,14 @@ test("1.6 §4.5: an update has no number, so what the station says is about the 
     says("Downloaded"),
     says("Installing"),
     says("Idle"),
+    line.call("BootNotification", { chargePointVendor: "V", chargePointModel: "M", firmwareVersion: "1.9" }),
     says("Installed"),
     says("Idle"),
+    line.call("BootNotification", { chargePointVendor: "V", chargePointModel: "M", firmwareVersion: "2.0" }),
   );
   const update = only(documentsOf(folded, "firmwareUpdates"));
-  expect(update).toMatchObject({ phase: "installed", location: "ftp://fw.example/1.bin", requestId: null });
-  expect(words(update)).toEqual(["Downloading", "Downloaded", "Installing", "Idle", "Installed"]);
+  expect(update).toMatchObject({ phase: "installed", location: "ftp://fw.example/1.bin", versionAfter: "2.0" });
+  expect(words(update)).toEqual(["Accepted", "Downloading", "Downloaded", "Installing", "Idle", "Installed"]);
 });
 
 test("2.0.1 L01: updates are told apart by their number; the one that another replaced is cancelled", async () => {
@@ -53,6 +55,38 @@ test("2.0.1 L01: updates are told apart by their number; the one that another re
     ["1", "cancelled"],
     ["2", "downloading"],
   ]);
+});
+
+test("L01: an update shows the version that the station booted with after it, and not that of a boot before", async () => {
+  const line = new Line("CS1", "ocpp2.0.1");
+  const boot = (firmwareVersion: string) =>
+    line.call("BootNotification", {
+      reason: "PowerUp",
+      chargingStation: { vendorName: "V", model: "M", firmwareVersion },
+    });
+  const says = (status: string) => line.call("FirmwareStatusNotification", { status, requestId: 1 });
+  const begun = told(line, "UpdateFirmware", { requestId: 1, firmware: { location: "https://fw.example/1" } }, ok);
+  const update = (folded: Parameters<typeof documentsOf>[0]) => documentsOf(folded, "firmwareUpdates").get("1");
+  const running = await after(line, ...begun, says("Downloading"), boot("1.0"));
+  expect(update(running)).not.toHaveProperty("versionAfter");
+  expect(update(running)).toMatchObject({ phase: "downloading", commandId: expect.any(String) as string });
+  const other = new Line("CS1", "ocpp2.0.1");
+  const again = (status: string) => other.call("FirmwareStatusNotification", { status, requestId: 1 });
+  const booted = (firmwareVersion: string) =>
+    other.call("BootNotification", {
+      reason: "FirmwareUpdate",
+      chargingStation: { vendorName: "V", model: "M", firmwareVersion },
+    });
+  const done = await after(
+    other,
+    ...told(other, "UpdateFirmware", { requestId: 1, firmware: { location: "https://fw.example/1" } }, ok),
+    again("Installing"),
+    again("InstallRebooting"),
+    booted("2.0"),
+    again("Installed"),
+  );
+  expect(update(done)).toMatchObject({ phase: "installed", versionAfter: "2.0" });
+  expect(words(update(done))).toEqual(["Accepted", "Installing", "InstallRebooting", "Installed"]);
 });
 
 test("an update that a station does by itself is seen too, and nothing is made of an idle one", async () => {

@@ -35,7 +35,7 @@ function begun(jobs: readonly Job[], done: Done, context: FoldContext): readonly
     location: shownLocation(done.request["location"]),
     checksum: textOf(done.request["checksum"]),
   };
-  return beginJob(jobs, kind, { key: requestId ?? done.commandId, requestId, details }, false, context);
+  return beginJob(jobs, kind, { key: requestId ?? done.commandId, requestId, details }, "Accepted", context);
 }
 
 function advanced(jobs: readonly Job[], { request }: Report, context: FoldContext): readonly Job[] {

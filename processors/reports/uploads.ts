@@ -36,8 +36,8 @@ function begun(jobs: readonly Job[], done: Done, context: FoldContext): readonly
     location: shownLocation(fieldsOf(request["log"])["remoteLocation"] ?? request["location"]),
     fileName: textOf(response["filename"] ?? response["fileName"]),
   };
-  const replaces = textOf(response["status"]) === "AcceptedCanceled";
-  return beginJob(jobs, kind, { key: requestId ?? commandId, requestId, details }, replaces, context);
+  const answer = textOf(response["status"]) ?? "Accepted";
+  return beginJob(jobs, kind, { key: requestId ?? commandId, requestId, details }, answer, context);
 }
 
 function advanced(jobs: readonly Job[], { request }: Report, context: FoldContext): readonly Job[] {

@@ -14,7 +14,7 @@ import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { installGuard, installHeaders, securityHeaders } from "./guard.ts";
+import { installDeadline, installGuard, installHeaders, securityHeaders } from "./guard.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
@@ -33,6 +33,8 @@ import { installSessions } from "./routes-sessions.ts";
 import { installApiKeys, installSettings } from "./routes-settings.ts";
 import { installStations } from "./routes-stations.ts";
 import { installStatus } from "./routes-status.ts";
+import { installUploads } from "./routes-uploads.ts";
+import { Uploads } from "./uploads.ts";
 
 export interface Api extends Service {
   /** The port that it listens on, also where 0 was asked for. */
@@ -68,13 +70,15 @@ class HttpApi implements Api {
     this.app = buildApp(context);
     const writer = new FrameWriter(context);
     const sender = new CommandSender(context, writer, this.waiters);
+    const uploads = new Uploads(context);
     this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
       installStations(app, context);
       installDocuments(app, context);
-      installCommands(app, context, sender);
+      installCommands(app, context, sender, uploads);
+      installUploads(app, context, uploads);
       installConfiguration(app, context);
       installConfigurationRead(app, context, sender);
       installConfigurationChanges(app, context, sender);
@@ -157,8 +161,8 @@ function buildApp(context: ApiOptions): FastifyInstance {
     loggerInstance: quieter(context.logger),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.apiBodyBytes,
-    // Slow senders of headers and bodies are cut off.
-    requestTimeout: 30_000,
+    // Slow senders of headers and bodies are cut off; those of other bodies than uploads sooner, see guard.ts.
+    requestTimeout: limits.uploadMs,
     forceCloseConnections: "idle",
     return503OnClosing: true,
     // An address that cannot be decoded, or with a part that is too long, comes past every hook and handler.
@@ -171,6 +175,8 @@ function buildApp(context: ApiOptions): FastifyInstance {
   // A form of another site can send text/plain without asking first; nothing here is ever sent so.
   app.removeContentTypeParser("text/plain");
   installHeaders(app);
+  app.server.headersTimeout = limits.apiRequestMs;
+  installDeadline(app);
   void app.register(cookie);
   void app.register(swagger, { openapi: openapiHead(context) });
   installValidation(app);

@@ -37,6 +37,8 @@ export interface ApiOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly adminToken: string;
+  /** Where stations' files are kept, and the address of this server as stations reach it; absent: no uploads here. */
+  readonly uploads?: { readonly folder: string; readonly url: string | undefined };
   /** Where there is none, certificate requests are kept, and whoever signs them sends CertificateSigned as a command. */
   readonly certificateAuthority?: CertificateAuthority | undefined;
 }

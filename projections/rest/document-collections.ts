@@ -116,11 +116,13 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
       ...job,
       phase: {
         type: "string",
-        description: "requested, downloading, downloaded, installing, installed, failed, cancelled",
+        description:
+          "accepted, downloading, downloaded, installing, installed, failed, cancelled; requested: by the station itself",
       },
       location: nullableText,
       retrieveAt: nullableText,
       installAt: nullableText,
+      versionAfter: { type: "string", description: "Firmware version of the last boot since it was being installed" },
     },
   },
   publishedFirmware: {
@@ -128,7 +130,7 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
     summary: "Firmware that a local controller offers (2.x)",
     properties: {
       ...job,
-      phase: { type: "string", description: "requested, downloading, downloaded, published, failed" },
+      phase: { type: "string", description: "accepted, downloading, downloaded, published, failed" },
       location: nullableText,
       checksum: nullableText,
       publishedAt: { ...nullableText, description: "Addresses, by the station" },
@@ -139,7 +141,7 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
     summary: "Logs and diagnostics that the station was asked to upload",
     properties: {
       ...job,
-      phase: { type: "string", description: "requested, uploading, uploaded, failed, cancelled" },
+      phase: { type: "string", description: "accepted, uploading, uploaded, failed, cancelled" },
       logType: nullableText,
       location: nullableText,
       fileName: nullableText,

@@ -2,6 +2,7 @@
 // sent on somebody else's behalf.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
+import { limits } from "../../core/config/limits.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import { cookieName, mayAct, type Credentials, type Principal, type Role } from "./principal.ts";
 import { Problem } from "./problems.ts";
@@ -10,6 +11,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Lowest role that may call the route; absent: anybody may. */
     role?: Role;
+    /** Its body may take minutes; others have `apiRequestMs`. */
+    slowBody?: boolean;
   }
   interface FastifyRequest {
     principal: Principal | null;
@@ -45,6 +48,22 @@ export function installHeaders(app: FastifyInstance): void {
     void reply.headers(securityHeaders);
     if (request.url.startsWith("/api/")) void reply.header("cache-control", "no-store");
   });
+}
+
+/** A body that does not come in time ends the connection: who sends byte by byte holds nothing for long. */
+export function installDeadline(app: FastifyInstance): void {
+  const timers = new WeakMap<FastifyRequest, NodeJS.Timeout>();
+  app.addHook("onRequest", async (request) => {
+    if (request.routeOptions.config.slowBody) return;
+    timers.set(
+      request,
+      setTimeout(() => request.raw.destroy(), limits.apiRequestMs),
+    );
+  });
+  const inTime = (request: FastifyRequest) => clearTimeout(timers.get(request));
+  app.addHook("preValidation", async (request) => inTime(request));
+  app.addHook("onResponse", async (request) => inTime(request));
+  app.addHook("onRequestAbort", async (request) => inTime(request));
 }
 
 /** After the cookie plugin, for its hook reads the cookie. */

@@ -3,11 +3,11 @@ import type { FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
 import { commandActions, isCommandAction } from "../../core/ocpp/command-outcome.ts";
+import { textWithoutSecrets } from "../../core/ocpp/secrets.ts";
 import { schema as ocppSchema } from "../../core/ocpp/validators.ts";
 import { asProtocol } from "./command-check.ts";
 import { effectOf, effectsOf } from "./command-effects.ts";
 import type { CommandInput, CommandSender } from "./command-sender.ts";
-import { textWithoutSecrets } from "../../core/ocpp/secrets.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
 import { principalOf } from "./guard.ts";
@@ -15,6 +15,7 @@ import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import { Problem } from "./problems.ts";
 import { stationIdOf } from "./routes-stations.ts";
 import { answers, commandSchema, idParam, listQuery, nullableText, pageSchema, stationIdParam } from "./schemas.ts";
+import type { Uploads } from "./uploads.ts";
 
 const commandAnswer = {
   description: "Durable; `outcome` is null until it is known",
@@ -27,7 +28,12 @@ const commandAnswer = {
   },
 } as const;
 
-export function installCommands(app: FastifyInstance, context: ApiOptions, sender: CommandSender): void {
+export function installCommands(
+  app: FastifyInstance,
+  context: ApiOptions,
+  sender: CommandSender,
+  uploads: Uploads,
+): void {
   app.post<{ Params: { id: string }; Querystring: { wait: number }; Body: CommandInput }>(
     "/api/v1/stations/:id/commands",
     {
@@ -83,7 +89,12 @@ export function installCommands(app: FastifyInstance, context: ApiOptions, sende
       handler: async (request, reply) => {
         const principal = principalOf(request);
         const id = stationIdOf(request.params.id);
-        const answer = await sender.request(principal, id, request.body, request.query.wait);
+        const answer = await sender.request(
+          principal,
+          id,
+          await uploads.withLocation(principal, id, request.body),
+          request.query.wait,
+        );
         return reply
           .code(202)
           .header("location", `/api/v1/commands/${answer.id}`)

@@ -89,6 +89,7 @@ export class World {
       metrics,
       logger: silentLogger(),
       adminToken,
+      uploads: { folder: join(this.folder, "uploads"), url: "https://csms.example/" },
       ...watched,
     });
     await api.start();

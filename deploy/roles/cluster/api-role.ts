@@ -4,6 +4,7 @@ import { WattlogError } from "../../../core/runtime/errors.ts";
 import { createApi } from "../../../projections/rest/api.ts";
 import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
+import { uploadsOf } from "../uploads.ts";
 import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
 import { joinBus, joinLog, joinStore } from "./join.ts";
@@ -41,6 +42,7 @@ export const startApiRole: StartRole = async (context) => {
     metrics,
     logger,
     adminToken: settings.adminToken,
+    uploads: uploadsOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),
   });
   await api.start();
