@@ -88,7 +88,9 @@ export function createMetrics(): Metrics {
     authFailures: counter("auth_failures_total", "Refused credentials by reason", ["reason"]),
     oldKeys: counter("auth_old_keys_total", "Sign-ins with a key that was replaced more than a day ago"),
     commands: counter("ocpp_commands_total", "Ended commands by action and outcome", ["action", "outcome"]),
-    certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", ["result"]),
+    certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", [
+      "result",
+    ]),
     commandSeconds: new Histogram({
       name: "ocpp_command_duration_seconds",
       help: "From `command requested` to its end, in log time",
