@@ -56,11 +56,11 @@ export async function runOrMissing(
   command: string,
   args: readonly string[],
   sentence: string,
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  { cwd = projectRoot, timeoutMs = installTimeoutMs }: { readonly cwd?: string; readonly timeoutMs?: number } = {},
 ): Promise<void> {
   try {
-    const env = cleanEnvironment(options.env);
-    await promisify(execFile)(command, args, { ...options, env, timeout: installTimeoutMs, maxBuffer: 16 << 20 });
+    const env = cleanEnvironment();
+    await promisify(execFile)(command, args, { cwd, env, timeout: timeoutMs, maxBuffer: 16 << 20 });
   } catch (error) {
     const { stderr = "", stdout = "", message } = error as Error & { stderr?: string; stdout?: string };
     const words = (stderr || stdout || message).trim().split("\n").slice(-3).join(" ").slice(-400);
