@@ -38,16 +38,19 @@ export async function installKit(
   for (const file of files) hash.update(file).update(readFileSync(join(kitFolder, file)));
   const folder = join(cacheFolder, `${name}-${hash.digest("hex").slice(0, 12)}`);
   if (existsSync(folder)) return { folder };
-  const making = `${folder}.making`;
+  // Others may be installing the same: whoever is first to be whole counts.
+  const making = `${folder}.${process.pid}`;
   rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { recursive: true });
   try {
     await make(making);
+    if (!existsSync(folder)) renameSync(making, folder);
   } catch (error) {
     if (error instanceof KitMissing) return { missing: error.message };
     throw error;
+  } finally {
+    rmSync(making, { recursive: true, force: true });
   }
-  renameSync(making, folder);
   return { folder };
 }
 

@@ -94,6 +94,16 @@ export const rows: readonly { readonly feature: string; readonly cells: readonly
     cells: [["B", "55, one with an error of its own"], ownSchemas, noStation, only16, hasAnswered],
   },
   {
+    feature: "1.6 by SOAP",
+    cells: [
+      ["", "OCPP-J only"],
+      ["", "OCPP-J only"],
+      ["", "OCPP-J only"],
+      ["", "it could, but wattlog speaks OCPP-J only"],
+      ["", "OCPP-J only"],
+    ],
+  },
+  {
     feature: "what we send is checked by the kit",
     cells: [
       ["A B", "its schemas"],
