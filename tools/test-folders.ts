@@ -5,6 +5,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/stations",
   "test/misuse",
   "test/quirks",
+  "test/use-cases",
   "test/registry",
   "test/operations",
   "test/cluster",

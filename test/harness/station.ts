@@ -24,6 +24,8 @@ export interface StationOptions {
   readonly url: string;
   readonly id: string;
   readonly protocol?: Protocol;
+  /** Basic authentication, the identity as user. */
+  readonly password?: string;
   readonly onCommand?: (command: ReceivedCommand) => Reaction;
 }
 
@@ -48,7 +50,7 @@ export class TestStation implements AsyncDisposable {
     return station;
   }
 
-  constructor({ url, id, protocol = "ocpp1.6", onCommand }: StationOptions) {
+  constructor({ url, id, protocol = "ocpp1.6", password, onCommand }: StationOptions) {
     this.id = id;
     this.onCommand = onCommand ?? (() => ({ status: "Accepted" }));
     const closed = Promise.withResolvers<WsClosed>();
@@ -57,7 +59,11 @@ export class TestStation implements AsyncDisposable {
     this.opened = opened.promise;
     this.opened.catch(() => undefined);
     this.socket = new WsClient(
-      { url: `${url.replace(/\/+$/, "")}/${encodeURIComponent(id)}`, protocols: [protocol] },
+      {
+        url: `${url.replace(/\/+$/, "")}/${encodeURIComponent(id)}`,
+        protocols: [protocol],
+        ...(password === undefined ? {} : { auth: { user: id, password } }),
+      },
       {
         open: (info) => {
           this.connectionId = info.connectionId ?? "";
