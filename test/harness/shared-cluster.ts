@@ -10,6 +10,7 @@ import type { TestProject } from "vitest/node";
 import { startCluster, type Cluster } from "../../tools/cluster.ts";
 import { ensureServers, ownServer, type OwnServer } from "../../tools/servers/ensure.ts";
 import { ServerMissing } from "../../tools/servers/install.ts";
+import { tempFolder } from "./paths.ts";
 import { postgresDatabase } from "./postgres.ts";
 
 declare module "vitest" {
@@ -127,7 +128,9 @@ class SharedCluster {
         REDIS_URL: redis.server.url,
         DATABASE_URL: database.url,
       };
-      const cluster = await this.cluster(servers);
+      const folder = tempFolder("cluster");
+      undo.push(async () => folder[Symbol.dispose]());
+      const cluster = await this.cluster(servers, folder.path);
       undo.push(() => cluster.stop());
       return { cluster, broker: kafka, environment: { ...servers, WATTLOG_ALLOW_WEAK_LOG: "true" }, down };
     } catch (error) {
@@ -136,9 +139,11 @@ class SharedCluster {
     }
   }
 
-  private cluster(servers: Parameters<typeof startCluster>[0]): Promise<Cluster> {
+  /** @param folder what stations upload. */
+  private cluster(servers: Parameters<typeof startCluster>[0], folder: string): Promise<Cluster> {
     return startCluster(servers, {
       environment: {
+        WATTLOG_DATA_DIR: folder,
         WATTLOG_ALLOW_WEAK_LOG: "true",
         WATTLOG_SETTLE_AFTER_SECONDS: "2",
         WATTLOG_APPEND_HOLD_MS: String(appendHoldMs),

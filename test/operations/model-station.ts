@@ -49,6 +49,10 @@ export class Model {
         return { listVersion: this.list.version, versionNumber: this.list.version };
       case "SendLocalList":
         return this.list.sendLocalList(payload as never);
+      case "GetDiagnostics":
+        return { fileName: "diagnostics.zip" };
+      case "UpdateFirmware":
+        return "requestId" in payload ? { status: "Accepted" } : {};
       default:
         return { status: "Accepted" };
     }
