@@ -192,6 +192,8 @@ function runTests(copy: string, tests: readonly NamedTest[]): Map<string, Outcom
   const args = [
     "run",
     "--project",
+    "unit",
+    "--project",
     "system",
     "--project",
     "server-faults",
