@@ -62,8 +62,8 @@ export async function runSuites(
   return reportIn(folder.path, kit).testResults;
 }
 
-/** Fuzzes on some connections at once, ten milliseconds from one anomaly to the next. */
-export async function fuzz(program: string, endpoint: string, workers: number, forMs: number): Promise<FuzzCounts> {
+/** Fuzzes on some connections at once, ten milliseconds from one anomaly to the next, until there were so many. */
+export async function fuzz(program: string, endpoint: string, workers: number, anomalies: number): Promise<FuzzCounts> {
   using folder = tempFolder("ws-cli");
   const report = ["--report", "json", "--report-dir", folder.path];
   const kit = new Child(process.execPath, [
@@ -77,8 +77,8 @@ export async function fuzz(program: string, endpoint: string, workers: number, f
     ...report,
   ]);
   try {
-    await eventually("the fuzzer to have connected", () => kit.stdout.includes(`Active Workers:   ${workers}`));
-    await sleep(forMs);
+    const sent = () => Number([...kit.stdout.matchAll(/Anomalies Sent:\s+(\d+)/g)].at(-1)?.[1] ?? 0);
+    await eventually("the fuzzer to have sent enough", () => sent() >= anomalies, { timeoutMs: 60_000 });
     kit.signal("SIGINT");
     const { metrics } = await eventually("the fuzzer's report", () => reportIn(folder.path, kit));
     // After the report it closes its sockets, each after the answers on their way to it, and shows a menu for ever.
