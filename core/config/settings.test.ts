@@ -145,3 +145,12 @@ test("loopback is told from the rest of the world", () => {
     expect(isLoopback(address)).toBe(false);
   }
 });
+
+test("the address at which stations bring files is one of the web, and holds no password", () => {
+  expect(readSettings({ WATTLOG_UPLOAD_URL: "https://csms.example/wattlog" }).uploadUrl).toBe(
+    "https://csms.example/wattlog",
+  );
+  for (const value of ["csms.example", "ftp://csms.example", "https://me:secret@csms.example", "https://"]) {
+    expect(refusal({ WATTLOG_UPLOAD_URL: value })).toMatch(/^WATTLOG_UPLOAD_URL=.* must be an address/);
+  }
+});

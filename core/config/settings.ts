@@ -280,7 +280,7 @@ export const settingRows = {
     env: "WATTLOG_UPLOAD_URL",
     kind: "text",
     fallback: "",
-    unit: "URL",
+    unit: "web address",
     sentence:
       "Address (https://…) at which stations reach the HTTP port, for uploads of diagnostics; unset: only on loopback, by http.",
   },
@@ -360,12 +360,19 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
         throw refuse("must be a country code and a party id, such as DEABC");
       if (text !== "" && row.unit === "address" && !isAddress(text))
         throw refuse("must be an IP address or a host name");
+      if (text !== "" && row.unit === "web address" && !isWebAddress(text))
+        throw refuse("must be an address that begins with https:// (or http://), without user and password");
       return text;
   }
 }
 
 const hostName =
   /^(?=.{1,253}$)(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+function isWebAddress(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+}
 
 function isAddress(text: string): boolean {
   return isIP(text) !== 0 || hostName.test(text);
