@@ -17,8 +17,8 @@ export interface RelayOptions {
   readonly partition: number;
 }
 
-/** Events kept in memory for the next append; where more wait, they are read from the store. */
-const keptMax = 4 * limits.foldAppendRecords;
+/** Events kept in memory, two of the largest batches; where more wait, they are read from the store. */
+const keptMax = 2 * limits.foldBatchRecords;
 /** Rows of one read. */
 const readMost = 8;
 
@@ -29,9 +29,12 @@ export class Relay {
   private readonly pauses: Pauses;
   private isWoken = false;
   private tableSet = 0;
-  /** What was committed since the outbox was last empty: all of it, where `isWhole`. */
+  /** Read from the store and not yet sent. */
+  private ahead: readonly Bundle[] = [];
+  /** What we were told of since: with what was read all that waits, where `isWhole`. */
   private kept: Bundle[] = [];
   private isWhole = false;
+  private forgotten = 0;
   /** Last sequence that was sent since `began`. */
   private sent = -1;
   /** How often the fold began: what an append from before it tells says nothing of the outbox now. */
@@ -89,7 +92,9 @@ export class Relay {
 
   private forget(): void {
     this.kept = [];
+    this.ahead = [];
     this.isWhole = false;
+    this.forgotten += 1;
   }
 
   private async run(): Promise<void> {
@@ -115,8 +120,8 @@ export class Relay {
   private async sendSome(tableSet: number): Promise<boolean> {
     const { log, partition } = this.options;
     const { began } = this;
-    const bundles = this.isWhole ? this.kept : await this.read(tableSet, began);
-    const some = forOneAppend(bundles);
+    if (!this.isWhole && this.ahead.length === 0 && !(await this.read(tableSet))) return true;
+    const some = forOneAppend(this.ahead.length > 0 ? this.ahead : this.kept);
     const last = some.at(-1);
     if (!last) return false;
     const entries = some.flatMap((bundle) => bundle.entries);
@@ -126,10 +131,13 @@ export class Relay {
     if (began !== this.began) return true;
     this.sent = last.key.sequence;
     this.kept = this.kept.filter(({ key }) => key.sequence > this.sent);
-    return some.length < bundles.length || (!this.isWhole && bundles.length === readMost);
+    this.ahead = this.ahead.filter(({ key }) => key.sequence > this.sent);
+    return true;
   }
 
-  private async read(tableSet: number, began: number): Promise<readonly Bundle[]> {
+  /** @returns false where what was read is worth nothing, for something was forgotten meanwhile. */
+  private async read(tableSet: number): Promise<boolean> {
+    const { forgotten } = this;
     const rows = await this.options.store.reader
       .selectFrom("outbox")
       .selectAll()
@@ -140,9 +148,11 @@ export class Relay {
       .orderBy("sequence")
       .limit(readMost)
       .execute();
-    // Empty but for what we were told of, or will be.
-    if (rows.length === 0 && this.kept.length === 0 && began === this.began) this.isWhole = true;
-    return rows.map(bundleOf);
+    if (forgotten !== this.forgotten) return false;
+    this.ahead = rows.map(bundleOf);
+    // What is committed later we are told.
+    this.isWhole = rows.length < readMost;
+    return true;
   }
 
   /** Nothing waits for it: what stays is sent once more by the next start, and by nobody before that. */
