@@ -18,7 +18,7 @@ useCases("L, M and N", (scene) => {
   test("L01 Secure Firmware Update: from its request to installed, word by word", async () => {
     const station = await scene.station("UC-L01");
     await updates(station, { signingCertificate: pem, signature: "c2lnbmF0dXJl" });
-    await station.lists("firmware-updates", [{ requestId: "1", phase: "requested", location }]);
+    await station.lists("firmware-updates", [{ requestId: "1", phase: "accepted", location }]);
     for (const status of ["Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed"]) {
       expect(await station.call("FirmwareStatusNotification", { status, requestId: 1 })).toEqual({});
     }

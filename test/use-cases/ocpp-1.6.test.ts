@@ -329,7 +329,7 @@ useCases("of 1.6", (scene) => {
   test("1.6 §5.19 Update Firmware: requested, then a failed installation is shown as failed", async () => {
     const station = await scene.station16("UC16-5.19");
     await station.commanded(firmware);
-    await station.lists("firmware-updates", [{ phase: "requested", location: "https://files.example/fw.bin" }]);
+    await station.lists("firmware-updates", [{ phase: "accepted", location: "https://files.example/fw.bin" }]);
     await station.call("FirmwareStatusNotification", { status: "InstallationFailed" });
     await station.lists("firmware-updates", [{ phase: "failed", status: "InstallationFailed" }]);
   });
