@@ -64,6 +64,7 @@ export async function fuzz(options: FuzzOptions, say: (line: string) => void): P
   using journal = tempFolder("fuzz-journal");
   await using running = await startWattlog();
   const fleet = await startNeighbours(running, journal.path, options.seed);
+  using _ended = { [Symbol.dispose]: () => fleet.child.signal("SIGKILL") };
   const run = new Run(options, cells, running, say);
   await run.send();
   say("the neighbours finish, the folds catch up");
