@@ -14,7 +14,7 @@ import { checkLog } from "./log-check.ts";
 import { readOptions, WrongUse } from "./options.ts";
 import { seedCells } from "./run.ts";
 import { checkCells, type Cell } from "./seeds.ts";
-import { answerNumber, callNumber } from "./streams.ts";
+import { answerNumber, answersPerCommand, callNumber } from "./streams.ts";
 import { marksOf, Tally } from "./tally.ts";
 
 const corpus: readonly CorpusFile[] = [
@@ -67,7 +67,7 @@ describe("seeds and mutants", () => {
     const kinds = new Set(of.map(({ mutant }) => mutant.kind));
     expect([...kinds].toSorted()).toEqual(["bytes", "envelope", "fatal", "field", "repeat", "seed", "valid"]);
     const answers = cells.filter(({ version, role }) => version === "2.0.1" && role === "answer");
-    for (let n = 2; n < 1_200; n += 3) {
+    for (let n = answersPerCommand - 1; n < 1_600; n += answersPerCommand) {
       const { cell, mutant } = answerNumber(1, "2.0.1", answers, n, someId);
       const { kept } = expectedOf(cell, mutant.bytes, someId);
       expect({ kept, bytes: mutant.bytes.toString() }).toMatchObject({ kept: "commandResult" });

@@ -1,4 +1,4 @@
-// The ledgers against the log and the tables: every frame that was taken in stands in the log verbatim, as what it is, with
+// The ledgers against the log, and the tables: every frame that was taken in stands in the log verbatim, as what it is, with
 // the very answer that came over the wire; nothing else is there; what was not understood has its row in the quarantine.
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { CorruptRecordError, decodeRecord } from "../../core/records/codec.ts";
@@ -9,8 +9,6 @@ export interface LogCheck {
   readonly records: number;
   readonly found: number;
   readonly quarantined: number;
-  /** Rows of the quarantine at the gateway's stage, of these stations. */
-  readonly rows: number;
 }
 
 export async function checkLog(source: Source, ledgers: readonly Sent[], faults: Faults): Promise<LogCheck> {
@@ -48,7 +46,7 @@ export async function checkLog(source: Source, ledgers: readonly Sent[], faults:
   }
 
   for (const { entries } of ledgers) for (const entry of entries) checkEntry(entry, faults);
-  return { ...counts, rows: await quarantineRows(source, ledgers) };
+  return counts;
 }
 
 function checkEntry(entry: Entry, faults: Faults): void {
@@ -90,7 +88,8 @@ function decoded(value: Uint8Array): FrameRecord | undefined {
   }
 }
 
-async function quarantineRows(source: Source, ledgers: readonly Sent[]): Promise<number> {
+/** Rows of the quarantine at the gateway's stage, of these stations; once the folds stand at the log's end. */
+export async function quarantineRows(source: Source, ledgers: readonly Sent[]): Promise<number> {
   const stations = new Set(ledgers.map(({ station }) => station));
   const rows = await withStore(source, (store) =>
     store.snapshot((db) =>

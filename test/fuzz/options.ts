@@ -16,7 +16,7 @@ export const usage = `npm run fuzz -- [--frames N] [--seed S] [--max-rss-growth 
 
   --frames N            mutants of each version, at least 4000 (default 200000)
   --seed S              of everything that is drawn (default: by chance, and printed)
-  --max-rss-growth MB   of the process, from the first tenth of the run to its end (default 150MB)
+  --max-rss-growth MB   of the process, from the first half of the run to its end (default 150MB)
   --replay REF          a mutant or handshake that failed, with what its station sent just before; needs --seed
 `;
 

@@ -1,5 +1,6 @@
 // One run: a wattlog as users start it, a fleet of good neighbours with a ledger of its own, the mutants, the broken
 // handshakes; afterwards the log, the tables and the fleet's ledger are looked at.
+import type { Summary } from "../../bench/fleet/report.ts";
 import { runCommand } from "../harness/cli.ts";
 import type { CommandView } from "../harness/rest.ts";
 import { startFleet, type FleetRun } from "../harness/fleet.ts";
@@ -10,7 +11,7 @@ import { folderSource } from "../../deploy/roles/source.ts";
 import { noCorpus, readCorpus, type CorpusFile } from "../quirks/corpus.ts";
 import { tryHandshakes } from "./handshakes.ts";
 import { Faults, type Sent } from "./ledger.ts";
-import { checkLog, type LogCheck } from "./log-check.ts";
+import { checkLog, quarantineRows, type LogCheck } from "./log-check.ts";
 import type { FuzzOptions } from "./options.ts";
 import { RssWatch } from "./rss.ts";
 import { cellsOf, checkCells, versions, type Cell, type Role, type Version } from "./seeds.ts";
@@ -23,14 +24,23 @@ export interface FuzzReport {
   readonly commands: number;
   readonly faults: Faults;
   readonly log: LogCheck;
+  readonly rows: number;
   readonly neighbours: {
     readonly answered: number;
     readonly unanswered: number;
     readonly lost: number;
     readonly p99Ms: number;
+    readonly commandsPending: number;
+    readonly notAccepted: number;
+    readonly discarded: number;
   };
   readonly rss: { readonly fromMb: number; readonly toMb: number; readonly peakMb: number; readonly samples: number };
   readonly verifyWords: string;
+  readonly checks: readonly Check[];
+}
+
+export interface Check {
+  readonly name: string;
   /** A sentence for each thing that a good run has and this one has not. */
   readonly problems: readonly string[];
 }
@@ -41,12 +51,18 @@ const answerStations = 40;
 const neighbours = 24;
 /** Above the mark, so that a mutant too few of one action is a fault and no chance. */
 const answerMargin = 1.2;
-const warmShare = 0.1;
+/**
+ * From here on memory is looked at. Four threads have a heap each, and V8 gives hardly anything back of what a heap once needed:
+ * after some 100 000 mutants they have their size, and what grows on behind that is kept for ever.
+ */
+const warmShare = 0.5;
 const progressMs = 5_000;
 const answeredOutcomes: ReadonlySet<string> = new Set(["accepted", "rejected", "error"]);
 /** CDRs settle after two seconds here. */
 const settleMs = 2_500;
-const quietMs = 60_000;
+const quietMs = 120_000;
+/** Records between the folds and the log's end: some tenths of a second. */
+const nearlyQuiet = 1_000;
 
 /** @throws Error where the seeds cannot be made: nothing would be proven. */
 export function seedCells(seed: number, corpus: readonly CorpusFile[] | undefined): readonly Cell[] {
@@ -67,35 +83,51 @@ export async function fuzz(options: FuzzOptions, say: (line: string) => void): P
   using _ended = { [Symbol.dispose]: () => fleet.child.signal("SIGKILL") };
   const run = new Run(options, cells, running, say);
   await run.send();
-  say("the neighbours finish, the folds catch up");
-  fleet.child.signal("SIGTERM");
-  const summary = await fleet.summary(60_000);
-  await run.untilQuiet();
+  const source = folderSource(running.folder);
+  run.tell("the log against the ledgers, while the folds catch up and the neighbours finish");
+  const [log, summary] = await Promise.all([checkLog(source, run.ledgers, run.faults), run.endNeighbours(fleet)]);
   const rss = run.memory();
   await sleep(settleMs);
-  say("the ledgers against the log, and verify");
-  const [log, verified] = await Promise.all([
-    checkLog(folderSource(running.folder), run.ledgers, run.faults),
+  run.tell("verify, with the rebuild of all tables");
+  const [rows, verified] = await Promise.all([
+    quarantineRows(source, run.ledgers),
     runCommand(["verify", "--journal", journal.path], {
       env: { WATTLOG_DATA_DIR: running.folder },
       timeoutMs: 300_000,
     }),
   ]);
   const open = await run.openCommands();
-  const { answered, unanswered, lostConnections: lost, latencyMs } = summary;
-  const found = { answered, unanswered, lost, p99Ms: latencyMs.p99 };
-  const problems = [
-    ...run.tally.missed(marksOf(options.frames), run.tried),
-    ...(summary.ok && unanswered === 0 && lost === 0 && answered > 0 ? [] : [`neighbours: ${JSON.stringify(found)}`]),
-    ...(verified.code === 0 ? [] : [`verify ended with ${verified.code}: ${verified.stdout}${verified.stderr}`]),
-    ...(run.faults.count === 0 ? [] : [`${run.faults.count} faults`]),
-    ...(log.found > 0 && log.rows === log.quarantined ? [] : [`quarantine: ${JSON.stringify(log)}`]),
-    ...(running.child.exit === undefined ? [] : [`wattlog ended: ${JSON.stringify(running.child.exit)}`]),
-    ...(open === 0 ? [] : [`${open} commands without an outcome that their answers have`]),
-    ...memoryProblems(rss, options.maxRssGrowthMb),
+  const { answered, unanswered, lostConnections: lost, commandsPending, notAccepted, discarded } = summary;
+  const found = { answered, unanswered, lost, p99Ms: summary.latencyMs.p99, commandsPending, notAccepted, discarded };
+  const fine = summary.ok && unanswered === 0 && lost === 0 && answered > 0;
+  const checks: readonly Check[] = [
+    check("marks", run.tally.missed(marksOf(options.frames), run.tried)),
+    check("frames", run.faults.count === 0 ? [] : [`${run.faults.count} faults`]),
+    check("log", log.found > 0 ? [] : ["no frame was looked for"]),
+    check("quarantine", rows === log.quarantined ? [] : [`${rows} rows for ${log.quarantined} records`]),
+    check("neighbours", fine ? [] : [JSON.stringify(found)]),
+    check("verify", verified.code === 0 ? [] : [`ended with ${verified.code}: ${verified.stdout}${verified.stderr}`]),
+    check("commands", open === 0 ? [] : [`${open} without an outcome that their answers have`]),
+    check("process", running.child.exit === undefined ? [] : [`ended: ${JSON.stringify(running.child.exit)}`]),
+    check("memory", memoryProblems(rss, options.maxRssGrowthMb)),
   ];
   const { tally, handshakes, commands, faults } = run;
-  return { tally, handshakes, commands, faults, log, neighbours: found, rss, verifyWords: verified.stdout, problems };
+  return {
+    tally,
+    handshakes,
+    commands,
+    faults,
+    log,
+    rows,
+    neighbours: found,
+    rss,
+    verifyWords: verified.stdout,
+    checks,
+  };
+}
+
+function check(name: string, problems: readonly string[]): Check {
+  return { name, problems };
 }
 
 function memoryProblems(rss: FuzzReport["rss"], mostMb: number): string[] {
@@ -185,11 +217,25 @@ class Run {
     return { seed: this.options.seed, version, cells, url: this.running.ocppUrl, stations, tally, faults, ledgers };
   }
 
-  /** The folds stand at the log's end: what they hold in memory then, they keep. */
-  async untilQuiet(): Promise<void> {
+  /** Resolves once the folds stand at the end of everything that was said. */
+  async endNeighbours(fleet: FleetRun): Promise<Summary> {
+    // Their commands have keys, and those wait for the fold (rule C1): it must be near the end before the fleet ends.
+    await this.untilLag(nearlyQuiet);
+    fleet.child.signal("SIGTERM");
+    const summary = await fleet.summary(60_000);
+    await this.untilLag(0);
+    return summary;
+  }
+
+  tell(what: string): void {
+    this.say(`${this.seconds()} s  ${what}`);
+  }
+
+  /** At 0 the folds stand at the log's end: what they hold in memory then, they keep. */
+  private async untilLag(most: number): Promise<void> {
     await lastAnswer(
       async () => (await this.running.metrics()).get("wattlog_consumer_lag_records") ?? Number.NaN,
-      (lag) => lag === 0,
+      (lag) => lag <= most,
       { timeoutMs: quietMs },
     );
   }
@@ -216,12 +262,15 @@ class Run {
     return this.commands - ended;
   }
 
+  private seconds(): string {
+    return ((performance.now() - this.startedAt) / 1000).toFixed(0);
+  }
+
   private progress(): void {
     const sent = versions.map((version) => `${version}: ${this.tally.of(version).sent}/${this.options.frames}`);
-    const seconds = ((performance.now() - this.startedAt) / 1000).toFixed(0);
     const isWarm = versions.every((version) => this.tally.of(version).sent >= this.options.frames * warmShare);
     if (isWarm && this.warmMb === 0) this.warmMb = this.rss.look();
     const { nowMb } = this.rss;
-    this.say(`${seconds} s  ${sent.join("  ")}  RSS ${nowMb} MB  faults ${this.faults.count}`);
+    this.tell(`${sent.join("  ")}  RSS ${nowMb} MB  faults ${this.faults.count}`);
   }
 }

@@ -26,8 +26,8 @@ export interface StreamOptions {
 
 /** Between two heartbeats. */
 const framesAtOnce = 16;
-/** Mutants of an answer for each command: two as they come, and one by which the command ends. */
-export const answersPerCommand = 3;
+/** Mutants of an answer for each command: some as they come, the last one so that the command ends by it. */
+export const answersPerCommand = 4;
 const commandMs = 30_000;
 
 export interface Numbered {
