@@ -14,6 +14,8 @@ import { startWattlog } from "../harness/wattlog.ts";
 const followMs = 2_000;
 /** A station's own patience is longer; a gateway that stood still would be seen. */
 const answerMs = 2_000;
+/** A station asks so often at least while rows come in. */
+const asked = 4;
 
 async function statusOf(station: TestStation, idTag: string): Promise<string> {
   const { idTagInfo } = await station.call<{ idTagInfo: { status: string } }>("Authorize", { idTag });
@@ -65,20 +67,20 @@ onEachSystem("tokens that are imported", (system) => {
       }));
     await using station = await bootedStation({ url: gateways.at(-1)!.url, id: `${name}-CP` });
     await using meanwhile = askMeanwhile(station, `${name}-0`);
-    for (const [valid, result, status] of [
-      [true, "created", "Accepted"],
-      [false, "changed", "Blocked"],
-    ] as const) {
+    // As created, then as changed, until enough was asked meanwhile: a quick machine has imported them before that.
+    for (let round = 0; round < 2 || meanwhile.times.length < asked; round += 1) {
+      const valid = round % 2 === 0;
       const { rows: verdicts } = await rest.post<Verdicts>("/tokens/import", rows(valid));
       const answered = performance.now();
+      const result = round === 0 ? "created" : "changed";
       expect(verdicts.map((verdict) => verdict.result)).toEqual(Array(1_000).fill(result));
+      const status = valid ? "Accepted" : "Blocked";
       await eventually("the gateway to know", async () => (await statusOf(station, `${name}-999`)) === status, {
         timeoutMs: followMs,
         everyMs,
       });
       expect(performance.now() - answered).toBeLessThan(followMs);
     }
-    expect(meanwhile.times.length).toBeGreaterThan(3);
     expect(Math.max(...meanwhile.times)).toBeLessThan(answerMs);
   });
 });

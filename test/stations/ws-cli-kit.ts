@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { tempFolder } from "../harness/paths.ts";
-import { Child } from "../harness/process.ts";
+import { Child, cleanEnvironment } from "../harness/process.ts";
 import { eventually, within } from "../harness/wait.ts";
 import { installKit, kitFolder, runOrMissing, type Missing } from "./kit.ts";
 
@@ -66,16 +66,8 @@ export async function runSuites(
 export async function fuzz(program: string, endpoint: string, workers: number, anomalies: number): Promise<FuzzCounts> {
   using folder = tempFolder("ws-cli");
   const report = ["--report", "json", "--report-dir", folder.path];
-  const kit = new Child(process.execPath, [
-    program,
-    "fuzz",
-    "-e",
-    endpoint,
-    "-w",
-    String(workers),
-    "--flood",
-    ...report,
-  ]);
+  const args = ["fuzz", "-e", endpoint, "-w", String(workers), "--flood", ...report];
+  const kit = new Child(process.execPath, [program, ...args], { env: asAtATerminal() });
   try {
     const sent = () => Number([...kit.stdout.matchAll(/Anomalies Sent:\s+(\d+)/g)].at(-1)?.[1] ?? 0);
     await eventually("the fuzzer to have sent enough", () => sent() >= anomalies, { timeoutMs: 60_000 });
@@ -89,6 +81,12 @@ export async function fuzz(program: string, endpoint: string, workers: number, a
     kit.signal("SIGKILL");
     await kit.exited;
   }
+}
+
+/** Its screen, which says how much it has sent, is drawn once only where it thinks that nobody watches. */
+function asAtATerminal(): NodeJS.ProcessEnv {
+  const { CI: _, ...env } = cleanEnvironment();
+  return env;
 }
 
 function reportIn(folder: string, kit: Child): Report {
