@@ -46,6 +46,8 @@ export interface ClusterOptions {
   /** One process each; several of a role are numbered from one on. */
   readonly roles?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Beside it, for the process of this name. */
+  readonly environmentOf?: (name: string) => Readonly<Record<string, string>>;
   /** Where the processes' output goes; default: ours. */
   readonly onLine?: (name: string, line: string) => void;
 }
@@ -77,7 +79,8 @@ export async function startCluster(
     const number = (counts.get(role) ?? 0) + 1;
     counts.set(role, number);
     const name = `${role}-${number}`;
-    const environment = { ...common, WATTLOG_NODE_NAME: name, ...portsOf(ports) };
+    const own = options.environmentOf?.(name);
+    const environment = { ...common, ...own, WATTLOG_NODE_NAME: name, ...portsOf(ports) };
     processes.set(name, launch(name, role, environment, onLine));
   }
   const cluster: Cluster = {

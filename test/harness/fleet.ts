@@ -17,14 +17,21 @@ export interface FleetRun {
   summary(timeoutMs: number): Promise<Summary>;
 }
 
-/** @param options words of `wattlog simulate` without their dashes. */
-export function startFleet(running: FleetTarget, options: Readonly<Record<string, string | number>>): FleetRun {
+/**
+ * @param options words of `wattlog simulate` without their dashes.
+ * @param env for a fleet whose clock is not ours.
+ */
+export function startFleet(
+  running: FleetTarget,
+  options: Readonly<Record<string, string | number>>,
+  env: Readonly<Record<string, string>> = {},
+): FleetRun {
   const words = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
   const withCommands = options["commands"] === undefined ? [] : ["--api", running.httpUrl, `--token=${running.token}`];
   const child = new Child(
     process.execPath,
     [commandFile, "simulate", "--url", running.ocppUrl, "--quiet", "--json", ...withCommands, ...words],
-    { env: cleanEnvironment() },
+    { env: cleanEnvironment(env) },
   );
   return {
     child,

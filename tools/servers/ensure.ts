@@ -160,7 +160,7 @@ function fromEnvironment(names: readonly ServerName[]): Servers {
   const { KAFKA_BROKERS: brokers, REDIS_URL: redis, DATABASE_URL: database } = process.env;
   const none = { nodes: [], caFile: "" };
   const kafka: KafkaServer | undefined = brokers
-    ? { ...none, brokers: brokers.split(","), saslBrokers: [], tlsBrokers: [], user: "", password: "" }
+    ? { ...none, brokers: brokers.split(","), saslBrokers: [], tlsBrokers: [], detours: [], user: "", password: "" }
     : undefined;
   return {
     ...(kafka && names.includes("kafka") ? { kafka } : {}),

@@ -44,6 +44,9 @@ interface Node {
   readonly saslPort: number;
   readonly tlsPort: number;
   readonly controllerPort: number;
+  /** Where the broker listens for those whom it tells to come to `detourPort`, where nobody listens but a test's relay. */
+  readonly behindPort: number;
+  readonly detourPort: number;
 }
 
 async function install(tell: Tell): Promise<Installed> {
@@ -96,13 +99,16 @@ async function layOut(folder: string, brokers: number): Promise<Node[]> {
   for (let id = 1; id <= brokers; id++) {
     const own = join(folder, `broker-${id}`);
     mkdirSync(own, { recursive: true });
-    const [port, saslPort, tlsPort, controllerPort] = [
-      await freePort(),
-      await freePort(),
-      await freePort(),
-      await freePort(),
-    ];
-    nodes.push({ id, folder: own, port, saslPort, tlsPort, controllerPort });
+    nodes.push({
+      id,
+      folder: own,
+      port: await freePort(),
+      saslPort: await freePort(),
+      tlsPort: await freePort(),
+      controllerPort: await freePort(),
+      behindPort: await freePort(),
+      detourPort: await freePort(),
+    });
   }
   return nodes;
 }
@@ -125,11 +131,12 @@ async function writeProperties(node: Node, nodes: readonly Node[]): Promise<void
     "process.roles": "broker,controller",
     "node.id": node.id,
     "controller.quorum.voters": nodes.map(({ id, controllerPort }) => `${id}@${host}:${controllerPort}`).join(","),
-    listeners: `${clients},CONTROLLER://${host}:${node.controllerPort}`,
-    "advertised.listeners": clients,
+    listeners: `${clients},DETOUR://${host}:${node.behindPort},CONTROLLER://${host}:${node.controllerPort}`,
+    "advertised.listeners": `${clients},DETOUR://${host}:${node.detourPort}`,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL",
+    "listener.security.protocol.map":
+      "PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL",
     "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
     "listener.name.sasl.plain.sasl.jaas.config": `${plainLogin} user_${user}="${password}";`,
     "listener.name.sasl.scram-sha-256.sasl.jaas.config": scramLogin,
@@ -217,6 +224,7 @@ export async function startKafka(folder: string, brokers: number, tell: Tell): P
       brokers: at(({ port }) => port),
       saslBrokers: at(({ saslPort }) => saslPort),
       tlsBrokers: at(({ tlsPort }) => tlsPort),
+      detours: nodes.map(({ behindPort, detourPort }) => ({ port: detourPort, to: behindPort })),
       user,
       password,
       caFile: certFile,

@@ -31,6 +31,11 @@ export interface KafkaServer extends WithNodes {
   readonly saslBrokers: readonly string[];
   /** TLS with the certificate in `caFile`. */
   readonly tlsBrokers: readonly string[];
+  /**
+   * A listener of each broker that clients are told to reach at `port`, where nobody listens until a test puts a relay to
+   * `to` there: a network between them that can be cut.
+   */
+  readonly detours: readonly { readonly port: number; readonly to: number }[];
   readonly user: string;
   readonly password: string;
   readonly caFile: string;
