@@ -1,13 +1,11 @@
 // A disk that fills up under a running wattlog: no answer for what was not stored, nothing stored is lost, and it
 // recovers by itself when there is room again.
-import { spawnSync } from "node:child_process";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
 import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import { framesOf } from "../harness/gateway.ts";
-import { tempFolder } from "../harness/paths.ts";
+import { mountMissing, smallDisk, type SmallDisk } from "../harness/small-disk.ts";
 import { bootedStation, TestStation } from "../harness/station.ts";
 import { eventually, within } from "../harness/wait.ts";
 import { failToStart, startWattlog } from "../harness/wattlog.ts";
@@ -15,39 +13,23 @@ import { failToStart, startWattlog } from "../harness/wattlog.ts";
 const diskMegabytes = 24;
 const mostCalls = 2000;
 
-/** A disk of its own, small. @returns undefined where this user may not mount. */
-function smallDisk(): string | undefined {
-  const folder = tempFolder("disk");
-  const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${diskMegabytes}m`, "tmpfs", folder.path]);
-  onTestFinished(() => {
-    if (status === 0) spawnSync("umount", ["--lazy", folder.path]);
-    folder[Symbol.dispose]();
-  });
-  return status === 0 ? folder.path : undefined;
-}
-
-/** Takes all the room that is left, whoever else writes meanwhile. @returns the file to remove. */
-function fill(disk: string): string {
-  const ballast = join(disk, "ballast");
-  const file = openSync(ballast, "w");
-  const page = Buffer.alloc(4096);
-  try {
-    for (;;) if (writeSync(file, page) < page.length) break;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-  } finally {
-    closeSync(file);
-  }
-  return ballast;
+/** @returns undefined where this user may not mount. */
+function ownDisk(): SmallDisk | undefined {
+  const disk = smallDisk(diskMegabytes);
+  onTestFinished(() => disk?.[Symbol.dispose]());
+  return disk;
 }
 
 /** A frame of some size, so that the log must grow. */
 const bulky = (n: number) => ({ vendorId: "filler", messageId: String(n), data: "x".repeat(20_000) });
 
 test("with a full disk nothing unstored is answered, nothing stored is lost, and it recovers", async (context) => {
-  const disk = smallDisk();
-  if (disk === undefined) return context.skip("needs root, to mount a small disk");
-  await using running = await startWattlog({ folder: join(disk, "data"), env: { WATTLOG_APPEND_HOLD_MS: "2000" } });
+  const disk = ownDisk();
+  if (disk === undefined) return context.skip(mountMissing);
+  await using running = await startWattlog({
+    folder: join(disk.path, "data"),
+    env: { WATTLOG_APPEND_HOLD_MS: "2000" },
+  });
   const id = "FULL";
   let station = await bootedStation({ url: running.ocppUrl, id });
   const answered: string[] = [];
@@ -56,7 +38,7 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
     await station.exchange(frame);
     answered.push(frame.id);
   }
-  const ballast = fill(disk);
+  const makeRoom = disk.fill();
   const refused = await sendUntilClosed(station, answered);
   expect(refused.closedWith, "what the station is told").toBe(1013);
   expect(
@@ -68,7 +50,7 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
   expect(JSON.stringify(await ready.json()), "and why").toMatch(/disk|full|space/i);
   expect((await fetch(`${running.adminUrl}/health/live`)).status, "liveness").toBe(200);
 
-  rmSync(ballast);
+  makeRoom();
   station = await eventually("to be served again", () => bootedStation({ url: running.ocppUrl, id }), {
     timeoutMs: 30_000,
     everyMs: 250,
@@ -79,7 +61,7 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
   await station.close();
   expect(await running.terminate()).toEqual({ code: 0, signal: null });
 
-  const log = openLogReadOnly(join(disk, "data"));
+  const log = openLogReadOnly(join(disk.path, "data"));
   const stored = (await framesOf(log)).flatMap((record) => (record.kind === "exchange" ? [record.messageId] : []));
   await log.close();
   expect(answered.length, "answered CALLs").toBeGreaterThan(5);
@@ -114,10 +96,10 @@ async function sendUntilClosed(station: TestStation, answered: string[]): Promis
 }
 
 test("a start on a full disk says so", async (context) => {
-  const disk = smallDisk();
-  if (disk === undefined) return context.skip("needs root, to mount a small disk");
-  fill(disk);
-  const { child, exit, seconds } = await failToStart({ WATTLOG_DATA_DIR: join(disk, "data") });
+  const disk = ownDisk();
+  if (disk === undefined) return context.skip(mountMissing);
+  disk.fill();
+  const { child, exit, seconds } = await failToStart({ WATTLOG_DATA_DIR: join(disk.path, "data") });
   expect(exit.code, `it said ${child.words()}`).toBe(2);
   expect(child.stderr).toContain("WATTLOG_DATA_DIR");
   expect(child.stderr).toMatch(/room|space|full/i);
