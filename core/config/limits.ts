@@ -31,6 +31,8 @@ export const limits = {
   /** Answer within this or close: below the shortest message time-out of stations (30 s is usual). */
   appendHoldMs: 10_000,
   appendQueueBytesPerPartition: 16 * 1024 * 1024,
+  /** Of all partitions, each of which may fill its equal share alone: what a gateway keeps while the log is away. */
+  appendQueueBytes: 256 * 1024 * 1024,
   appendBatchRecords: 512,
   appendBatchBytes: 1024 * 1024,
   /** Closes of stations whose partition is sick, so that a sick partition is not a storm. */
@@ -98,6 +100,9 @@ export const limits = {
   /** First and longest pause of a fold whose log or store is away (rule Q2). */
   foldRetryFirstMs: 100,
   foldRetryMaxMs: 10_000,
+  /** Records a rebuild folds in one transaction, and rows it removes in one: beside live folds, which wait for it on SQLite. */
+  rebuildBatchRecords: 1_024,
+  rebuildSweepRows: 2_000,
   /** stationSeen is emitted at most so often per station, in log time. */
   seenEveryMs: 60_000,
 
@@ -171,6 +176,17 @@ export const limits = {
   uploadMs: 30 * 60_000,
   apiRequestMs: 30_000,
   registryVerdictMs: 5_000,
+
+  // --- OCPI ---
+  /** One request to a partner, and its answer: their lists are paged, their objects are kilobytes. */
+  outboundMs: 10_000,
+  outboundAnswerBytes: 4 * 1024 * 1024,
+  /** Objects on a page: told to partners as X-Limit. */
+  ocpiPageMax: 250,
+  /** A connector of a station that went offline keeps its status so long: what reconnects at once was never away. */
+  ocpiOfflineGraceMs: 15 * 60_000,
+  /** Commands of one partner whose results it has not been told yet. */
+  ocpiCommandsPending: 500,
 } as const;
 
 export interface LimitRelation {
@@ -192,6 +208,10 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     },
     { says: "one frame fits into a batch", holds: l.frameMaxBytes * 2 < l.appendBatchBytes },
     { says: "a batch fits into the queue", holds: l.appendBatchBytes < l.appendQueueBytesPerPartition },
+    {
+      says: "one frame fits into the share of the queue of each of 1024 partitions, the most there may be",
+      holds: l.frameMaxBytes * 2 * 1024 <= l.appendQueueBytes,
+    },
     {
       says: "the longest command outlives the tick's grace",
       holds: l.commandTickGraceMs < l.commandTimeoutSecondsMax * 1000,

@@ -284,6 +284,39 @@ export const settingRows = {
     sentence:
       "Address (https://…) at which stations reach the HTTP port, for uploads of diagnostics; unset: only on loopback, by http.",
   },
+  ocpiUrl: {
+    env: "WATTLOG_OCPI_URL",
+    kind: "text",
+    fallback: "",
+    unit: "web address",
+    sentence:
+      "Address (https://…) at which roaming partners reach the HTTP port; unset: only on loopback, by http, for partners on the same machine.",
+  },
+  ocpiPeers: {
+    env: "WATTLOG_OCPI_PEERS",
+    kind: "choice",
+    choices: ["public", "local"],
+    fallback: "",
+    unit: "choice",
+    sentence:
+      "Which partners are called: public by https alone, or (development) local ones by http too; unset: local on loopback without WATTLOG_OCPI_URL, else public.",
+  },
+  ocpiName: {
+    env: "WATTLOG_OCPI_NAME",
+    kind: "text",
+    fallback: "",
+    unit: "name",
+    sentence: "What partners are told as the name of our party; unset: its country code and party id.",
+  },
+  secretsKey: {
+    env: "WATTLOG_SECRETS_KEY",
+    kind: "text",
+    fallback: "",
+    unit: "text",
+    sentence:
+      "Seals partners' tokens in the registry, 32 characters or more, the same in every process; unset: made once and kept in the data folder. A cluster with partners needs it.",
+    secret: true,
+  },
   logLevel: {
     env: "WATTLOG_LOG_LEVEL",
     kind: "choice",

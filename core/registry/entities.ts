@@ -48,6 +48,17 @@ export interface TokenDoc {
   readonly groupId?: string;
   /** RFC 3339. */
   readonly expiresAt?: string;
+  /** Of a roaming partner: absent, it is the CPO's own. */
+  readonly roaming?: RoamingToken;
+}
+
+/** Where a partner's token comes from. */
+export interface RoamingToken {
+  readonly partner: string;
+  /** `pushed`: by OCPI's tokens module. `command`: known from a command alone, and not shown there. */
+  readonly by: "pushed" | "command";
+  /** OCPI Token object, as the partner sent it; a `uid` that stations could not take stands here in full. */
+  readonly token: Readonly<Record<string, unknown>>;
 }
 
 export interface PriceComponentDoc {
@@ -90,12 +101,47 @@ export interface LocationDoc {
   readonly [field: string]: unknown;
 }
 
+/** One platform that OCPI is spoken with. It may act for several parties and roles. */
 export interface PartnerDoc {
   readonly id: string;
+  readonly roles: readonly PartnerRole[];
+  /**
+   * `pending`: it may register with token A. `registering`: we are about to register there. `registered`. `unregistered`:
+   * one of both ended it.
+   */
+  readonly state: "pending" | "registering" | "registered" | "unregistered";
+  /** An operator's: nothing is answered to it and nothing sent until it goes on. */
+  readonly paused?: true;
+  /** Good for versions and credentials alone, and gone once it has registered. */
+  readonly tokenA?: { readonly sha256: string; readonly sealed: string };
+  /** SHA-256 (hex) of the token that it presents to us. The token itself is kept nowhere. */
+  readonly tokenSha256?: string;
+  /** Where and how it is spoken to. */
+  readonly peer?: PartnerPeer;
+  /** It sends and expects tokens as they are, not in Base64 (many 2.1.1 and 2.2 platforms). */
+  readonly rawTokens?: true;
+  /** Hosts of it that may lead to private addresses. */
+  readonly allowedHosts?: readonly string[];
+}
+
+export interface PartnerRole {
+  readonly role: "CPO" | "EMSP" | "HUB" | "NAP" | "NSP" | "OTHER" | "SCSP";
+  /** ISO 3166-1 alpha-2, upper case. */
   readonly countryCode: string;
   readonly partyId: string;
-  readonly roles: readonly string[];
-  readonly [field: string]: unknown;
+  readonly name?: string;
+}
+
+export interface PartnerPeer {
+  readonly versionsUrl: string;
+  readonly version: string;
+  /** What we present to it; see sealed.ts. */
+  readonly sealedToken: string;
+  readonly endpoints: readonly {
+    readonly identifier: string;
+    readonly role: "SENDER" | "RECEIVER";
+    readonly url: string;
+  }[];
 }
 
 export interface ApiKeyDoc {
@@ -188,7 +234,8 @@ export type SettingId =
   | "heartbeatIntervalSeconds"
   | "validation"
   | "strictModels"
-  | "strictRotation";
+  | "strictRotation"
+  | "occupiedStatus";
 
 /** What holds where the registry says nothing. */
 export const settingDefaults = {
@@ -203,6 +250,8 @@ export const settingDefaults = {
   strictModels: "",
   /** The old key ends as soon as the station accepts the new one, not at its first login with it (A01.FR.03). */
   strictRotation: false,
+  /** OCPI status of an EVSE that is taken while nothing charges (Preparing, Finishing; 2.x Occupied): BLOCKED or CHARGING. */
+  occupiedStatus: "BLOCKED",
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
 /** Written once, by the first process on an empty log: whose log this is. Its id is always `cluster`. */

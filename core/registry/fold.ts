@@ -82,6 +82,12 @@ export class RegistryFold {
     return found?.doc ? { doc: found.doc as EntityDocs[Kind], version: found.version } : undefined;
   }
 
+  /** Every version of it, the oldest first. */
+  versions(party: PartyId, entity: EntityKind, id: string): readonly Version[] {
+    const history = this.kinds.get(`${party}|${entity}`)?.get(id);
+    return history === undefined ? [] : Array.isArray(history) ? history : [history];
+  }
+
   /** Ids that exist now or ever existed, in order of first change. */
   ids(party: PartyId, entity: EntityKind): Iterable<string> {
     return this.kinds.get(`${party}|${entity}`)?.keys() ?? [];

@@ -7,7 +7,7 @@ import { decodeChange, type RegistryChange } from "../records/registry-change.ts
 import type { Clock } from "../runtime/clock.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { settingDefaults, type EntityDocs, type EntityKind, type SettingId } from "./entities.ts";
-import { RegistryFold, type Changed, type Decided } from "./fold.ts";
+import { RegistryFold, type Changed, type Decided, type Version } from "./fold.ts";
 
 /** What deciders and folds may ask. Synchronous: a decision never waits in the middle. */
 export interface RegistryLookup {
@@ -123,6 +123,11 @@ export class RegistryView implements RegistryLookup {
 
   ids(party: PartyId, entity: EntityKind): Iterable<string> {
     return this.fold.ids(party, entity);
+  }
+
+  /** Every version of it with its log time, the oldest first. */
+  versions(party: PartyId, entity: EntityKind, id: string): readonly Version[] {
+    return this.fold.versions(party, entity, id);
   }
 
   /** How many `ids` has. */

@@ -51,7 +51,8 @@ export function removeRunFile(folder: string): void {
   rmSync(runFile(folder), { force: true });
 }
 
-function writePrivate(file: string, text: string): void {
+/** Readable by its owner only. */
+export function writePrivate(file: string, text: string): void {
   writeFileSync(file, text, { mode: ownerOnly });
   // The mode above counts only where the file is new.
   chmodSync(file, ownerOnly);

@@ -15,6 +15,7 @@ import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createApi } from "../../projections/rest/api.ts";
+import { ocpiOf } from "./ocpi.ts";
 
 const generation = 1;
 
@@ -63,6 +64,7 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
       metrics: createMetrics(),
       logger: silentLogger(),
       adminToken,
+      ocpi: ocpiOf(settings),
     });
     closing.push(() => api.stop());
     await api.app.ready();

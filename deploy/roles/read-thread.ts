@@ -12,6 +12,7 @@ import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
 import { ocppUrlOf } from "./banner.ts";
+import { ocpiOf } from "./ocpi.ts";
 import { uploadsOf } from "./uploads.ts";
 import { serveThread } from "./thread.ts";
 import { version } from "./version.ts";
@@ -44,6 +45,7 @@ serveThread((input, fatal) => {
     logger,
     adminToken: input.adminToken,
     uploads: uploadsOf(settings),
+    ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),
   });
   return {

@@ -30,6 +30,8 @@ export interface CommandInput {
   readonly idempotencyKey?: string;
   /** RFC 3339. */
   readonly queueUntil?: string;
+  /** Of a roaming partner, kept with the command's origin. */
+  readonly reference?: string;
 }
 
 export interface CommandAnswer {
@@ -244,7 +246,11 @@ export class CommandSender {
       timeoutMs: bound.timeoutMs,
       idempotencyKey: input.idempotencyKey ?? null,
       queueUntil: bound.queueUntil,
-      origin: { via: principal.via, actor: principal.actor },
+      origin: {
+        via: principal.via,
+        actor: principal.actor,
+        ...(input.reference === undefined ? {} : { reference: input.reference }),
+      },
       replyTo: replies ? this.context.nodeId : null,
     } as const satisfies FrameBody;
   }

@@ -39,8 +39,20 @@ export interface ApiOptions {
   readonly adminToken: string;
   /** Where stations' files are kept, and the address of this server as stations reach it; absent: no uploads here. */
   readonly uploads?: { readonly folder: string; readonly url: string | undefined };
+  /** Absent: no OCPI here. */
+  readonly ocpi?: OcpiSettings;
   /** Where there is none, certificate requests are kept, and whoever signs them sends CertificateSigned as a command. */
   readonly certificateAuthority?: CertificateAuthority | undefined;
+}
+
+export interface OcpiSettings {
+  /** Where partners reach this server, without a slash at the end; undefined: nobody said. */
+  readonly url: string | undefined;
+  readonly peers: "public" | "local";
+  /** Of our party, as partners are told. */
+  readonly name: string | undefined;
+  /** Seals tokens in the registry; undefined: nobody gave one, and no partner can be added. */
+  readonly secret: string | undefined;
 }
 
 export type RouteInstaller = (app: FastifyInstance, context: ApiOptions) => void;

@@ -24,6 +24,7 @@ export const tokenSchema = {
     whitelist: { type: "string", enum: ["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"] },
     groupId: text(36),
     expiresAt: { type: "string", format: "date-time" },
+    roaming: { type: "object", description: "Whose it is, where a roaming partner pushed it; kept as it is" },
   },
 } as const;
 
@@ -176,6 +177,7 @@ export const settingSchemas = {
   validation: { type: "string", enum: ["lenient", "strict"] },
   strictModels: { type: "string", maxLength: 10_000 },
   strictRotation: { type: "boolean" },
+  occupiedStatus: { type: "string", enum: ["BLOCKED", "CHARGING"] },
 } as const satisfies Readonly<Record<SettingId, object>>;
 
 export const settingIds = Object.keys(settingDefaults) as readonly SettingId[];

@@ -13,7 +13,7 @@ export interface Principal {
   readonly role: Role;
   readonly party: PartyId;
   /** `rule`: something within wattlog that acts by itself. */
-  readonly via: "rest" | "console" | "rule";
+  readonly via: "rest" | "console" | "rule" | "ocpi";
 }
 
 const rank: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, admin: 2 };

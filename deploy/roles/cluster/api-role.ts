@@ -4,6 +4,7 @@ import { WattlogError } from "../../../core/runtime/errors.ts";
 import { createApi } from "../../../projections/rest/api.ts";
 import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
+import { ocpiOf } from "../ocpi.ts";
 import { uploadsOf } from "../uploads.ts";
 import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
@@ -43,6 +44,7 @@ export const startApiRole: StartRole = async (context) => {
     logger,
     adminToken: settings.adminToken,
     uploads: uploadsOf(settings),
+    ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),
   });
   await api.start();
