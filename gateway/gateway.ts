@@ -80,6 +80,11 @@ const housekeepingMs = 1_000;
 const restAfterMs = 5_000;
 const stopFlushMs = 1_000;
 
+/** Of one partition: their sum is bounded, however many there are, and none can take the room of another. */
+function queueBytes(partitions: number): number {
+  return Math.min(limits.appendQueueBytesPerPartition, Math.floor(limits.appendQueueBytes / partitions));
+}
+
 class GatewayService implements Gateway {
   readonly name = "gateway";
   private readonly deps: GatewayDeps;
@@ -166,7 +171,7 @@ class GatewayService implements Gateway {
       clock,
       {
         holdMs: deps.options.appendHoldMs,
-        queueBytes: limits.appendQueueBytesPerPartition,
+        queueBytes: queueBytes(deps.log.topics.frames.partitions),
         batchRecords: limits.appendBatchRecords,
         batchBytes: limits.appendBatchBytes,
       },

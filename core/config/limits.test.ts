@@ -16,6 +16,7 @@ const breaks: readonly (readonly [Partial<Limits>, string])[] = [
   [{ socketIdleSeconds: 122 }, "uWebSockets.js accepts"],
   [{ appendBatchBytes: limits.frameMaxBytes * 2 }, "one frame fits into a batch"],
   [{ appendQueueBytesPerPartition: limits.appendBatchBytes }, "a batch fits into the queue"],
+  [{ appendQueueBytes: limits.frameMaxBytes * 1024 }, "each of 1024 partitions"],
   [{ commandTickGraceMs: 600_000 }, "tick's grace"],
   [{ storeStatementMs: 25_000 }, "the server's own answer"],
   [{ busRenewMs: 2_600 }, "a lease is renewed twice"],
