@@ -54,6 +54,10 @@ export interface CdrLine {
   /** VAT in percent, decimal text; null: none stated. */
   readonly vat: string | null;
   readonly total: Price;
+  /** Number of the tariff's element, from 0; absent in CDRs of before 0016. */
+  readonly element?: number;
+  /** Absent: of the session itself. */
+  readonly reservation?: "RESERVATION" | "RESERVATION_EXPIRES";
 }
 
 export interface Cdr {

@@ -68,6 +68,11 @@ export interface PriceComponentDoc {
   readonly step_size: number;
 }
 
+/** Price of OCPI 2.2.1, or PriceLimit of 2.3.0. */
+export type PriceLimitDoc =
+  | { readonly excl_vat: number | string; readonly incl_vat?: number | string }
+  | { readonly before_taxes: number | string; readonly after_taxes?: number | string };
+
 /** An OCPI Tariff object plus `validFrom`; fields that are not named here are kept as they came. */
 export interface TariffDoc {
   readonly id: string;
@@ -76,8 +81,8 @@ export interface TariffDoc {
     readonly price_components: readonly PriceComponentDoc[];
     readonly restrictions?: Readonly<Record<string, unknown>>;
   }[];
-  readonly min_price?: { readonly excl_vat: number | string; readonly incl_vat?: number | string };
-  readonly max_price?: { readonly excl_vat: number | string; readonly incl_vat?: number | string };
+  readonly min_price?: PriceLimitDoc;
+  readonly max_price?: PriceLimitDoc;
   readonly validFrom?: string;
   readonly [field: string]: unknown;
 }
@@ -116,6 +121,8 @@ export interface PartnerDoc {
   readonly tokenA?: { readonly sha256: string; readonly sealed: string };
   /** SHA-256 (hex) of the token that it presents to us. The token itself is kept nowhere. */
   readonly tokenSha256?: string;
+  /** While a new one is being told to it: good as well, for it looks us up with that before it answers. */
+  readonly nextTokenSha256?: string;
   /** Where and how it is spoken to. */
   readonly peer?: PartnerPeer;
   /** It sends and expects tokens as they are, not in Base64 (many 2.1.1 and 2.2 platforms). */

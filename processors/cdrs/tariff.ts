@@ -1,7 +1,8 @@
 // Which tariff a session is priced by: as of the registry position of its first record (rule F1), so that a change of
 // price during a session or before a late CDR changes nothing.
 import type { PartyId, Position, StationId } from "../../core/ids/ids.ts";
-import { price } from "../../core/price/price.ts";
+import { priceOf, shownLines } from "../../core/price/price.ts";
+import { readyTariff } from "../../core/price/tariff.ts";
 import type { Cdr } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { TariffDoc } from "../../core/registry/entities.ts";
@@ -35,19 +36,18 @@ export function priceSession(
   const id = tariffIdOf(record.party, record.station, place, registry);
   const tariff = id === null ? undefined : registry.find(record.party, "tariff", id, place.registry)?.doc;
   if (!tariff) return unpriced(undefined, "noTariff");
-  // Parking time needs the charging states over time, which arrive with tariff restrictions.
-  const result = price(tariff, { energyMwh: used.energyMwh, chargingMs: used.durationMs, parkingMs: 0 });
-  switch (result.result) {
-    case "priced":
-      return {
-        price: { tariffId: tariff.id, currency: tariff.currency, total: result.total, lines: result.lines },
-        words: [],
-      };
-    case "unsupported":
-      return unpriced(tariff, "tariffRestrictionsUnsupported");
-    case "invalid":
-      return unpriced(tariff, "tariffInvalid");
+  const ready = readyTariff(tariff);
+  if (ready.result === "invalid") return unpriced(tariff, "tariffInvalid");
+  if (tariff.elements.some(({ restrictions }) => restrictions && Object.keys(restrictions).length > 0)) {
+    return unpriced(tariff, "tariffRestrictionsUnsupported");
   }
+  const sample = { at: 0, energyMwh: 0, state: "charging" } as const;
+  const samples = [sample, { ...sample, at: used.durationMs, energyMwh: used.energyMwh }];
+  const priced = priceOf(ready.tariff, { timeZone: "UTC", start: 0, end: used.durationMs, samples });
+  return {
+    price: { tariffId: tariff.id, currency: tariff.currency, total: priced.total, lines: shownLines(priced) },
+    words: [],
+  };
 }
 
 function tariffIdOf(party: PartyId, station: StationId, place: Place, registry: RegistryLookup): string | null {
