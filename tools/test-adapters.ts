@@ -6,6 +6,8 @@ export const ADAPTERS = [
   "the embedded log",
   "kafkajs",
   "@platformatic/kafka",
+  "the embedded log, half archived",
+  "@platformatic/kafka, half archived",
   "the embedded bus, one thread",
   "the embedded bus, through ports",
   "Redis",
@@ -28,7 +30,13 @@ const everywhere: readonly Adapter[] = ["one process", "a cluster"];
  * suite that goes on from it with a comma, and there must be one.
  */
 export const REQUIRED: Readonly<Record<string, readonly Adapter[]>> = {
-  "EventLog contract": ["the embedded log", "kafkajs", "@platformatic/kafka"],
+  "EventLog contract": [
+    "the embedded log",
+    "kafkajs",
+    "@platformatic/kafka",
+    "the embedded log, half archived",
+    "@platformatic/kafka, half archived",
+  ],
   "CommandBus contract": [
     "the embedded bus, one thread",
     "the embedded bus, through ports",

@@ -38,6 +38,12 @@ export const limits = {
   /** Closes of stations whose partition is sick, so that a sick partition is not a storm. */
   closesPerSecond: 200,
 
+  // --- the archive ---
+  /** Of a segment before compression: one of them is in memory while it is made, some while it is read. */
+  archiveSegmentBytes: 8 * 1024 * 1024,
+  /** From one look at the log for what to archive or trim to the next. */
+  archiveRoundMs: 10_000,
+
   // --- authorisation ---
   /** Real-time answers of roaming partners. */
   authoriseDeadlineMs: 5_000,

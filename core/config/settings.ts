@@ -317,6 +317,48 @@ export const settingRows = {
       "Seals partners' tokens in the registry, 32 characters or more, the same in every process; unset: made once and kept in the data folder. A cluster with partners needs it.",
     secret: true,
   },
+  archive: {
+    env: "WATTLOG_ARCHIVE",
+    kind: "text",
+    fallback: "",
+    unit: "archive",
+    sentence:
+      "Where closed ranges of the log are copied to: a folder, or s3://bucket/prefix; the same for every process. Unset: nowhere, and the log keeps everything.",
+  },
+  archiveEverySeconds: {
+    env: "WATTLOG_ARCHIVE_EVERY_SECONDS",
+    kind: "integer",
+    min: 1,
+    max: 86_400,
+    fallback: "3600",
+    unit: "s",
+    sentence: "How old a record may become before it is in the archive; what is large enough goes at once.",
+  },
+  logKeepHours: {
+    env: "WATTLOG_LOG_KEEP_HOURS",
+    kind: "integer",
+    min: 0,
+    max: 876_000,
+    fallback: "720",
+    unit: "h",
+    sentence:
+      "With an archive: how long frames and events stay in the log as well; 0: until they are archived and folded. Older ones are read from the archive.",
+  },
+  archiveS3Endpoint: {
+    env: "WATTLOG_ARCHIVE_S3_ENDPOINT",
+    kind: "text",
+    fallback: "",
+    unit: "web address",
+    sentence:
+      "Address of an S3-compatible server; unset: Amazon's. Credentials are found as Amazon's tools find them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a web identity, the machine's role).",
+  },
+  archiveS3Region: {
+    env: "WATTLOG_ARCHIVE_S3_REGION",
+    kind: "text",
+    fallback: "us-east-1",
+    unit: "name",
+    sentence: "Region of the archive's bucket.",
+  },
   logLevel: {
     env: "WATTLOG_LOG_LEVEL",
     kind: "choice",
@@ -363,6 +405,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const values = Object.entries(settingRows).map(([name, row]) => [name, parse(row, environment[row.env])]);
   const settings = Object.fromEntries(values) as Settings;
   requirePortsApart(settings);
+  requireArchiveSense(settings);
   return settings;
 }
 
@@ -393,6 +436,8 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
         throw refuse("must be a country code and a party id, such as DEABC");
       if (text !== "" && row.unit === "address" && !isAddress(text))
         throw refuse("must be an IP address or a host name");
+      if (text.startsWith("s3:") && row.unit === "archive" && !parseS3Place(text))
+        throw refuse("must be a folder, or s3://bucket/prefix with letters, digits, dots and hyphens");
       if (text !== "" && row.unit === "web address" && !isWebAddress(text))
         throw refuse("must be an address that begins with https:// (or http://), without user and password");
       return text;
@@ -401,6 +446,35 @@ function parse(row: Row, given: string | undefined): string | number | boolean {
 
 const hostName =
   /^(?=.{1,253}$)(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
+
+export interface S3Place {
+  readonly bucket: string;
+  /** Empty, or ends with a slash. */
+  readonly prefix: string;
+}
+
+/** @returns undefined where it is no `s3://bucket/prefix` */
+export function parseS3Place(text: string): S3Place | undefined {
+  const found = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/((?:[\w.-]+\/)*[\w.-]+)?\/?)?$/.exec(text);
+  return found ? { bucket: found[1]!, prefix: found[2] ? `${found[2]}/` : "" } : undefined;
+}
+
+/** Settings of the archive that contradict each other are a mistake that would show when the log is trimmed. */
+function requireArchiveSense({ archive, archiveS3Endpoint, archiveEverySeconds, logKeepHours }: Settings): void {
+  if (archiveS3Endpoint !== "" && !parseS3Place(archive)) {
+    throw new WattlogError(
+      "config/invalid",
+      `${settingRows.archiveS3Endpoint.env} is set, but ${settingRows.archive.env} names no s3://bucket/prefix.`,
+    );
+  }
+  if (archive !== "" && logKeepHours !== 0 && logKeepHours * 3600 < archiveEverySeconds) {
+    throw new WattlogError(
+      "config/invalid",
+      `${settingRows.logKeepHours.env}=${logKeepHours} is shorter than ${settingRows.archiveEverySeconds.env}=` +
+        `${archiveEverySeconds}: what is not archived stays in the log; lower the second, or set the first to 0.`,
+    );
+  }
+}
 
 function isWebAddress(text: string): boolean {
   const url = URL.parse(text);

@@ -1,17 +1,12 @@
 // The EventLog port over any Kafka driver: a guarded sender, a reader, and the checks that make their positions exact.
-import { WattlogError } from "../runtime/errors.ts";
-import { gapped } from "./kafka-feed.ts";
+import { messageOf, WattlogError } from "../runtime/errors.ts";
+import { gapped, type KafkaFeed } from "./kafka-feed.ts";
 import { KafkaReader, outOfRange, readerDefaults, type ReaderOptions } from "./kafka-reader.ts";
 import { KafkaSender, senderDefaults, type Anomaly, type SenderOptions } from "./kafka-sender.ts";
 import { KafkaSubscription, type Gather } from "./kafka-subscription.ts";
+import { openTopicAdmin } from "./kafkajs-admin.ts";
 import type { KafkaConnection, MakeProducer, OutEntry, PartitionId, Wire } from "./kafka-wire.ts";
-import type { Entry, EventLog, LogBatch, LogRecord, Receipt, Subscription, Topic, Topics } from "./log.ts";
-
-/** Records that retention has handed to the archive (rule B2); absent: what Kafka has trimmed is out of range. */
-export interface ArchiveReader {
-  /** Records of [from, to), without a gap from `from` on; ends early where the archive ends. */
-  read(topic: Topic, partition: number, from: number, to: number): AsyncIterable<LogBatch>;
-}
+import type { Entry, LogBatch, LogRecord, Receipt, Subscription, Topic, Topics, TrimmableLog } from "./log.ts";
 
 export interface KafkaLogOptions {
   readonly connection: KafkaConnection;
@@ -20,7 +15,6 @@ export interface KafkaLogOptions {
   readonly onAnomaly?: (anomaly: Anomaly) => void;
   /** A broker that could not be read from; it is tried again. */
   readonly onTrouble?: (detail: string) => void;
-  readonly archive?: ArchiveReader;
   readonly sender?: Partial<SenderOptions>;
   readonly reader?: Partial<ReaderOptions>;
 }
@@ -37,18 +31,18 @@ const folds: Gather = { ms: 100, records: 512 };
 /** The registry changes seldom, and whoever changes it waits for the verdict. */
 const atOnce: Gather = { ms: 0, records: 1 };
 
-export class KafkaEventLog implements EventLog {
+export class KafkaEventLog implements TrimmableLog {
   readonly topics: Topics;
   private readonly sender: KafkaSender;
   private readonly reader: KafkaReader;
-  private readonly archive: ArchiveReader | undefined;
+  private readonly connection: KafkaConnection;
   private readonly subscriptions = new Set<Subscription>();
   private closed: Promise<void> | undefined;
 
   constructor(driver: KafkaDriver, options: KafkaLogOptions) {
-    const { topics, onAnomaly = () => {}, onTrouble = () => {} } = options;
+    const { topics, connection, onAnomaly = () => {}, onTrouble = () => {} } = options;
+    this.connection = connection;
     this.topics = topics;
-    this.archive = options.archive;
     this.sender = new KafkaSender(driver.makeProducer, { ...senderDefaults, ...options.sender }, onAnomaly);
     const all = [topics.frames.name, topics.events.name, topics.registry.name];
     this.reader = new KafkaReader(() => driver.makeWire(all), { ...readerDefaults, ...options.reader }, onTrouble);
@@ -80,7 +74,7 @@ export class KafkaEventLog implements EventLog {
     const id = this.place(topic, partition);
     this.refuseWhenClosed();
     const subscription = new KafkaSubscription({
-      open: (signal) => this.open(topic, id, from, signal),
+      open: (signal) => this.open(id, from, signal),
       topic,
       partition,
       handler,
@@ -99,11 +93,8 @@ export class KafkaEventLog implements EventLog {
     const range = await this.range(id);
     if (from < 0 || from > range.end) throw outOfRange(id, from, range);
     const until = Math.min(to, range.end);
+    if (from < Math.min(until, range.start)) throw outOfRange(id, from, range);
     let next = from;
-    for await (const records of this.archived(topic, id, from, Math.min(until, range.start))) {
-      next = records.at(-1)!.offset + 1;
-      yield { topic, partition, records };
-    }
     while (next < until) {
       this.refuseWhenClosed();
       const records = await this.stored(id, next, until);
@@ -120,6 +111,27 @@ export class KafkaEventLog implements EventLog {
     return this.reader.offsets.offset(id, "end");
   }
 
+  startOffset(topic: Topic, partition: number): Promise<number> {
+    const id = this.place(topic, partition);
+    this.refuseWhenClosed();
+    return this.reader.offsets.offset(id, "start");
+  }
+
+  async trim(topic: Topic, before: ReadonlyMap<number, number>): Promise<void> {
+    for (const partition of before.keys()) this.place(topic, partition);
+    this.refuseWhenClosed();
+    try {
+      const admin = await openTopicAdmin(this.connection);
+      try {
+        await admin.trim(topic.name, before);
+      } finally {
+        await admin.close();
+      }
+    } catch (cause) {
+      throw new WattlogError("log/unavailable", `Kafka did not trim ${topic.name}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
   close(): Promise<void> {
     this.closed ??= this.closeOnce();
     return this.closed;
@@ -131,39 +143,19 @@ export class KafkaEventLog implements EventLog {
     await this.reader.close();
   }
 
-  /** What a subscription reads from: the archive up to where Kafka begins, then a feed. */
-  private async open(topic: Topic, id: PartitionId, from: number, signal: AbortSignal) {
+  private async open(id: PartitionId, from: number, signal: AbortSignal): Promise<KafkaFeed> {
     const range = await this.range(id);
-    if (from < 0 || from > range.end) throw outOfRange(id, from, range);
-    const archived = this.archived(topic, id, from, range.start);
-    const feed = this.reader.feed(id, Math.max(from, range.start));
+    if (from < range.start || from > range.end) throw outOfRange(id, from, range);
+    const feed = this.reader.feed(id, from);
     if (signal.aborted) feed.end();
     else signal.addEventListener("abort", () => feed.end(), { once: true });
-    return { archived, feed };
+    return feed;
   }
 
   private async range(id: PartitionId): Promise<{ readonly start: number; readonly end: number }> {
     const { offsets } = this.reader;
     const [start, end] = await Promise.all([offsets.offset(id, "start"), offsets.offset(id, "end")]);
     return { start, end };
-  }
-
-  /** Everything of [from, to), or an error: the archive may not end before Kafka begins. */
-  private async *archived(
-    topic: Topic,
-    id: PartitionId,
-    from: number,
-    to: number,
-  ): AsyncGenerator<readonly LogRecord[]> {
-    if (from >= to) return;
-    if (!this.archive) throw outOfRange(id, from);
-    let next = from;
-    for await (const { records } of this.archive.read(topic, id.partition, from, to)) {
-      if (records[0]!.offset !== next) throw gapped(id, next, records[0]!.offset);
-      next = records.at(-1)!.offset + 1;
-      yield records;
-    }
-    if (next !== to) throw outOfRange(id, next);
   }
 
   private async stored(id: PartitionId, next: number, until: number): Promise<readonly LogRecord[]> {

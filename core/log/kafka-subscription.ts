@@ -3,9 +3,7 @@ import type { KafkaFeed } from "./kafka-feed.ts";
 import type { LogBatch, LogRecord, Subscription, Topic } from "./log.ts";
 
 export interface KafkaSubscriptionOptions {
-  readonly open: (
-    signal: AbortSignal,
-  ) => Promise<{ readonly archived: AsyncIterable<readonly LogRecord[]>; readonly feed: KafkaFeed }>;
+  readonly open: (signal: AbortSignal) => Promise<KafkaFeed>;
   readonly topic: Topic;
   readonly partition: number;
   readonly handler: (batch: LogBatch) => Promise<void>;
@@ -61,13 +59,8 @@ export class KafkaSubscription implements Subscription {
     const { open, maxRecords, gather } = this.options;
     const { signal } = this.stopping;
     if (!(maxRecords >= 1)) throw new RangeError(`maxRecords must be at least 1, not ${maxRecords}.`);
-    const opened = await Promise.race([open(signal), aborted(signal)]);
-    if (opened === undefined || signal.aborted) return;
-    const { archived, feed } = opened;
-    for await (const records of archived) {
-      for (let at = 0; at < records.length; at += maxRecords) await this.hand(records.slice(at, at + maxRecords));
-      if (this.stopping.signal.aborted) return;
-    }
+    const feed = await Promise.race([open(signal), aborted(signal)]);
+    if (feed === undefined || signal.aborted) return;
     let last = Number.NEGATIVE_INFINITY;
     for (;;) {
       await feed.gathered(Math.min(gather.records, maxRecords), nextSpan(last, gather.ms) - performance.now());

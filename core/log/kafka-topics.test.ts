@@ -30,6 +30,7 @@ function looking(settings: Partial<TopicSettings> | undefined): TopicAdmin {
   return {
     create: absent,
     configure: absent,
+    trim: absent,
     remove: absent,
     close: absent,
     describe: async (name) =>

@@ -17,6 +17,8 @@ export interface TopicAdmin {
   configure(name: string, config: Readonly<Record<string, string>>): Promise<void>;
   /** Undefined: there is no such topic. */
   describe(name: string, config: readonly string[]): Promise<TopicSettings | undefined>;
+  /** Gives up what lies before these offsets, by partition (rule B2); no other setting of the topic changes. */
+  trim(name: string, before: ReadonlyMap<number, number>): Promise<void>;
   /** Removes a topic and everything in it; one that is not there is fine. */
   remove(name: string): Promise<void>;
   close(): Promise<void>;

@@ -69,6 +69,13 @@ class KafkaJsTopicAdmin implements TopicAdmin {
     };
   }
 
+  async trim(name: string, before: ReadonlyMap<number, number>): Promise<void> {
+    const partitions = [...before].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+    // Loads the metadata that the next call takes for granted.
+    await this.admin.fetchTopicOffsets(name);
+    await this.admin.deleteTopicRecords({ topic: name, partitions });
+  }
+
   async remove(name: string): Promise<void> {
     if ((await this.admin.listTopics()).includes(name)) await this.admin.deleteTopics({ topics: [name] });
   }

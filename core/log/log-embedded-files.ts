@@ -48,7 +48,9 @@ export function openForWriting(folder: string, topics: Topics): DatabaseSync {
       create table if not exists topic (name text primary key, kind text not null, generation integer not null,
         partitions integer not null) without rowid;
       create table if not exists checkpoint (topic text not null, row integer not null, ends blob not null,
-        primary key (topic, row)) without rowid;`);
+        primary key (topic, row)) without rowid;
+      create table if not exists trimmed (topic text primary key, row integer not null, starts blob not null)
+        without rowid;`);
     for (const [kind, topic] of Object.entries(topics) as [keyof Topics, Topic][]) prepareTopic(db, kind, topic);
     db.exec("commit");
     return db;
@@ -118,13 +120,33 @@ export function storedTopics(db: DatabaseSync, folder: string): Topics {
   return { frames, events, registry };
 }
 
+/** Where a topic begins since its first rows were given up; undefined: nothing was. */
+export interface Trimmed {
+  /** The first row that is held. */
+  readonly row: number;
+  /** By partition: the first offset that is held. */
+  readonly starts: Float64Array;
+}
+
+export function readTrimmed(db: DatabaseSync, topic: Topic): Trimmed | undefined {
+  // A folder that no newer wattlog has started on has no such table.
+  if (!db.prepare("select 1 from sqlite_master where name = 'trimmed'").get()) return undefined;
+  const found = db.prepare("select row, starts from trimmed where topic = ?").get(topic.name);
+  return found && { row: found["row"] as number, starts: decodeEnds(found["starts"] as Uint8Array) };
+}
+
 /** Finds the ends from the newest checkpoint and the heads after it. */
 export function readEnds(db: DatabaseSync, topic: Topic): TopicEnds {
   const checkpoint = db
     .prepare("select row, ends from checkpoint where topic = ? order by row desc limit 1")
     .get(topic.name);
-  const ends = checkpoint ? decodeEnds(checkpoint["ends"] as Uint8Array) : new Float64Array(topic.partitions);
-  const state: TopicEnds = { lastRow: checkpoint ? (checkpoint["row"] as number) - 1 : -1, logTime: 0, ends };
+  const trimmed = readTrimmed(db, topic);
+  const row = (checkpoint?.["row"] as number | undefined) ?? 0;
+  const begin =
+    trimmed && trimmed.row > row
+      ? { row: trimmed.row, ends: trimmed.starts }
+      : { row, ends: checkpoint ? decodeEnds(checkpoint["ends"] as Uint8Array) : new Float64Array(topic.partitions) };
+  const state: TopicEnds = { lastRow: begin.row - 1, logTime: 0, ends: begin.ends };
   advanceEnds(db, topic, state);
   return state;
 }

@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import { WattlogError } from "../runtime/errors.ts";
-import { damageOf, decodeEnds, headFrom, rowsPerCheckpoint, tableOf } from "./log-embedded-files.ts";
+import { damageOf, decodeEnds, headFrom, readTrimmed, rowsPerCheckpoint, tableOf } from "./log-embedded-files.ts";
 import { baseOffsetAt, decodeSection, headWords, type Section } from "./log-embedded-format.ts";
 import type { LogRecord, Topic } from "./log.ts";
 
@@ -86,6 +86,11 @@ export class LogReader {
       }
     }
     throw outOfRange(this.topics[topicIndex]!, partition, offset, undefined);
+  }
+
+  /** The first offset of the partition that is held: 0 where nothing was given up. */
+  start(topicIndex: number, partition: number): number {
+    return this.whole(() => readTrimmed(this.db, this.topics[topicIndex]!)?.starts[partition] ?? 0);
   }
 
   /** Up to `limit` records from the cursor on, which moves past them. */

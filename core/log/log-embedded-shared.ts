@@ -39,9 +39,23 @@ export interface Acknowledgement {
   readonly failure: string | undefined;
 }
 
+/** Client to writer: give up the beginning of a topic, by partition; `trim` numbers the client's requests. */
+export interface TrimMessage {
+  readonly trim: number;
+  readonly topicIndex: number;
+  readonly before: ReadonlyMap<number, number>;
+}
+export type FromClient = AppendMessage | TrimMessage;
+
+/** Writer to client: it is done, or why not. */
+export interface Trimming {
+  readonly trimmed: number;
+  readonly failure: string | undefined;
+}
+
 /** Writer to client, once after it armed itself for a topic: there are new ends. */
 export const wake = "wake";
-export type ToClient = Acknowledgement | typeof wake;
+export type ToClient = Acknowledgement | Trimming | typeof wake;
 
 export type ToWorker =
   | { readonly type: "connect"; readonly port: MessagePort; readonly armed: SharedArrayBuffer }

@@ -8,10 +8,11 @@ import {
   SharedEnds,
   SharedStats,
   wake,
-  type AppendMessage,
+  type FromClient,
   type FromWorker,
   type ToClient,
   type ToWorker,
+  type TrimMessage,
   type WorkerInput,
 } from "./log-embedded-shared.ts";
 import { LogWriter, type Sender } from "./log-embedded-writer.ts";
@@ -40,6 +41,8 @@ class Client implements Sender {
 
 const input = workerData as WorkerInput;
 const clockShift = new Float64Array(input.clockShift);
+/** Between two slices of what is given up. */
+const trimPauseMs = 20;
 const clients = new Set<Client>();
 let scheduled = false;
 let closing = false;
@@ -88,16 +91,36 @@ function drain(writer: LogWriter): void {
     for (;;) {
       const received = receiveMessageOnPort(client.port);
       if (!received) break;
-      writer.enqueue(received.message as AppendMessage, client);
+      take(writer, client, received.message as FromClient);
     }
   }
+}
+
+function take(writer: LogWriter, client: Client, message: FromClient): void {
+  if ("trim" in message) trim(writer, client, message);
+  else writer.enqueue(message, client);
+}
+
+/** A slice, then a pause: records go first. */
+function trim(writer: LogWriter, client: Client, message: TrimMessage): void {
+  let failure: string | undefined;
+  try {
+    if (closing) failure = "The log is closed.";
+    else if (writer.trimSlice(message.topicIndex, message.before)) {
+      setTimeout(trim, trimPauseMs, writer, client, message);
+      return;
+    }
+  } catch (error) {
+    failure = messageOf(error);
+  }
+  client.port.postMessage({ trimmed: message.trim, failure } satisfies ToClient);
 }
 
 function connect(writer: LogWriter, port: MessagePort, armed: SharedArrayBuffer): void {
   const client = new Client(port, armed);
   clients.add(client);
-  port.on("message", (parts: AppendMessage) => {
-    writer.enqueue(parts, client);
+  port.on("message", (message: FromClient) => {
+    take(writer, client, message);
     schedule(writer);
   });
   port.on("close", () => clients.delete(client));

@@ -20,6 +20,7 @@ import {
 } from "./log-embedded-files.ts";
 import { headOf, headWords, setBaseOffset, type Part } from "./log-embedded-format.ts";
 import type { SharedEnds, SharedStats } from "./log-embedded-shared.ts";
+import { trimSlice } from "./log-embedded-trim.ts";
 import type { Topic, Topics } from "./log.ts";
 
 /** A batch is not made larger than this, so that the first of a flood does not wait for all of it. */
@@ -109,6 +110,22 @@ export class LogWriter {
     for (const index of grown) this.options.onGrowth(index);
     this.checkpoint();
     return 0;
+  }
+
+  /**
+   * Gives up rows at the front of a topic, in a transaction of its own.
+   * @returns whether there is more
+   * @throws what the disk says: a failure of the log
+   */
+  trimSlice(topicIndex: number, before: ReadonlyMap<number, number>): boolean {
+    if (!this.log) throw new Error("The log cannot be written now.");
+    const { topic, state } = this.log.topics[topicIndex]!;
+    try {
+      return trimSlice(this.log.db, topic, before, state.lastRow);
+    } catch (error) {
+      this.fail([], error);
+      throw error;
+    }
   }
 
   close(): void {

@@ -9,7 +9,8 @@ import { openForReading, storedTopics, topicList } from "./log-embedded-files.ts
 import { LogReader, outOfRange, type Cursor } from "./log-embedded-reader.ts";
 import { EmbeddedSubscription, nextTurn } from "./log-embedded-subscription.ts";
 import { SharedEnds, wake, type Hello, type ToClient } from "./log-embedded-shared.ts";
-import type { Entry, EventLog, LogBatch, Receipt, Subscription, Topic, Topics } from "./log.ts";
+import { TrimRequests } from "./log-embedded-trim-requests.ts";
+import type { Entry, LogBatch, Receipt, Subscription, Topic, Topics, TrimmableLog } from "./log.ts";
 
 const defaultMaxRecords = 4096;
 
@@ -20,10 +21,11 @@ export interface AttachOptions {
   readonly topics: Topics;
 }
 
-export class EmbeddedLog implements EventLog {
+export class EmbeddedLog implements TrimmableLog {
   readonly topics: Topics;
   private readonly appender: Appender | undefined;
   private readonly port: MessagePort | undefined;
+  private readonly trims: TrimRequests | undefined;
   private readonly ends: Ends;
   private readonly reader: LogReader;
   private readonly topicNames: readonly string[];
@@ -36,13 +38,19 @@ export class EmbeddedLog implements EventLog {
     if (!received) throw new Error("The port does not come from EmbeddedLogServer.connect(), or is attached already.");
     const { ends, armed, limits } = received.message as Hello;
     const appender = new Appender(port, limits, topicList(topics).length);
+    const trims = new TrimRequests(port);
     const portEnds = new PortEnds(new SharedEnds(topics, ends), armed);
     port.on("message", (message: ToClient) => {
       if (message === wake) portEnds.wake();
+      else if ("trimmed" in message) trims.settle(message);
       else appender.acknowledge(message);
     });
-    port.on("close", () => appender.end(new WattlogError("log/unavailable", "The log's writer has ended.")));
-    return new EmbeddedLog(folder, topics, portEnds, { appender, port });
+    port.on("close", () => {
+      const error = new WattlogError("log/unavailable", "The log's writer has ended.");
+      appender.end(error);
+      trims.end(error);
+    });
+    return new EmbeddedLog(folder, topics, portEnds, { appender, trims, port });
   }
 
   /** @throws WattlogError `log/unavailable` when there is no log in the folder. */
@@ -56,12 +64,13 @@ export class EmbeddedLog implements EventLog {
     folder: string,
     topics: Topics,
     ends: Ends,
-    writing?: { readonly appender: Appender; readonly port: MessagePort },
+    writing?: { readonly appender: Appender; readonly trims: TrimRequests; readonly port: MessagePort },
   ) {
     this.topics = topics;
     this.topicNames = topicList(topics).map(({ name }) => name);
     this.ends = ends;
     this.appender = writing?.appender;
+    this.trims = writing?.trims;
     this.port = writing?.port;
     this.reader = new LogReader(openForReading(folder), topicList(topics));
   }
@@ -129,6 +138,19 @@ export class EmbeddedLog implements EventLog {
     return this.ends.end(topicIndex, partition);
   }
 
+  async startOffset(topic: Topic, partition: number): Promise<number> {
+    const topicIndex = this.place(topic, partition);
+    this.refuseWhenClosed();
+    return this.reader.start(topicIndex, partition);
+  }
+
+  trim(topic: Topic, before: ReadonlyMap<number, number>): Promise<void> {
+    const topicIndex = this.place(topic, 0);
+    this.refuseWhenClosed();
+    if (this.trims) return this.trims.ask(topicIndex, before);
+    return Promise.reject(new WattlogError("log/unavailable", "This log was opened for reading only."));
+  }
+
   close(): Promise<void> {
     this.closed ??= this.closeOnce();
     return this.closed;
@@ -157,6 +179,6 @@ export class EmbeddedLog implements EventLog {
 }
 
 /** For `wattlog log`, `verify` and the like: no writer, no lock; `consume` follows by polling every 200 ms. */
-export function openLogReadOnly(folder: string): EventLog {
+export function openLogReadOnly(folder: string): TrimmableLog {
   return EmbeddedLog.readOnly(folder);
 }

@@ -1,5 +1,7 @@
 // What the client libraries get wrong on a real broker, and that nothing of it comes through.
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import { ConfigResourceTypes, Kafka, logLevel, type Message } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -7,14 +9,18 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectionTo, ownTopics, type OwnTopics } from "../../test/harness/kafka.ts";
 import { serversForTests } from "../../tools/servers/ensure.ts";
 import { isWattlogError } from "../runtime/errors.ts";
-import { KafkaEventLog, type ArchiveReader } from "./kafka-event-log.ts";
+import { LogArchive } from "../archive/archive.ts";
+import { ArchivedLog } from "../archive/archived-log.ts";
+import { FolderBlobs } from "../archive/blobs-folder.ts";
+import { SegmentBuilder } from "../archive/segment.ts";
+import { KafkaEventLog } from "./kafka-event-log.ts";
 import type { Anomaly } from "./kafka-sender.ts";
 import type { KafkaConnection } from "./kafka-wire.ts";
 import { openTopicAdmin } from "./kafkajs-admin.ts";
 import { kafkaJsDriver } from "./log-kafka.ts";
 import { platformaticDriver } from "./log-platformatic.ts";
 import { entry, readAll } from "./log.contract.ts";
-import type { LogBatch, Topics } from "./log.ts";
+import type { Topics } from "./log.ts";
 
 const { servers, missing } = await serversForTests(["kafka"]);
 const drivers = { kafkajs: kafkaJsDriver, "@platformatic/kafka": platformaticDriver };
@@ -50,11 +56,11 @@ async function rawProducer() {
   return producer;
 }
 
-function opened(driver: keyof typeof drivers, topics: Topics = own.topics, more: { archive?: ArchiveReader } = {}) {
+function opened(driver: keyof typeof drivers, topics: Topics = own.topics) {
   const anomalies: Anomaly[] = [];
   const connection = connectionTo(servers.kafka!);
   const onAnomaly = (anomaly: Anomaly): number => anomalies.push(anomaly);
-  const log = new KafkaEventLog(drivers[driver](connection), { connection, topics, onAnomaly, ...more });
+  const log = new KafkaEventLog(drivers[driver](connection), { connection, topics, onAnomaly });
   return { log, anomalies };
 }
 
@@ -129,13 +135,13 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("behind the guar
     await expect(below.done).rejects.toSatisfy((error) => isWattlogError(error, "log/out-of-range"));
     expect((await readAll(log, 1, 6)).map(({ offset }) => offset)).toEqual([6, 7, 8, 9]);
 
-    const archive: ArchiveReader = {
-      async *read(topic, partition, from, to): AsyncGenerator<LogBatch> {
-        const records = archived.filter(({ offset }) => offset >= from && offset < to);
-        yield { topic, partition, records };
-      },
-    };
-    const { log: through } = opened(driver, own.topics, { archive });
+    const folder = mkdtempSync(join(tmpdir(), "wattlog-archive-"));
+    const { log: behind } = opened(driver);
+    const archive = new LogArchive(new FolderBlobs(folder));
+    const segment = new SegmentBuilder(frames, 1, 0);
+    for (const record of archived) segment.add(record);
+    await archive.append(frames, 1, segment);
+    const through = new ArchivedLog(behind, archive);
     expect(await readAll(through, 1)).toEqual(archived);
     const seen: number[] = [];
     const done = Promise.withResolvers<void>();
@@ -146,6 +152,7 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("behind the guar
     await subscription.stop();
     expect(seen).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     await Promise.all([log.close(), through.close()]);
+    rmSync(folder, { recursive: true });
   });
 
   test("a subscription whose offset is trimmed away while it runs ends, and is not moved", async () => {

@@ -76,6 +76,17 @@ export interface EventLog {
   close(): Promise<void>;
 }
 
+/** A log that gives up its beginning, once that is in an archive (rule B2): the archiver's view of it. */
+export interface TrimmableLog extends EventLog {
+  /** The first offset that the log itself still holds; its end where it holds none. */
+  startOffset(topic: Topic, partition: number): Promise<number>;
+  /**
+   * Gives up what lies before these offsets, by partition; perhaps less than that, never more. Resolved when it is done.
+   * @throws WattlogError `log/unavailable`
+   */
+  trim(topic: Topic, before: ReadonlyMap<number, number>): Promise<void>;
+}
+
 export function makeTopics(generation: number, framePartitions: number): Topics {
   return {
     frames: { name: `ocpp.frames.g${generation}`, generation, partitions: framePartitions },

@@ -32,6 +32,12 @@ export interface Metrics {
   readonly partitionsWithoutOwner: Gauge<"role">;
   readonly partitionMoves: Counter<"role" | "move">;
   readonly registryLag: Gauge;
+  readonly archivedOffset: Gauge<"topic" | "partition">;
+  readonly archiveLag: Gauge<"topic" | "partition">;
+  readonly archiveOldest: Gauge<"topic" | "partition">;
+  readonly logTrimmedOffset: Gauge<"topic" | "partition">;
+  readonly archivedBytes: Counter;
+  readonly archiveFailures: Counter;
   readonly clockSkew: Gauge<"against">;
   readonly quarantine: Counter<"stage">;
   readonly stationsOnline: Gauge;
@@ -115,6 +121,24 @@ export function createMetrics(): Metrics {
       ["role", "move"],
     ),
     registryLag: gauge("wattlog_registry_lag_records", "Registry records not yet applied in this process"),
+    archivedOffset: gauge("wattlog_archived_offset", "One past the last record that the archive's manifest holds", [
+      "topic",
+      "partition",
+    ]),
+    archiveLag: gauge("wattlog_archive_lag_records", "Records of the log that are not in the archive", [
+      "topic",
+      "partition",
+    ]),
+    archiveOldest: gauge("wattlog_archive_oldest_seconds", "Age of the oldest record that is not in the archive", [
+      "topic",
+      "partition",
+    ]),
+    logTrimmedOffset: gauge("wattlog_log_trimmed_offset", "First record that the log itself still holds", [
+      "topic",
+      "partition",
+    ]),
+    archivedBytes: counter("wattlog_archived_bytes_total", "Bytes of segments written to the archive"),
+    archiveFailures: counter("wattlog_archive_failures_total", "Attempts to archive or trim that failed"),
     clockSkew: gauge("wattlog_clock_skew_seconds", "How far this machine's clock is ahead of a server's", ["against"]),
     quarantine: counter("wattlog_quarantine_total", "Records put into quarantine by stage", ["stage"]),
     stationsOnline: gauge("ocpp_stations_online", "Stations with a claimed connection"),

@@ -4,7 +4,7 @@ import { provisionTopics, type TopicAdmin } from "../../core/log/kafka-topics.ts
 import type { KafkaConnection } from "../../core/log/kafka-wire.ts";
 import { openTopicAdmin } from "../../core/log/kafkajs-admin.ts";
 import type { LogHarness } from "../../core/log/log.contract.ts";
-import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
+import { makeTopics, type EventLog, type Topics, type TrimmableLog } from "../../core/log/log.ts";
 import type { KafkaServer } from "../../tools/servers/protocol.ts";
 
 export function connectionTo({ brokers }: Pick<KafkaServer, "brokers">): KafkaConnection {
@@ -38,16 +38,20 @@ async function removeAndClose(admin: TopicAdmin, { frames, events, registry }: T
   await admin.close();
 }
 
-/** @param more options beyond the defaults, for tests of faults */
+/**
+ * @param more options beyond the defaults, for tests of faults
+ * @param wrap what stands in front of each handle
+ */
 export async function kafkaHarness(
   driver: (connection: KafkaConnection) => KafkaDriver,
   connection: KafkaConnection,
   more: Partial<KafkaLogOptions> = {},
+  wrap: (log: TrimmableLog) => EventLog = (log) => log,
 ): Promise<LogHarness> {
   const own = await ownTopics(connection, 1);
   let handles: EventLog[] = [];
   const open = (): EventLog => {
-    const log = new KafkaEventLog(driver(connection), { connection, topics: own.topics, ...more });
+    const log = wrap(new KafkaEventLog(driver(connection), { connection, topics: own.topics, ...more }));
     handles.push(log);
     return log;
   };
