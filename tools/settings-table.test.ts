@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { settingRows } from "../core/config/settings.ts";
+import { settingRows } from "../core/config/setting-rows.ts";
 import { readmeFile, withSettingsTable } from "./settings-table.ts";
 
 test("the README's settings table is that of the settings (mend: node tools/settings-table.ts)", () => {

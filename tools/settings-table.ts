@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-import { settingRows } from "../core/config/settings.ts";
+import { settingRows } from "../core/config/setting-rows.ts";
 
 const begin = "<!-- settings: made by `node tools/settings-table.ts`, checked by a test -->";
 const end = "<!-- /settings -->";

@@ -19,7 +19,7 @@ eventLogContract(
   async () => missing,
 );
 
-test("what these contracts read came from the archive too: both logs gave up their first halves all the time", () => {
+test("what these contracts read came from the archive too: the logs gave up their first halves all the time", () => {
   expect(embedded.trims).toBeGreaterThan(10);
-  if (!missing) expect(kafka.trims).toBeGreaterThan(10);
+  expect(kafka.trims).toBeGreaterThan(missing ? -1 : 10);
 });

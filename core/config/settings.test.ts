@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
-import { isLoopback, readSettings, settingRows, type SettingName } from "./settings.ts";
+import { settingRows } from "./setting-rows.ts";
+import { isLoopback, readSettings, type SettingName } from "./settings.ts";
 
 const rows = Object.entries(settingRows) as [SettingName, (typeof settingRows)[SettingName]][];
 

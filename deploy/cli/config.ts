@@ -1,5 +1,6 @@
 // `wattlog config`: the table of settings as it is in force here.
-import { settingRows, type SettingName } from "../../core/config/settings.ts";
+import { settingRows } from "../../core/config/setting-rows.ts";
+import type { SettingName } from "../../core/config/settings.ts";
 import { exitCodes, flag, type Run } from "./command.ts";
 import { printJson, printTable } from "./output.ts";
 

@@ -5,7 +5,7 @@ import { beforeAll, beforeEach, describe } from "vitest";
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { openRedisBus } from "../../core/bus/bus-redis.ts";
 import type { CommandBus } from "../../core/bus/bus.ts";
-import { settingRows } from "../../core/config/settings.ts";
+import { settingRows } from "../../core/config/setting-rows.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { openPlatformaticLog } from "../../core/log/log-platformatic.ts";
