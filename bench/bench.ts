@@ -18,6 +18,7 @@ const benchmarks: Benchmarks = {
   replay: async () => (await import("./replay.ts")).replay,
   kafka: async () => (await import("./kafka.ts")).kafka,
   whole: async () => (await import("./whole.ts")).whole,
+  price: async () => (await import("./price.ts")).price,
 };
 /** With `--cluster`: the same on Kafka, Redis and Postgres, one role a process. */
 const onCluster: Benchmarks = {
@@ -26,7 +27,7 @@ const onCluster: Benchmarks = {
 };
 /** With `--timeline`: where the time goes, on standard error. */
 const withTimeline = ["commands"];
-const laterOnes = ["storm", "price", "ocpi", "peers", "all"];
+const laterOnes = ["storm", "ocpi", "peers", "all"];
 
 class WrongUse extends Error {}
 

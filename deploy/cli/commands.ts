@@ -135,7 +135,18 @@ ${importHelp(
     load: async () => (await import("./quarantine.ts")).runQuarantine,
   },
   later("explain", "A session from its frames to its CDR, line by line."),
-  later("price", "An OCPI tariff applied to a session."),
+  {
+    name: "price",
+    arguments: "--tariff FILE --session FILE",
+    help: "An OCPI tariff applied to a session, step by step.",
+    details: `  --tariff FILE    an OCPI Tariff object, of 2.2.1 or 2.3.0
+  --session FILE   {timeZone, start, end, samples: [{time, energyWh, state, currentA?, powerW?}], reservation?}
+    energyWh counts up; state is charging, suspended_ev, suspended_evse or idle and holds, as current (summed over the
+    phases) and power do, until the next sample. reservation is {start, end?, expired?}: it ends when charging starts;
+    expired means that no charging followed. Exit code 1: the tariff or the session is none; the reasons are told.`,
+    options: { tariff: { type: "string" }, session: { type: "string" } },
+    load: async () => (await import("./price.ts")).runPrice,
+  },
   later("partner", "Roaming partners."),
   role("gateway", "The gateway role alone, for a cluster."),
   role("processor", "The processor role alone, for a cluster."),
