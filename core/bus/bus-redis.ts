@@ -8,7 +8,7 @@ import { systemClock, type Clock, type Timer } from "../runtime/clock.ts";
 import { isWattlogError, messageOf, WattlogError } from "../runtime/errors.ts";
 import type { BusMessage, Claim, CommandBus } from "./bus.ts";
 import { OwnClaims } from "./own-claims.ts";
-import { defaultTimes, RedisClient, type RedisTimes } from "./redis-client.ts";
+import { defaultTimes, RedisClient, type ConnectRedis, type RedisLink, type RedisTimes } from "./redis-client.ts";
 import { RedisKeys } from "./redis-keys.ts";
 import { Listening } from "./redis-listening.ts";
 import { RedisOwnership } from "./redis-ownership.ts";
@@ -29,6 +29,8 @@ export interface RedisBusOptions {
   readonly onAnomaly?: (what: string) => void;
   /** What Redis' clock showed, epoch ms, at some time between the two of ours, monotonic ms; at each renewal. */
   readonly onTime?: (time: number, from: number, to: number) => void;
+  /** Another way to Redis, for simulations. */
+  readonly connect?: ConnectRedis;
 }
 
 export interface RedisBus extends CommandBus {
@@ -45,7 +47,7 @@ class BusOnRedis implements RedisBus {
   private readonly clock: Clock;
   private readonly times: { readonly leaseMs: number; readonly renewMs: number; readonly registerMs: number };
   private readonly keys: RedisKeys;
-  private readonly client: RedisClient;
+  private readonly client: RedisLink;
   private readonly listening: Listening;
   private readonly ownership: RedisOwnership;
   private readonly claims: OwnClaims;
@@ -66,7 +68,8 @@ class BusOnRedis implements RedisBus {
     const { busLeaseMs, busRenewMs, busRegisterEveryMs } = limits;
     this.times = { leaseMs: busLeaseMs, renewMs: busRenewMs, registerMs: busRegisterEveryMs, ...options.times };
     const address = parseRedisUrl(options.url);
-    this.client = new RedisClient(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
+    const connect: ConnectRedis = options.connect ?? ((...to) => new RedisClient(...to));
+    this.client = connect(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
     this.keys = new RedisKeys(options.clusterId);
     this.listening = new Listening(this.client, this.keys, this.clock);
     this.ownership = new RedisOwnership(this.client, this.keys);

@@ -20,6 +20,17 @@ export const defaultTimes: RedisTimes = {
   reconnectMaxMs: limits.busReconnectMaxMs,
 };
 
+/** What the bus needs of a connection for commands: {@link RedisClient}, and what stands for it in a simulation. */
+export type RedisLink = Pick<
+  RedisClient,
+  "countsReceivers" | "run" | "fields" | "publish" | "removeMember" | "unfitness" | "reconnect" | "ready" | "close"
+> & { newSubscriber(turn: number): RedisListener };
+
+/** The same for {@link Subscription}. */
+export type RedisListener = Pick<Subscription, "open" | "subscribe" | "unsubscribe" | "ping" | "close">;
+
+export type ConnectRedis = (address: RedisAddress, times: RedisTimes, onReady: () => void) => RedisLink;
+
 export type ScriptName = "claim" | "release" | "renew" | "nodes";
 
 const numberOfKeys: Readonly<Record<ScriptName, number>> = { claim: 1, release: 1, renew: 1, nodes: 1 };

@@ -3,23 +3,23 @@
 import { limits } from "../config/limits.ts";
 import type { NodeId } from "../ids/ids.ts";
 import type { Clock, Timer } from "../runtime/clock.ts";
-import type { RedisClient, Subscription } from "./redis-client.ts";
+import type { RedisLink, RedisListener } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
 export type Deliver = (message: Uint8Array) => void;
 
 export class Listening {
-  private readonly client: RedisClient;
+  private readonly client: RedisLink;
   private readonly keys: RedisKeys;
   private readonly clock: Clock;
   private readonly handlers = new Map<NodeId, Deliver>();
-  private subscription: Subscription | undefined;
+  private subscription: RedisListener | undefined;
   private opening: Promise<void> | undefined;
   private timer: Timer | undefined;
   private turn = 0;
   private closed = false;
 
-  constructor(client: RedisClient, keys: RedisKeys, clock: Clock) {
+  constructor(client: RedisLink, keys: RedisKeys, clock: Clock) {
     this.client = client;
     this.keys = keys;
     this.clock = clock;
@@ -92,14 +92,14 @@ export class Listening {
     }
   }
 
-  private async orAnew(subscription: Subscription, work: Promise<void>): Promise<void> {
+  private async orAnew(subscription: RedisListener, work: Promise<void>): Promise<void> {
     await work.catch(() => {
       subscription.close();
       this.lost(subscription);
     });
   }
 
-  private lost(subscription: Subscription): void {
+  private lost(subscription: RedisListener): void {
     if (this.subscription === subscription) this.subscription = undefined;
     if (this.closed || this.subscription) return;
     this.timer?.cancel();

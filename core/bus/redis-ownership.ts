@@ -4,14 +4,14 @@ import { trusted, type PartyId, type StationId } from "../ids/ids.ts";
 import type { Protocol } from "../records/frame-record.ts";
 import { pack } from "../records/msgpack.ts";
 import type { BusMessage, Claim } from "./bus.ts";
-import type { RedisClient } from "./redis-client.ts";
+import type { RedisLink } from "./redis-client.ts";
 import type { RedisKeys } from "./redis-keys.ts";
 
 export class RedisOwnership {
-  private readonly client: RedisClient;
+  private readonly client: RedisLink;
   private readonly keys: RedisKeys;
 
-  constructor(client: RedisClient, keys: RedisKeys) {
+  constructor(client: RedisLink, keys: RedisKeys) {
     this.client = client;
     this.keys = keys;
   }
