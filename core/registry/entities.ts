@@ -168,13 +168,15 @@ export interface AppliesTo {
   readonly stations?: readonly StationId[];
 }
 
-/** Which tokens stations of a kind are to know without asking. Sent when asked, and as the registry has the tokens then. */
+/** Which tokens stations of a kind are to know without asking, as the registry has the tokens when it is sent. */
 export interface LocalListDoc {
   readonly id: string;
   readonly name?: string;
   readonly appliesTo: AppliesTo;
   /** Absent: every token of the registry. */
   readonly uids?: readonly string[];
+  /** Sent whenever a station that it applies to has booted, or the list has changed. Default true; false: only when asked. */
+  readonly automatic?: boolean;
 }
 
 /** A one-time address at which a station may upload a file, and the file once it came. */

@@ -25,6 +25,7 @@ export interface Metrics {
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
   readonly certificateSignings: Counter<"result">;
+  readonly localListSyncs: Counter<"result">;
   readonly consumerLag: Gauge<"role" | "partition">;
   readonly foldLag: Gauge<"partition">;
   readonly projectionLag: Gauge<"partition">;
@@ -97,6 +98,11 @@ export function createMetrics(): Metrics {
     certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", [
       "result",
     ]),
+    localListSyncs: counter(
+      "wattlog_local_list_syncs_total",
+      "Local authorisation lists kept in step, by what became of it",
+      ["result"],
+    ),
     commandSeconds: new Histogram({
       name: "ocpp_command_duration_seconds",
       help: "From `command requested` to its end, in log time",

@@ -24,6 +24,8 @@ import { installConfigurationRead } from "./routes-configuration-read.ts";
 import { installConfiguration } from "./routes-configuration.ts";
 import { installDocuments } from "./routes-documents.ts";
 import { installFrames } from "./routes-frames.ts";
+import { LocalListKeeper } from "./local-list-keeper.ts";
+import { LocalListSync } from "./local-list-sync.ts";
 import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
@@ -59,6 +61,7 @@ class HttpApi implements Api {
   private readonly clients = new LiveClients();
   private readonly waiters = new CommandWaiters();
   private readonly signer: CertificateSigner | undefined;
+  private readonly listKeeper: LocalListKeeper;
   private listening = false;
   private draining: Promise<void> | undefined;
 
@@ -72,6 +75,8 @@ class HttpApi implements Api {
     const sender = new CommandSender(context, writer, this.waiters);
     const uploads = new Uploads(context);
     this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
+    const lists = new LocalListSync();
+    this.listKeeper = new LocalListKeeper(context, sender, lists);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
@@ -82,7 +87,7 @@ class HttpApi implements Api {
       installConfiguration(app, context);
       installConfigurationRead(app, context, sender);
       installConfigurationChanges(app, context, sender);
-      installLocalList(app, context, sender);
+      installLocalList(app, context, sender, lists);
       installSessions(app, context);
       installFrames(app, context);
       installRegistry(app, context);
@@ -115,6 +120,7 @@ class HttpApi implements Api {
     }
     this.listening = true;
     this.signer?.start();
+    this.listKeeper.start();
   }
 
   port(): number {
@@ -145,6 +151,7 @@ class HttpApi implements Api {
     this.clients.closeAll();
     this.feed.stop();
     await this.signer?.stop();
+    await this.listKeeper.stop();
     await this.app.close();
     await this.waiters.stop();
     this.listening = false;

@@ -45,6 +45,8 @@ export interface Conversation {
   readonly station: StationId;
   readonly protocol: Protocol;
   readonly patience: Patience;
+  /** Where several apis may say the same at once: what makes it one command (rule C1). */
+  readonly keyOf?: (action: string, payload: object) => string | undefined;
 }
 
 /** A command that is on its way is waited for a little all the same: what became of it says how to go on. */
@@ -53,7 +55,9 @@ const leastWaitSeconds = 0.1;
 /** @throws Problem, WattlogError what a command throws */
 export function requested(of: Conversation, action: string, payload: object): Promise<CommandAnswer> {
   const { sender, principal, station, patience } = of;
-  return sender.request(principal, station, { action, payload }, Math.max(leastWaitSeconds, patience.seconds));
+  const idempotencyKey = of.keyOf?.(action, payload);
+  const input = idempotencyKey === undefined ? { action, payload } : { action, payload, idempotencyKey };
+  return sender.request(principal, station, input, Math.max(leastWaitSeconds, patience.seconds));
 }
 
 /** undefined: it did not answer, or with an error. */

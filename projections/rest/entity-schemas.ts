@@ -163,6 +163,11 @@ export const localListSchema = {
       description:
         "Tokens of the registry, letter case aside; absent: all of them. Those with whitelist NEVER stay out",
     },
+    automatic: {
+      type: "boolean",
+      description:
+        "Sent whenever a station has booted or the list has changed, also where it is absent; false: only when asked",
+    },
   },
 } as const;
 

@@ -1,8 +1,9 @@
 // A station's local authorisation list brought to what the registry says, as ordinary commands: the station is asked for its
 // version; where that is one that we made, it is sent the difference, else all of it (2.0.1 D01, D02; 1.6 §5.15).
 import { limits } from "../../core/config/limits.ts";
-import type { PartyId } from "../../core/ids/ids.ts";
+import type { PartyId, StationId } from "../../core/ids/ids.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
+import type { Protocol } from "../../core/records/frame-record.ts";
 import { tokenKey, type LocalListDoc, type TokenDoc } from "../../core/registry/entities.ts";
 import { requested, responseOf, type Conversation } from "./connected.ts";
 import type { ApiOptions } from "./context.ts";
@@ -41,9 +42,30 @@ export interface Synced {
   readonly messages: readonly SentMessage[];
 }
 
-/** @throws Problem `conflict` where the list is larger than what the station holds: nothing is sent. */
-export async function syncLocalList(of: Conversation, list: LocalListDoc): Promise<Synced> {
-  const wanted = entriesOf(of.protocol, tokensOf(of.context, of.principal.party, list), of.context.clock.now());
+/** Two at once would send the same versions with different content: whoever asks for one goes through here. */
+export class LocalListSync {
+  private readonly syncing = new Set<string>();
+
+  isBusy(party: PartyId, station: StationId): boolean {
+    return this.syncing.has(`${party}/${station}`);
+  }
+
+  /** @throws Problem `conflict` where it is on its way already, or the list is larger than what the station holds: nothing is sent. */
+  async sync(of: Conversation, list: LocalListDoc): Promise<Synced> {
+    const key = `${of.principal.party}/${of.station}`;
+    if (this.syncing.has(key))
+      throw new Problem("conflict", "This station's list is being brought up to date already.");
+    this.syncing.add(key);
+    try {
+      return await syncLocalList(of, list);
+    } finally {
+      this.syncing.delete(key);
+    }
+  }
+}
+
+async function syncLocalList(of: Conversation, list: LocalListDoc): Promise<Synced> {
+  const wanted = wantedEntries(of.context, of.principal.party, of.protocol, list);
   const reported = await askVersion(of);
   const none = { versionBefore: null, version: null, entries: wanted.size, messages: [] };
   if (reported === "unsupported") return { ...none, result: "unsupported" };
@@ -127,6 +149,11 @@ async function askVersion(of: Conversation): Promise<number | "unsupported" | un
 }
 
 // --- what is known ---
+
+/** What the registry says now. @throws Problem `conflict` where a list cannot have as many */
+export function wantedEntries(context: ApiOptions, party: PartyId, protocol: Protocol, list: LocalListDoc): Entries {
+  return entriesOf(protocol, tokensOf(context, party, list), context.clock.now());
+}
 
 function tokensOf({ registry }: ApiOptions, party: PartyId, { uids }: LocalListDoc): TokenDoc[] {
   const count = uids?.length ?? registry.idCount(party, "token");

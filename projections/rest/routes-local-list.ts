@@ -7,7 +7,7 @@ import type { CommandSender } from "./command-sender.ts";
 import { connectedProtocol, Patience } from "./connected.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
-import { syncLocalList } from "./local-list-sync.ts";
+import type { LocalListSync } from "./local-list-sync.ts";
 import { Problem } from "./problems.ts";
 import { stationIdOf } from "./routes-stations.ts";
 import { answers, nullableText, stationIdParam } from "./schemas.ts";
@@ -47,9 +47,12 @@ const syncedSchema = {
   },
 } as const;
 
-export function installLocalList(app: FastifyInstance, context: ApiOptions, sender: CommandSender): void {
-  // Two at once would send the same versions with different content.
-  const syncing = new Set<string>();
+export function installLocalList(
+  app: FastifyInstance,
+  context: ApiOptions,
+  sender: CommandSender,
+  lists: LocalListSync,
+): void {
   app.post<{ Params: { id: string }; Querystring: { wait: number; list?: string } }>(
     "/api/v1/stations/:id/local-list/sync",
     {
@@ -80,16 +83,9 @@ export function installLocalList(app: FastifyInstance, context: ApiOptions, send
         const station = stationIdOf(request.params.id);
         const list = await listFor(context, principal.party, station, request.query.list);
         const protocol = await connectedProtocol(context, principal.party, station);
-        const key = `${principal.party}/${station}`;
-        if (syncing.has(key)) throw new Problem("conflict", "This station's list is being brought up to date already.");
-        syncing.add(key);
-        try {
-          const patience = new Patience(context.clock, request.query.wait);
-          const synced = await syncLocalList({ context, sender, principal, station, protocol, patience }, list);
-          return { list: list.id, ...synced };
-        } finally {
-          syncing.delete(key);
-        }
+        const patience = new Patience(context.clock, request.query.wait);
+        const synced = await lists.sync({ context, sender, principal, station, protocol, patience }, list);
+        return { list: list.id, ...synced };
       },
     },
   );

@@ -105,7 +105,7 @@ onEachSystem("what lasts", (system) => {
         valid: true,
         whitelist: "ALLOWED",
       });
-      await rest.post("/local-lists", { id, appliesTo: { stations: [id] }, uids: [`LT-${world}`] });
+      await rest.post("/local-lists", { id, appliesTo: { stations: [id] }, uids: [`LT-${world}`], automatic: false });
       expect(await rest.post(`/stations/${id}/local-list/sync`, {})).toMatchObject({ result: "in_step" });
 
       await reserve(rest, world, 1, 3_600_000);

@@ -54,7 +54,7 @@ onEachSystem("a local authorisation list", (system) => {
       rest.post("/tokens", { uid, type: "RFID", contractId: uid, valid, whitelist: "ALLOWED" });
     for (const uid of tokens) await token(uid, true);
     const listed = (uids: readonly string[]) =>
-      rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids });
+      rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids, automatic: false });
     await listed(tokens);
     const model = new Model(limits(protocol));
     model.list.maxItems = 4;
@@ -154,7 +154,7 @@ onEachSystem("a local authorisation list", (system) => {
     for (const uid of uids) {
       await rest.post("/tokens", { uid, type: "RFID", contractId: uid, valid: true, whitelist: "ALLOWED" });
     }
-    await rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids });
+    await rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids, automatic: false });
     // 2.x tells it in its report alone; 1.6 is asked.
     await (protocol === "ocpp1.6" ? undefined : reportRoom(station, 12));
     const room = async () => (await rest.get<Page<object>>(`/stations/${name}/configuration`)).items.length > 0;
@@ -164,6 +164,41 @@ onEachSystem("a local authorisation list", (system) => {
     expect(station.commands.map(({ action }) => action)).not.toContain("SendLocalList");
   });
 
+  test.for(worlds)(
+    "%s: is sent without being asked: after a boot, after a change, and once by all apis",
+    async (protocol) => {
+      const { rest } = system();
+      const name = `LIST-KEPT-${protocol}`;
+      const uids = Array.from({ length: 3 }, (_, at) => `${protocol === "ocpp1.6" ? "K6" : "K2"}-${at}`);
+      const token = (uid: string, valid: boolean) =>
+        rest.post("/tokens", { uid, type: "RFID", contractId: uid, valid, whitelist: "ALLOWED" });
+      for (const uid of uids) await token(uid, true);
+      const model = new Model(limits(protocol));
+      const first = await bootedModel(system(), name, protocol, model);
+      await rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids });
+      const has = (what: string, holds: () => boolean) => eventually(what, holds, { timeoutMs: 20_000 });
+      await has("the whole list", () => model.list.entries.size === 3 && model.list.version === 1);
+
+      await token(uids[0]!, false);
+      const isBlocked = () => JSON.stringify(model.list.entries.get(uids[0]!.toLowerCase())).includes("Blocked");
+      await has("the token that is blocked now", isBlocked);
+      expect(model.list.version).toBe(2);
+
+      model.list.version = 0;
+      model.list.entries.clear();
+      await first.close();
+      await using again = await bootedModel(system(), name, protocol, model);
+      await has("the list of a station that had lost it", () => model.list.entries.size === 3);
+      expect(model.list.version).toBe(3);
+      const sent = [...first.commands, ...again.commands].filter(({ action }) => action === "SendLocalList");
+      expect(sent.map(({ payload }) => (payload as { updateType: string }).updateType)).toEqual([
+        "Full",
+        "Differential",
+        "Full",
+      ]);
+    },
+  );
+
   test("without a list, or where the station has none, nothing is sent and it is said why", async () => {
     const { rest } = system();
     const model = new Model({});
@@ -172,7 +207,12 @@ onEachSystem("a local authorisation list", (system) => {
     await rest.online("LIST-NONE");
     const none = await rest.send<{ detail: string }>("POST", "/stations/LIST-NONE/local-list/sync", {});
     expect([none.status, none.body.detail]).toEqual([404, expect.stringContaining("No local list applies")]);
-    await rest.post("/local-lists", { id: "LIST-NONE", appliesTo: { stations: ["LIST-NONE"] }, uids: [] });
+    await rest.post("/local-lists", {
+      id: "LIST-NONE",
+      appliesTo: { stations: ["LIST-NONE"] },
+      uids: [],
+      automatic: false,
+    });
     expect(await rest.post<Synced>("/stations/LIST-NONE/local-list/sync", {})).toMatchObject({
       result: "unsupported",
       messages: [],
