@@ -98,6 +98,25 @@ describe("commands (C1-C4)", () => {
     expect(rig.log.frames().at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
   });
 
+  test("an end that the log took after a tick could have ended it: nobody is told by the node (C4)", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const other = await rig.claimed("CP-2");
+    socket.leaves();
+    await settle();
+    rig.log.holding.add(0);
+    // Holds the partition's one batch in flight, so that the end waits behind it.
+    other.says([2, "h", "Heartbeat", {}]);
+    await settle();
+    ask(rig, socket, { timeoutMs: 1_000 });
+    await settle();
+    rig.clock.advance(1_000 + limits.commandTickGraceMs);
+    rig.log.letGo();
+    await settle();
+    expect(rig.log.frames().at(-1)).toMatchObject({ kind: "commandEnded", outcome: "not_connected" });
+    expect(progress(rig)).toEqual([]);
+  });
+
   test("closed between `sent` and the write: it is not written, and ends not_connected before disconnected", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");

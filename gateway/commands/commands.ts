@@ -179,7 +179,11 @@ export class Commands {
     const { party, station, commandId, replyTo } = command;
     const body = { kind: "commandEnded", commandId, outcome } as const;
     const value = nodeRecord(this.node, party, station, this.sequence++, body);
-    const acknowledged = () => this.tell(replyTo, commandId, { at: "ended", outcome });
+    // Later, a tick may stand before it as another end, and the first one counts: who waits learns that from the log.
+    const isFirst = (logTime: number) => logTime < command.deadline + limits.commandTickGraceMs - limits.clockSkewMs;
+    const acknowledged = (_offset: number, logTime: number) => {
+      if (isFirst(logTime)) this.tell(replyTo, commandId, { at: "ended", outcome });
+    };
     const record = new ControlRecord(logKey(party, station), value, true, { acknowledged });
     this.node.appender.enqueue(this.partition(command), record, true);
   }
