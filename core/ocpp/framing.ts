@@ -50,6 +50,13 @@ function scan(bytes: Uint8Array): ScanResult {
   return high < 0x80 ? "ascii" : "utf8";
 }
 
+/** Of any JSON that comes from outside: what makes it too large to parse, in words. */
+export function jsonExcess(bytes: Uint8Array): string | undefined {
+  const scanned = scan(bytes);
+  if (scanned === "tooDeep") return `nested deeper than ${limits.jsonMaxDepth} levels`;
+  return scanned === "tooManyElements" ? `of more than ${limits.jsonMaxElements} elements` : undefined;
+}
+
 /** @param bytes all below 128. */
 export function asciiText(bytes: Uint8Array): string {
   // A view costs a tenth of a microsecond, so none is made of what is a Buffer already.

@@ -9,6 +9,10 @@ import { limits } from "../../core/config/limits.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import type { Readiness, Service } from "../../core/runtime/service.ts";
+import { statusCodes } from "../ocpi/envelope.ts";
+import { sendAnswer } from "../ocpi/frame.ts";
+import { installOcpi } from "../ocpi/ocpi.ts";
+import { createServices } from "../ocpi/services.ts";
 import { CertificateSigner } from "./certificate-signer.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
@@ -29,6 +33,7 @@ import { LocalListSync } from "./local-list-sync.ts";
 import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
+import { installPartners } from "./routes-partners.ts";
 import { installQuarantine } from "./routes-quarantine.ts";
 import { installRegistry } from "./routes-registry.ts";
 import { installSessions } from "./routes-sessions.ts";
@@ -74,6 +79,8 @@ class HttpApi implements Api {
     const writer = new FrameWriter(context);
     const sender = new CommandSender(context, writer, this.waiters);
     const uploads = new Uploads(context);
+    const ocpi = createServices(context, sender);
+    ocpi.partners.listeningOn = () => this.port();
     this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
     const lists = new LocalListSync();
     this.listKeeper = new LocalListKeeper(context, sender, lists);
@@ -97,8 +104,10 @@ class HttpApi implements Api {
       installStatus(app, context);
       installLive(app, context, this.feed, this.clients, this.credentials);
       installPages(app, context, this.credentials);
+      installPartners(app, ocpi);
       done();
     });
+    installOcpi(this.app, context, ocpi);
   }
 
   async start(): Promise<void> {
@@ -173,8 +182,16 @@ function buildApp(context: ApiOptions): FastifyInstance {
     forceCloseConnections: "idle",
     return503OnClosing: true,
     // An address that cannot be decoded, or with a part that is too long, comes past every hook and handler.
-    frameworkErrors: (_error, _request, reply) => {
+    frameworkErrors: (_error, request, reply) => {
       void reply.headers(securityHeaders);
+      if (request.url.startsWith("/ocpi")) {
+        sendAnswer(reply, context, {
+          http: 400,
+          status: statusCodes.invalidParameters,
+          message: "The address cannot be decoded.",
+        });
+        return;
+      }
       sendProblem(reply, new Problem("bad-request", "The address cannot be decoded, or a part of it is too long."));
     },
     routerOptions: { maxParamLength: 300 },

@@ -89,6 +89,12 @@ export class World {
       metrics,
       logger: silentLogger(),
       adminToken,
+      ocpi: {
+        url: "http://127.0.0.1:0",
+        peers: "local",
+        name: "Stadtwerke",
+        secret: "a secret of more than thirty-two characters",
+      },
       uploads: { folder: join(this.folder, "uploads"), url: "https://csms.example/" },
       ...watched,
     });

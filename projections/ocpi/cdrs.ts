@@ -1,0 +1,190 @@
+// Sender interface of CDRs (2.2.1, CDRs): immutable, with location, tariff and token as they were when the session began.
+import type { Cdr, CdrLine } from "../../core/records/domain-event.ts";
+import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
+import type { CdrRow } from "../../core/store/tables.ts";
+import type { OcpiCall, OcpiHandler } from "./call.ts";
+import { pageAnswer, pageQuery } from "./paging.ts";
+import { placeAtPosition } from "./places.ts";
+import { authorisationOf, cdrLocation } from "./session-facts.ts";
+import { currencyOf } from "./sessions.ts";
+import { showTariff } from "./tariffs.ts";
+import { cdrTokenOf } from "./token-object.ts";
+import { hours, kwh, numberOf, utc, type Members } from "./values.ts";
+
+const rowsAtOnce = 1_000;
+
+export const listCdrs: OcpiHandler = async (call) => {
+  const page = pageQuery(call);
+  const passed = await call.services.watermark.passed();
+  const until = Math.min(page.to ?? Infinity, passed);
+  let total = 0;
+  const items: Members[] = [];
+  for await (const own of ownCdrs(call, page.from ?? 0, until)) {
+    if (total >= page.offset && items.length < page.limit) items.push(await showCdr(call, own));
+    total++;
+  }
+  return pageAnswer(call, page, total, items);
+};
+
+interface OwnCdr {
+  readonly row: Row;
+  readonly cdr: Cdr;
+  readonly token: TokenDoc;
+  readonly location: Members;
+}
+
+type Row = Pick<CdrRow, "id" | "session_id" | "station" | "document" | "last_updated">;
+
+/** In the order of their creation, which is their only change. */
+async function* ownCdrs(call: OcpiCall, from: number, until: number): AsyncIterable<OwnCdr> {
+  const { context, party } = call;
+  let after: Row | undefined;
+  for (;;) {
+    let query = context.store.reader
+      .selectFrom("live_cdr")
+      .select(["id", "session_id", "station", "document", "last_updated"])
+      .where("party", "=", party)
+      .where("last_updated", ">=", from)
+      .orderBy("last_updated")
+      .orderBy("id")
+      .limit(rowsAtOnce);
+    if (Number.isFinite(until)) query = query.where("last_updated", "<", until);
+    const last = after;
+    if (last) {
+      query = query.where((eb) =>
+        eb.or([
+          eb("last_updated", ">", last.last_updated),
+          eb.and([eb("last_updated", "=", last.last_updated), eb("id", ">", last.id)]),
+        ]),
+      );
+    }
+    const rows: Row[] = await query.execute();
+    for (const row of rows) {
+      const own = ownCdr(call, row);
+      if (own) yield own;
+    }
+    if (rows.length < rowsAtOnce) return;
+    after = rows.at(-1);
+  }
+}
+
+/** What the fold says where the price is not known, not where there is none. */
+const withoutPrice: ReadonlySet<string> = new Set(["tariffRestrictionsUnsupported", "tariffInvalid"]);
+
+/** undefined: it is not this partner's, or cannot be told: the operator is. */
+function ownCdr({ context, party, partner }: OcpiCall, row: Row): OwnCdr | undefined {
+  const cdr = JSON.parse(row.document) as Cdr;
+  if (cdr.idToken === null) return undefined;
+  const key = tokenKey(cdr.idToken);
+  // As of the session's first record; a token that the partner pushed only afterwards is its token all the same.
+  const token = context.registry.find(party, "token", key, cdr.registry)?.doc ?? firstOf(context.registry, party, key);
+  if (token?.roaming?.partner !== partner.doc.id) return undefined;
+  const of = { station: row.station, evseId: cdr.evseId, connectorId: cdr.connectorId };
+  const place =
+    placeAtPosition(context.registry, party, of, cdr.registry) ?? placeAtPosition(context.registry, party, of, newest);
+  const location = place && cdrLocation(place);
+  const unpriced = cdr.total === null && cdr.annotations.some((word) => withoutPrice.has(word));
+  if (location && !unpriced) return { row, cdr, token, location };
+  const why = unpriced ? "its price is not known" : "OCPI needs more of its location";
+  context.logger.warn({ cdr: row.id, station: row.station, why }, "a CDR is withheld from its partner");
+  return undefined;
+}
+
+const newest = { generation: Number.MAX_SAFE_INTEGER, offset: Number.MAX_SAFE_INTEGER } as const;
+
+function firstOf(
+  registry: OcpiCall["context"]["registry"],
+  party: OcpiCall["party"],
+  key: string,
+): TokenDoc | undefined {
+  const first = registry.versions(party, "token", key).find(({ doc }) => doc !== null);
+  return first?.doc as TokenDoc | undefined;
+}
+
+async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): Promise<Members> {
+  const { context, party } = call;
+  const total = costOf(cdr.lines, cdr.total);
+  const sign = cdr.credits === null ? 1 : -1;
+  const parking = volumeOf(cdr.lines, "PARKING_TIME");
+  const { registry } = context;
+  const tariff = cdr.tariffId === null ? undefined : registry.find(party, "tariff", cdr.tariffId, cdr.registry);
+  return {
+    country_code: party.slice(0, 2),
+    party_id: party.slice(2),
+    id: row.id,
+    start_date_time: utc(cdr.startedAt),
+    end_date_time: utc(cdr.endedAt),
+    session_id: row.session_id,
+    cdr_token: cdrTokenOf(token, party),
+    ...(await authorisationOf(context, party, { id: row.session_id, station: row.station })),
+    cdr_location: location,
+    currency: cdr.currency ?? currencyOf(context, party, undefined),
+    ...(tariff ? { tariffs: [showTariff(tariff.doc, party, logTimeOf(call, cdr.tariffId!, tariff.version))] } : {}),
+    charging_periods: [
+      {
+        start_date_time: utc(cdr.startedAt),
+        dimensions: [
+          { type: "ENERGY", volume: kwh(cdr.energyMwh) },
+          { type: "TIME", volume: hours(Math.max(0, cdr.durationMs) - parking * msPerHour) },
+          ...(parking > 0 ? [{ type: "PARKING_TIME", volume: parking }] : []),
+        ],
+        ...(cdr.tariffId === null ? {} : { tariff_id: cdr.tariffId }),
+      },
+    ],
+    total_cost: signed(total.all, sign),
+    ...costs(total, sign),
+    total_energy: kwh(cdr.energyMwh),
+    total_time: hours(cdr.durationMs),
+    ...(parking > 0 ? { total_parking_time: parking } : {}),
+    ...(cdr.credits === null ? {} : { credit: true, credit_reference_id: cdr.credits }),
+    last_updated: utc(row.last_updated),
+  };
+}
+
+const msPerHour = 3_600_000;
+
+function logTimeOf({ context: { registry }, party }: OcpiCall, id: string, version: number): number {
+  return registry.versions(party, "tariff", id).find((one) => one.version === version)?.logTime ?? 0;
+}
+
+interface Cost {
+  readonly excl: number;
+  readonly incl: number;
+}
+
+type Costs = { readonly all: Cost } & Partial<Record<CdrLine["dimension"], Cost>>;
+
+function costOf(lines: readonly CdrLine[], total: Cdr["total"]): Costs {
+  const of = (some: readonly CdrLine[]): Cost => ({
+    excl: sum(some.map((line) => line.total.exclVat)),
+    incl: sum(some.map((line) => line.total.inclVat)),
+  });
+  const groups = Map.groupBy(lines, ({ dimension }) => dimension);
+  const all = { excl: numberOf(total?.exclVat) ?? 0, incl: numberOf(total?.inclVat) ?? 0 };
+  return { all, ...Object.fromEntries([...groups].map(([dimension, some]) => [dimension, of(some)])) };
+}
+
+const shownDecimals = 6;
+
+function sum(decimals: readonly string[]): number {
+  return Number(decimals.reduce((all, text) => all + (numberOf(text) ?? 0), 0).toFixed(shownDecimals));
+}
+
+function signed({ excl, incl }: Cost, sign: 1 | -1): Members {
+  // Minus zero is no price.
+  return { excl_vat: excl === 0 ? 0 : sign * excl, incl_vat: incl === 0 ? 0 : sign * incl };
+}
+
+function costs(of: Costs, sign: 1 | -1): Members {
+  const named = [
+    ["total_fixed_cost", of.FLAT],
+    ["total_energy_cost", of.ENERGY],
+    ["total_time_cost", of.TIME],
+    ["total_parking_cost", of.PARKING_TIME],
+  ] as const;
+  return Object.fromEntries(named.flatMap(([name, cost]) => (cost ? [[name, signed(cost, sign)]] : [])));
+}
+
+function volumeOf(lines: readonly CdrLine[], dimension: CdrLine["dimension"]): number {
+  return sum(lines.filter((line) => line.dimension === dimension).map(({ volume }) => volume));
+}

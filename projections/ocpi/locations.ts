@@ -1,0 +1,102 @@
+// Sender interface of locations (2.2.1, Locations).
+import type { PartyId } from "../../core/ids/ids.ts";
+import type { ApiOptions } from "../rest/context.ts";
+import type { OcpiCall, OcpiHandler } from "./call.ts";
+import { notFound, statusCodes } from "./envelope.ts";
+import { LiveStatus } from "./live-status.ts";
+import { knownLocation, missingFields, showLocation, type KnownLocation, type Shown } from "./location-object.ts";
+import { isWithin, pageAnswer, pageQuery } from "./paging.ts";
+import { isMembers, same, type Members } from "./values.ts";
+
+export const listLocations: OcpiHandler = async (call) => {
+  const page = pageQuery(call);
+  const all = [...knownLocations(call.context, call.party)];
+  if (page.from === undefined && page.to === undefined) {
+    const items = await show(call, all.slice(page.offset, page.offset + page.limit));
+    return pageAnswer(
+      call,
+      page,
+      all.length,
+      items.map(({ object }) => object),
+    );
+  }
+  const passed = await call.services.watermark.passed();
+  const shown = (await show(call, all)).filter(
+    ({ lastUpdated }) => lastUpdated < passed && isWithin(page, lastUpdated),
+  );
+  const items = shown.slice(page.offset, page.offset + page.limit);
+  return pageAnswer(
+    call,
+    page,
+    shown.length,
+    items.map(({ object }) => object),
+  );
+};
+
+export const getLocation: OcpiHandler = async (call) => ({ data: await locationIn(call) });
+
+export const getEvse: OcpiHandler = async (call) => ({ data: await evseIn(call) });
+
+export const getConnector: OcpiHandler = async (call) => {
+  const evse = await evseIn(call);
+  const wanted = call.params["connector"] ?? "";
+  const found = membersOf(evse["connectors"]).find(({ id }) => typeof id === "string" && same(id, wanted));
+  if (!found) throw notFound("There is no such connector.", statusCodes.unknownLocation);
+  return { data: found };
+};
+
+async function locationIn(call: OcpiCall): Promise<Members> {
+  const { registry } = call.context;
+  const id = locationId(call.context, call.party, call.params["location"] ?? "");
+  const known = id === undefined ? undefined : knownLocation(registry.versions(call.party, "location", id));
+  if (!known) throw notFound("There is no such location.", statusCodes.unknownLocation);
+  const [shown] = await show(call, [known]);
+  return shown!.object;
+}
+
+async function evseIn(call: OcpiCall): Promise<Members> {
+  const location = await locationIn(call);
+  const wanted = call.params["evse"] ?? "";
+  const found = membersOf(location["evses"]).find(({ uid }) => typeof uid === "string" && same(uid, wanted));
+  if (!found) throw notFound("There is no such EVSE.", statusCodes.unknownLocation);
+  return found;
+}
+
+function membersOf(list: unknown): Members[] {
+  return Array.isArray(list) ? list.filter(isMembers) : [];
+}
+
+/** Ids are CiStrings: letter case aside. */
+export function locationId({ registry }: ApiOptions, party: PartyId, wanted: string): string | undefined {
+  if (registry.existed(party, "location", wanted)) return wanted;
+  for (const id of registry.ids(party, "location")) if (same(id, wanted)) return id;
+  return undefined;
+}
+
+const told = new WeakSet<object>();
+
+/** By creation. One that OCPI cannot say is told to the operator, once a version. */
+function* knownLocations({ registry, logger }: ApiOptions, party: PartyId): Iterable<KnownLocation> {
+  for (const id of registry.ids(party, "location")) {
+    const versions = registry.versions(party, "location", id);
+    const known = knownLocation(versions);
+    if (known) {
+      yield known;
+      continue;
+    }
+    const doc = registry.find(party, "location", id)?.doc;
+    if (!doc || told.has(doc)) continue;
+    told.add(doc);
+    logger.warn({ location: id, missing: missingFields(doc) }, "partners are not told of a location: OCPI needs more");
+  }
+}
+
+async function show({ context, party }: OcpiCall, locations: readonly KnownLocation[]): Promise<readonly Shown[]> {
+  const stations = locations.flatMap(({ evses }) =>
+    evses.flatMap(({ doc }) => (doc.connectors ?? []).flatMap(({ stationId }) => stationId ?? [])),
+  );
+  const live = await LiveStatus.of(context, party, stations);
+  const occupied = context.registry.setting(party, "occupiedStatus") === "CHARGING" ? "CHARGING" : "BLOCKED";
+  const showing = { party, live, occupied, now: context.clock.now() } as const;
+  return locations.map((location) => showLocation(location, showing));
+}

@@ -1,0 +1,29 @@
+// The versions of OCPI that are served, and the modules of each. 2.1.1 and 2.3.0 are further rows on the same read models.
+
+export interface ServedModule {
+  readonly identifier: "credentials" | "locations" | "tariffs" | "sessions" | "cdrs" | "tokens" | "commands";
+  /** OCPI's interface. Credentials have no direction; 2.2.1 asks for a role all the same. */
+  readonly role: "SENDER" | "RECEIVER";
+  /** Routed between parties: answers carry the routing headers. */
+  readonly isFunctional: boolean;
+}
+
+export interface ServedVersion {
+  readonly version: "2.2.1";
+  readonly modules: readonly ServedModule[];
+}
+
+export const servedVersions: readonly ServedVersion[] = [
+  {
+    version: "2.2.1",
+    modules: [
+      { identifier: "credentials", role: "RECEIVER", isFunctional: false },
+      { identifier: "locations", role: "SENDER", isFunctional: true },
+      { identifier: "tariffs", role: "SENDER", isFunctional: true },
+      { identifier: "sessions", role: "SENDER", isFunctional: true },
+      { identifier: "cdrs", role: "SENDER", isFunctional: true },
+      { identifier: "tokens", role: "RECEIVER", isFunctional: true },
+      { identifier: "commands", role: "RECEIVER", isFunctional: true },
+    ],
+  },
+];

@@ -1,0 +1,26 @@
+// What handlers share beside the api's own context.
+import type { Outbound } from "../../core/outbound/outbound.ts";
+import { createOutbound } from "../../core/outbound/outbound.ts";
+import type { CommandSender } from "../rest/command-sender.ts";
+import type { ApiOptions } from "../rest/context.ts";
+import { CommandResults } from "./command-results.ts";
+import { Partners } from "./partners.ts";
+import { PeerClient } from "./peer-client.ts";
+import { Watermark } from "./watermark.ts";
+
+export interface OcpiServices {
+  readonly partners: Partners;
+  readonly outbound: Outbound;
+  readonly peers: PeerClient;
+  readonly watermark: Watermark;
+  readonly sender: CommandSender;
+  readonly results: CommandResults;
+}
+
+export function createServices(context: ApiOptions, sender: CommandSender): OcpiServices {
+  const partners = new Partners(context);
+  const outbound = createOutbound({ peers: context.ocpi?.peers ?? "public" });
+  const peers = new PeerClient(outbound, partners);
+  const results = new CommandResults(context, sender, peers);
+  return { partners, outbound, peers, sender, results, watermark: new Watermark(context) };
+}

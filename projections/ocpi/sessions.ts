@@ -1,0 +1,184 @@
+// Sender interface of sessions (2.2.1, Sessions): to the owner of the token alone, in kWh.
+import type { PartyId } from "../../core/ids/ids.ts";
+import type { TariffDoc, TokenDoc } from "../../core/registry/entities.ts";
+import type { SessionRow } from "../../core/store/tables.ts";
+import type { ApiOptions } from "../rest/context.ts";
+import type { OcpiCall, OcpiHandler } from "./call.ts";
+import { invalid, notFound } from "./envelope.ts";
+import { pageAnswer, pageQuery } from "./paging.ts";
+import { placeAtTime, type Place } from "./places.ts";
+import { authorisationOf, tokenAtTime } from "./session-facts.ts";
+import { cdrTokenOf } from "./token-object.ts";
+import { hours, isMembers, kwh, numberOf, parseUtc, utc, type Members } from "./values.ts";
+
+/** Rows looked at in one step while a partner's own are looked for. */
+const rowsAtOnce = 2_000;
+
+export const listSessions: OcpiHandler = async (call) => {
+  const page = pageQuery(call);
+  if (page.from === undefined) throw invalid("date_from is required for sessions.");
+  const passed = await call.services.watermark.passed();
+  const until = Math.min(page.to ?? Infinity, passed);
+  let total = 0;
+  const wanted: string[] = [];
+  for await (const id of ownSessions(call, page.from, until)) {
+    if (total >= page.offset && wanted.length < page.limit) wanted.push(id);
+    total++;
+  }
+  return pageAnswer(call, page, total, await show(call, wanted));
+};
+
+type Key = Pick<SessionRow, "id" | "started_at" | "id_token" | "station" | "evse_id" | "connector_id" | "last_updated">;
+
+/** By start, which is when they came to be. */
+async function* ownSessions(call: OcpiCall, from: number, until: number): AsyncIterable<string> {
+  const { context, party } = call;
+  let after: Key | undefined;
+  for (;;) {
+    let query = context.store.reader
+      .selectFrom("live_session")
+      .select(["id", "started_at", "id_token", "station", "evse_id", "connector_id", "last_updated"])
+      .where("party", "=", party)
+      .where("last_updated", ">=", from)
+      .orderBy("started_at")
+      .orderBy("id")
+      .limit(rowsAtOnce);
+    if (Number.isFinite(until)) query = query.where("last_updated", "<", until);
+    const last = after;
+    if (last) {
+      query = query.where((eb) =>
+        eb.or([
+          eb("started_at", ">", last.started_at),
+          eb.and([eb("started_at", "=", last.started_at), eb("id", ">", last.id)]),
+        ]),
+      );
+    }
+    const rows: Key[] = await query.execute();
+    for (const row of rows) if (factsOf(call, row)) yield row.id;
+    if (rows.length < rowsAtOnce) return;
+    after = rows.at(-1);
+  }
+}
+
+interface Facts {
+  readonly token: TokenDoc;
+  readonly place: Place;
+}
+
+/** A station's clock may be wrong by years: it began when the log says at the latest. */
+function factsOf({ context, party, partner }: OcpiCall, row: Key): Facts | undefined {
+  const began = Math.min(row.started_at, row.last_updated);
+  const token = tokenAtTime(context, partner, row.id_token, began);
+  if (!token) return undefined;
+  const of = { station: row.station, evseId: row.evse_id, connectorId: row.connector_id };
+  const place = placeAtTime(context.registry, party, of, began);
+  if (place) return { token, place };
+  context.logger.warn(
+    { session: row.id, station: row.station },
+    "no location has this station: its partner is not told",
+  );
+  return undefined;
+}
+
+async function show(call: OcpiCall, ids: readonly string[]): Promise<readonly Members[]> {
+  if (ids.length === 0) return [];
+  const { context, party } = call;
+  const rows = await context.store.reader
+    .selectFrom("live_session")
+    .selectAll()
+    .where("party", "=", party)
+    .where("id", "in", ids)
+    .execute();
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const shown: Members[] = [];
+  for (const id of ids) {
+    const row = byId.get(id);
+    const facts = row && factsOf(call, row);
+    if (row && facts) shown.push(await showSession(context, party, row, facts));
+  }
+  return shown;
+}
+
+async function showSession(context: ApiOptions, party: PartyId, row: SessionRow, facts: Facts): Promise<Members> {
+  const { place, token } = facts;
+  const [excl, incl] = [numberOf(row.cost_excl_vat), numberOf(row.cost_incl_vat)];
+  const ended = row.ended_at ?? row.last_updated;
+  const energy = kwh(row.energy_mwh);
+  return {
+    country_code: party.slice(0, 2),
+    party_id: party.slice(2),
+    id: row.id,
+    start_date_time: utc(row.started_at),
+    ...(row.ended_at === null ? {} : { end_date_time: utc(row.ended_at) }),
+    kwh: energy,
+    cdr_token: cdrTokenOf(token, party),
+    ...(await authorisationOf(context, party, row)),
+    location_id: place.location.id,
+    evse_uid: place.evse.uid,
+    connector_id: place.connector.id,
+    currency: row.currency ?? currencyOf(context, party, place),
+    charging_periods: [
+      {
+        start_date_time: utc(row.started_at),
+        dimensions: [
+          { type: "ENERGY", volume: energy },
+          { type: "TIME", volume: hours(Math.max(0, ended - row.started_at)) },
+        ],
+      },
+    ],
+    ...(excl === undefined
+      ? {}
+      : { total_cost: { excl_vat: excl, ...(incl === undefined ? {} : { incl_vat: incl }) } }),
+    status: row.status === "active" ? "ACTIVE" : "COMPLETED",
+    last_updated: utc(row.last_updated),
+  };
+}
+
+/** ISO 4217 for none: where there is no tariff, nothing is asked for in any. */
+const noCurrency = "XXX";
+
+export function currencyOf(
+  { registry }: Pick<ApiOptions, "registry">,
+  party: PartyId,
+  place: Place | undefined,
+): string {
+  const fallback = registry.setting(party, "defaultTariffId");
+  const id =
+    place?.connector.tariff_ids?.[0] ?? (typeof fallback === "string" && fallback !== "" ? fallback : undefined);
+  const tariff: TariffDoc | undefined = id === undefined ? undefined : registry.find(party, "tariff", id)?.doc;
+  return tariff?.currency ?? noCurrency;
+}
+
+const profiles: ReadonlySet<unknown> = new Set(["CHEAP", "FAST", "GREEN", "REGULAR"]);
+
+/** OCPI wants 404 with 2001 where the EVSE does not have the capability, as for sessions that are not the partner's. */
+export const putChargingPreferences: OcpiHandler = async (call) => {
+  const { body, params } = call;
+  const row = await ownSession(call, params["session"] ?? "");
+  const facts = row && factsOf(call, row);
+  if (!row || !facts) throw notFound("There is no such session.");
+  const { capabilities } = facts.place.evse;
+  if (!Array.isArray(capabilities) || !capabilities.includes("CHARGING_PREFERENCES_CAPABLE")) {
+    throw notFound("The EVSE of this session takes no charging preferences.");
+  }
+  if (!isMembers(body) || !profiles.has(body["profile_type"])) throw invalid("profile_type is none of OCPI's.");
+  const departure = body["departure_time"];
+  if (departure !== undefined && parseUtc(departure) === undefined) throw invalid("departure_time must be a UTC time.");
+  const need = body["energy_need"];
+  if (need !== undefined && typeof need !== "number") throw invalid("energy_need must be a number of kWh.");
+  // No profile of a station is set from here yet, and none is promised.
+  return { data: "NOT_POSSIBLE" };
+};
+
+/** undefined: there is none, or it is not this partner's. */
+export async function ownSession(call: OcpiCall, id: string): Promise<SessionRow | undefined> {
+  const { context, party, partner } = call;
+  const row = await context.store.reader
+    .selectFrom("live_session")
+    .selectAll()
+    .where("party", "=", party)
+    .where("id", "=", id.toLowerCase())
+    .executeTakeFirst();
+  const began = row && Math.min(row.started_at, row.last_updated);
+  return row && began !== undefined && tokenAtTime(context, partner, row.id_token, began) ? row : undefined;
+}

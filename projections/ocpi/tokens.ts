@@ -1,0 +1,87 @@
+// Receiver interface of tokens (2.2.1, Tokens): a partner's tokens become tokens of the registry, which stations' requests are
+// answered from.
+import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
+import { mergePatch, writeEntity } from "../rest/registry-writer.ts";
+import type { OcpiCall, OcpiHandler } from "./call.ts";
+import { invalid, notFound, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
+import { actsFor, principalOf } from "./partners.ts";
+import { parseToken, parseTokenType, tokenDocOf, type OcpiToken } from "./token-object.ts";
+import { isMembers, same, timeIn, type Members } from "./values.ts";
+
+export const getToken: OcpiHandler = (call) => {
+  const { doc } = owned(call);
+  return Promise.resolve({ data: doc.roaming!.token });
+};
+
+export const putToken: OcpiHandler = async (call) => {
+  const token = parseToken(call.body);
+  requirePath(call, token);
+  return store(call, token);
+};
+
+export const patchToken: OcpiHandler = async (call) => {
+  if (!isMembers(call.body)) throw invalid("An object is needed.");
+  timeIn(call.body, "last_updated");
+  const { doc } = owned(call);
+  const token = parseToken(mergePatch(doc.roaming!.token, call.body));
+  requirePath(call, token);
+  return store(call, token);
+};
+
+/** Path and body name the same token, of a party that the partner acts for. @throws OcpiError */
+function requirePath(call: OcpiCall, token: OcpiToken): void {
+  const { country = "", party = "", uid = "" } = call.params;
+  requireOwnParty(call);
+  if (!same(token.countryCode, country) || !same(token.partyId, party)) {
+    throw invalid("country_code and party_id of the body must be those of the path.");
+  }
+  if (!same(token.uid, uid)) throw invalid("uid of the body must be that of the path.");
+  if (token.type !== typeOf(call))
+    throw invalid("type of the body must be that of the address (RFID where it has none).");
+}
+
+function requireOwnParty({ params: { country = "", party = "" }, partner }: OcpiCall): void {
+  if (!actsFor(partner, country, party)) throw notFound("You do not act for this party.");
+}
+
+function typeOf({ query }: OcpiCall) {
+  const type = parseTokenType(query["type"]);
+  if (!type) throw invalid("type is none of OCPI's token types.");
+  return type;
+}
+
+/** @throws OcpiError 404 with 2004: not known, or not the partner's, which is the same to it. */
+function owned(call: OcpiCall): { readonly doc: TokenDoc; readonly version: number } {
+  requireOwnParty(call);
+  const { country = "", party = "", uid = "" } = call.params;
+  const type = typeOf(call);
+  const found = call.context.registry.find(call.party, "token", tokenKey(uid));
+  const roaming = found?.doc.roaming;
+  const isOwn = roaming?.by === "pushed" && roaming.partner === call.partner.doc.id && found?.doc.type === type;
+  if (!found || !isOwn || !isOf(roaming.token, country, party)) {
+    throw notFound("There is no such token.", statusCodes.unknownToken);
+  }
+  return found;
+}
+
+function isOf(token: Members, country: string, party: string): boolean {
+  return same(String(token["country_code"]), country) && same(String(token["party_id"]), party);
+}
+
+async function store(call: OcpiCall, token: OcpiToken): Promise<OcpiAnswer> {
+  const { context, partner } = call;
+  const key = tokenKey(token.uid);
+  const known = context.registry.find(call.party, "token", key);
+  const roaming = known?.doc.roaming;
+  // Stations know a token by its uid alone, so of two with one uid the first stays.
+  const isTaken =
+    known && (roaming?.partner !== partner.doc.id || !isOf(roaming.token, token.countryCode, token.partyId));
+  if (isTaken) throw new OcpiError(statusCodes.clientError, "This uid is another party's token here.");
+  if (known && roaming?.by === "pushed" && known.doc.type !== token.type) {
+    throw new OcpiError(statusCodes.clientError, `This uid is a token of type ${known.doc.type} here.`);
+  }
+  const doc = tokenDocOf(token, { partner: partner.doc.id, by: "pushed" });
+  const isNew = roaming?.by !== "pushed";
+  await writeEntity(context, principalOf(partner), "token", key, doc, known?.version ?? 0);
+  return { http: isNew ? 201 : 200 };
+}

@@ -1,0 +1,225 @@
+// Roaming partners: who may speak OCPI with us, added, paused, given new tokens, registered at, removed.
+import type { FastifyInstance } from "fastify";
+
+import type { OcpiServices } from "../ocpi/services.ts";
+import type { PartnerDoc, PartnerRole } from "../../core/registry/entities.ts";
+import {
+  addPartner,
+  changePartner,
+  registerAt,
+  removePartner,
+  rotatePartner,
+  showPartner,
+  type PartnerView,
+} from "../ocpi/partner-changes.ts";
+import type { Partner } from "../ocpi/partners.ts";
+import { principalOf } from "./guard.ts";
+import type { Principal } from "./principal.ts";
+import { Problem } from "./problems.ts";
+import { answers, idParam, pageSchema } from "./schemas.ts";
+
+const country = { type: "string", pattern: "^[A-Za-z]{2}$", description: "ISO 3166-1 alpha-2" } as const;
+const party = { type: "string", pattern: "^[A-Za-z0-9]{3}$" } as const;
+const role = { type: "string", enum: ["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "SCSP"] } as const;
+const roleSchema = {
+  type: "object",
+  required: ["role", "country", "party"],
+  additionalProperties: false,
+  properties: { role, country, party, name: { type: "string", minLength: 1, maxLength: 100 } },
+} as const;
+const allowedHosts = {
+  type: "array",
+  maxItems: 20,
+  items: { type: "string", minLength: 1, maxLength: 253, pattern: "^[^/\\s]+$" },
+  description: "Hosts of it that may lead to private addresses",
+} as const;
+const rawTokens = { type: "boolean", description: "It sends and expects tokens as they are, not in Base64" } as const;
+
+const partnerSchema = {
+  type: "object",
+  properties: {
+    id: { type: "string" },
+    party: { type: "string", description: "Country code and party id of its first role, e.g. DEABC" },
+    roles: { type: "array", items: roleSchema },
+    state: { type: "string", enum: ["pending", "registering", "registered", "unregistered", "paused"] },
+    versionsUrl: { type: "string", description: "What it is given, together with tokenA" },
+    tokenA: { type: ["string", "null"], description: "Until it has registered" },
+    peerVersionsUrl: { type: ["string", "null"] },
+    version: { type: ["string", "null"], description: "Of OCPI, that was agreed on" },
+    endpoints: { type: "array", items: { type: "object", additionalProperties: true } },
+    allowedHosts,
+    rawTokens,
+  },
+} as const;
+
+interface NewPartner {
+  readonly id?: string;
+  readonly country: string;
+  readonly party: string;
+  readonly role: PartnerRole["role"];
+  readonly roles?: readonly { role: PartnerRole["role"]; country: string; party: string; name?: string }[];
+  readonly allowedHosts?: readonly string[];
+  readonly rawTokens?: boolean;
+}
+
+export function installPartners(app: FastifyInstance, services: OcpiServices): void {
+  installReads(app, services);
+  installWrites(app, services);
+  installChanges(app, services);
+}
+
+function installReads(app: FastifyInstance, services: OcpiServices): void {
+  app.get("/api/v1/partners", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "Every roaming partner",
+      response: answers({ 200: pageSchema(partnerSchema) }),
+    },
+    handler: async (request) => {
+      const all = [...services.partners.of(principalOf(request).party)];
+      return Promise.resolve({ items: all.map((partner) => showPartner(services, partner)) });
+    },
+  });
+
+  app.get<{ Params: { id: string } }>("/api/v1/partners/:id", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "One roaming partner",
+      params: idParam,
+      response: answers({ 200: partnerSchema }, 404),
+    },
+    handler: async (request) =>
+      Promise.resolve(showPartner(services, existing(services, principalOf(request), request.params.id))),
+  });
+}
+
+function installWrites(app: FastifyInstance, services: OcpiServices): void {
+  app.post<{ Body: NewPartner }>("/api/v1/partners", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "Let a partner in: give it tokenA and versionsUrl, and it registers itself",
+      body: {
+        type: "object",
+        required: ["country", "party", "role"],
+        additionalProperties: false,
+        properties: {
+          id: { type: "string", pattern: "^[A-Za-z0-9_-]{1,36}$" },
+          country,
+          party,
+          role,
+          roles: { type: "array", maxItems: 50, items: roleSchema, description: "Further ones of the same platform" },
+          allowedHosts,
+          rawTokens,
+        },
+      },
+      response: answers({ 201: partnerSchema }, 409, 422, 503),
+    },
+    handler: async (request, reply) => {
+      const { id, roles = [], allowedHosts: hosts, rawTokens: raw, ...first } = request.body;
+      const all = [first, ...roles].map(roleOf);
+      const options = { ...(hosts && { allowedHosts: hosts }), ...(raw && { rawTokens: true as const }) };
+      const added = await addPartner(services, principalOf(request), id, all, options);
+      return reply.code(201).send(added);
+    },
+  });
+
+  app.post<{ Body: { url: string; token: string; allowedHosts?: readonly string[]; rawTokens?: boolean } }>(
+    "/api/v1/partners/register",
+    {
+      config: { role: "admin" },
+      schema: {
+        tags: ["Partners"],
+        summary: "Register at a partner that gave us its versions address and a token",
+        body: {
+          type: "object",
+          required: ["url", "token"],
+          additionalProperties: false,
+          properties: {
+            url: { type: "string", minLength: 1, maxLength: 255 },
+            token: { type: "string", minLength: 1, maxLength: 64 },
+            allowedHosts,
+            rawTokens,
+          },
+        },
+        response: answers({ 201: partnerSchema }, 409, 422, 503),
+      },
+      handler: async (request, reply) => {
+        const { url, token, allowedHosts: hosts, rawTokens: raw } = request.body;
+        const options = { ...(hosts && { allowedHosts: hosts }), ...(raw && { rawTokens: true as const }) };
+        return reply.code(201).send(await registerAt(services, principalOf(request), url, token, options));
+      },
+    },
+  );
+}
+
+function roleOf({
+  role: name,
+  country: code,
+  party: id,
+  name: business,
+}: NonNullable<NewPartner["roles"]>[number]): PartnerRole {
+  const named = business === undefined ? {} : { name: business };
+  return { role: name, countryCode: code.toUpperCase(), partyId: id.toUpperCase(), ...named };
+}
+
+type Change = Pick<PartnerDoc, "allowedHosts"> & { readonly paused?: boolean; readonly rawTokens?: boolean };
+
+function installChanges(app: FastifyInstance, services: OcpiServices): void {
+  app.patch<{ Params: { id: string }; Body: Change }>("/api/v1/partners/:id", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "Pause a partner, let it go on, or change how it is spoken to",
+      params: idParam,
+      body: {
+        type: "object",
+        minProperties: 1,
+        additionalProperties: false,
+        properties: { paused: { type: "boolean" }, allowedHosts, rawTokens },
+      },
+      response: answers({ 200: partnerSchema }, 404, 412, 422, 503),
+    },
+    handler: (request) => {
+      const principal = principalOf(request);
+      return changePartner(services, principal, existing(services, principal, request.params.id), request.body);
+    },
+  });
+
+  app.post<{ Params: { id: string } }>("/api/v1/partners/:id/rotate", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "New tokens: exchanged with a registered partner, a new tokenA for another",
+      params: idParam,
+      response: answers({ 200: partnerSchema }, 404, 409, 412, 503),
+    },
+    handler: (request): Promise<PartnerView> => {
+      const principal = principalOf(request);
+      return rotatePartner(services, principal, existing(services, principal, request.params.id));
+    },
+  });
+
+  app.delete<{ Params: { id: string } }>("/api/v1/partners/:id", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "Remove a partner; it is told where it is registered. Its tokens stay",
+      params: idParam,
+      response: answers({ 204: { type: "null" } }, 404, 412, 503),
+    },
+    handler: async (request, reply) => {
+      const principal = principalOf(request);
+      await removePartner(services, principal, existing(services, principal, request.params.id));
+      return reply.code(204).send();
+    },
+  });
+}
+
+function existing(services: OcpiServices, { party: own }: Principal, id: string): Partner {
+  const found = services.partners.find(own, id);
+  if (found) return found;
+  throw new Problem("not-found", "There is no partner with this id. GET /api/v1/partners lists them.");
+}

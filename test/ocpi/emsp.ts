@@ -1,0 +1,221 @@
+// An eMSP platform that speaks OCPI 2.2.1, written from the specification alone: versions, credentials in both directions,
+// commands' results, and whatever it is asked to send.
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface EmspOptions {
+  readonly countryCode: string;
+  readonly partyId: string;
+  /** Of its versions; a test of versions that do not fit has others. */
+  readonly versions?: readonly string[];
+}
+
+export interface Received {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: unknown;
+}
+
+export interface OcpiAnswer<T = unknown> {
+  readonly http: number;
+  readonly headers: Headers;
+  readonly status: number;
+  readonly message: string | undefined;
+  readonly data: T;
+  readonly text: string;
+}
+
+interface Credentials {
+  readonly token: string;
+  readonly url: string;
+  readonly roles: readonly { role: string; country_code: string; party_id: string; business_details: object }[];
+}
+
+export interface Endpoint {
+  readonly identifier: string;
+  readonly role: string;
+  readonly url: string;
+}
+
+export class Emsp implements AsyncDisposable {
+  readonly options: EmspOptions;
+  /** What the other side must present. */
+  ownToken: string = randomUUID();
+  /** What it presents to the other side. */
+  peerToken = "";
+  endpoints: readonly Endpoint[] = [];
+  readonly received: Received[] = [];
+  /** Answers HTTP 500 to everything while it is true. */
+  isBroken = false;
+  private readonly server: Server;
+
+  static async start(options: EmspOptions): Promise<Emsp> {
+    const emsp = new Emsp(options);
+    await new Promise<void>((listening) => emsp.server.listen(0, "127.0.0.1", listening));
+    return emsp;
+  }
+
+  private constructor(options: EmspOptions) {
+    this.options = options;
+    this.server = createServer((request, response) => void this.serve(request, response));
+  }
+
+  get base(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  get versionsUrl(): string {
+    return `${this.base}/emsp/versions`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise<void>((closed) => this.server.close(() => closed()));
+  }
+
+  credentials(token = this.ownToken): Credentials {
+    const { countryCode: country_code, partyId: party_id } = this.options;
+    const business_details = { name: `Mobility ${party_id}` };
+    return { token, url: this.versionsUrl, roles: [{ role: "EMSP", country_code, party_id, business_details }] };
+  }
+
+  token(uid: string, changes: object = {}): object {
+    const { countryCode: country_code, partyId: party_id } = this.options;
+    return {
+      country_code,
+      party_id,
+      uid,
+      type: "RFID",
+      contract_id: `${country_code}-${party_id}-C${uid}`,
+      issuer: `Mobility ${party_id}`,
+      valid: true,
+      whitelist: "ALLOWED",
+      last_updated: new Date().toISOString(),
+      ...changes,
+    };
+  }
+
+  /** As sender of the credentials: versions, details, POST. */
+  async registerAt(versionsUrl: string, tokenA: string): Promise<OcpiAnswer<Credentials>> {
+    this.peerToken = tokenA;
+    await this.lookUp(versionsUrl);
+    const url = this.endpoint("credentials");
+    const answer = await this.ask<Credentials>("POST", url, this.credentials());
+    if (answer.status === 1000) this.peerToken = answer.data.token;
+    return answer;
+  }
+
+  async lookUp(versionsUrl: string): Promise<void> {
+    const versions = await this.ask<{ version: string; url: string }[]>("GET", versionsUrl);
+    const found = versions.data.find(({ version }) => version === "2.2.1");
+    if (!found) throw new Error(`no 2.2.1 among ${versions.text}`);
+    const details = await this.ask<{ endpoints: Endpoint[] }>("GET", found.url);
+    this.endpoints = details.data.endpoints;
+  }
+
+  endpoint(identifier: string): string {
+    const found = this.endpoints.find((endpoint) => endpoint.identifier === identifier);
+    if (!found) throw new Error(`the other side has no ${identifier}`);
+    return found.url;
+  }
+
+  /** @param body text goes as it is. */
+  async ask<T = unknown>(
+    method: string,
+    url: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<OcpiAnswer<T>> {
+    const response = await fetch(url, {
+      method,
+      headers: {
+        authorization: `Token ${Buffer.from(this.peerToken).toString("base64")}`,
+        "x-request-id": randomUUID(),
+        "x-correlation-id": randomUUID(),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      signal: AbortSignal.timeout(20_000),
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const parsed = JSON.parse(text) as { data: T; status_code: number; status_message?: string };
+    const { data, status_code: status, status_message: message } = parsed;
+    return { http: response.status, headers: response.headers, status, message, data, text };
+  }
+
+  /** Every object of a list, page by page, by the links alone. */
+  async all<T>(url: string): Promise<T[]> {
+    const found: T[] = [];
+    for (let next: string | undefined = url; next !== undefined;) {
+      const page: OcpiAnswer<T[]> = await this.ask<T[]>("GET", next);
+      if (page.status !== 1000) throw new Error(page.text);
+      found.push(...page.data);
+      next = /^<([^>]+)>; rel="next"$/.exec(page.headers.get("link") ?? "")?.[1];
+    }
+    return found;
+  }
+
+  /** @returns what came to this path so far. */
+  at(path: string): readonly Received[] {
+    return this.received.filter((one) => one.path === path);
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const parts: Buffer[] = [];
+    for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+    const text = Buffer.concat(parts).toString("utf8");
+    const path = request.url ?? "";
+    const { method = "", headers } = request;
+    const body: unknown = text === "" ? undefined : JSON.parse(text);
+    this.received.push({ method, path, headers, body });
+    const say = (http: number, status: number, data?: unknown) => {
+      response.writeHead(http, { "content-type": "application/json" });
+      response.end(JSON.stringify({ data, status_code: status, timestamp: new Date().toISOString() }));
+    };
+    if (this.isBroken) return say(500, 3000);
+    if (headers.authorization !== `Token ${Buffer.from(this.ownToken).toString("base64")}`) return say(401, 2000);
+    if (path.startsWith("/emsp/results/")) return say(200, 1000);
+    if (path === "/emsp/versions") {
+      const versions = this.options.versions ?? ["2.1.1", "2.2.1"];
+      return say(
+        200,
+        1000,
+        versions.map((version) => ({ version, url: `${this.base}/emsp/${version}` })),
+      );
+    }
+    if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
+    if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
+    return say(404, 2000);
+  }
+
+  private ownEndpoints(): readonly Endpoint[] {
+    return [
+      { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/2.2.1/credentials` },
+      { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/2.2.1/tokens` },
+      { identifier: "sessions", role: "RECEIVER", url: `${this.base}/emsp/2.2.1/sessions` },
+    ];
+  }
+
+  /** The other side registers here, or rotates: it is looked up with its new token before it is answered. */
+  private async exchange(
+    method: string,
+    theirs: Credentials,
+    say: (http: number, status: number, data?: unknown) => void,
+  ): Promise<void> {
+    if (method === "DELETE") {
+      this.peerToken = "";
+      return say(200, 1000);
+    }
+    this.peerToken = theirs.token;
+    try {
+      await this.lookUp(theirs.url);
+    } catch {
+      return say(200, 3001);
+    }
+    this.ownToken = randomUUID();
+    return say(200, 1000, this.credentials());
+  }
+}
