@@ -34,6 +34,7 @@ class WrongUse extends Error {}
 interface Options {
   readonly name: string;
   readonly load: () => Promise<Run>;
+  readonly cluster: boolean;
   readonly json: boolean;
   readonly timeline: boolean;
   readonly folder: string;
@@ -51,10 +52,11 @@ function readOptions(argv: readonly string[]): Options {
   if (!load) throw new WrongUse(`--cluster is for ${Object.keys(onCluster).join(", ")}; ${name} has no such form.`);
   const timeline = values.timeline ?? false;
   if (timeline && !withTimeline.includes(name)) throw new WrongUse(`--timeline is for ${withTimeline.join(", ")}.`);
-  const full = values.cluster ? `${name}-cluster` : name;
+  const cluster = values.cluster ?? false;
   return {
-    name: full,
+    name: cluster ? `${name}-cluster` : name,
     load,
+    cluster,
     json: values.json ?? false,
     timeline,
     folder: values.folder ?? join(import.meta.dirname, "..", ".cache"),
@@ -75,13 +77,13 @@ function parse(argv: readonly string[]) {
   }
 }
 
-async function main({ name, load, json, timeline, folder }: Options): Promise<number> {
+async function main({ name, load, cluster, json, timeline, folder }: Options): Promise<number> {
   // On the project's own disk: the system's temporary folder may be in memory, where a sync costs nothing.
   mkdirSync(folder, { recursive: true });
   const scratch = mkdtempSync(join(resolve(folder), `bench-${name}-`));
   try {
     const run = await load();
-    const outcome = await run(scratch, timeline ? new Timeline(scratch) : undefined);
+    const outcome = await run(scratch, timeline ? new Timeline(scratch, cluster) : undefined);
     const result: Result = { name, machine: machine(), date: new Date().toISOString(), ...outcome };
     process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result));
     return 0;

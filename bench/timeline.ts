@@ -16,32 +16,39 @@ const leastComplete = 0.95;
 /** What happens to an append between its call and its receipt, where it is known. */
 const appendHops = ["called", "taken", "begun", "committed", "posted", "receipt"] as const;
 const steps = ["requested", "sent", "result"] as const;
-const way = [
-  "caller asks",
-  "api receives",
-  "requested made",
-  ...hopsOf("requested"),
-  "owner woken",
-  ...hopsOf("sent"),
-  "socket written",
-  "station has it",
-  "station's answer in",
-  ...hopsOf("result"),
-  "api told",
-  "api answers",
-  "caller has answer",
-];
+/** The embedded log tells who waits for a record before the one who appended it: that receipt is no part of the way. */
+const untilTold = appendHops.slice(0, appendHops.indexOf("posted"));
 
-function hopsOf(step: string): string[] {
-  return appendHops.map((hop) => `${step} ${hop}`);
+function wayOf(told: readonly string[]): string[] {
+  return [
+    "caller asks",
+    "api receives",
+    "requested made",
+    ...hopsOf("requested", told),
+    "owner woken",
+    ...hopsOf("sent", appendHops),
+    "socket written",
+    "station has it",
+    "station's answer in",
+    ...hopsOf("result", told),
+    "api told",
+    "api answers",
+    "caller has answer",
+  ];
+}
+
+function hopsOf(step: string, hops: readonly string[]): string[] {
+  return hops.map((hop) => `${step} ${hop}`);
 }
 
 export class Timeline {
   private readonly folder: string;
+  private readonly way: readonly string[];
   private began = 0;
 
   /** Before any process of the run is started: they are told by the environment. */
-  constructor(folder: string) {
+  constructor(folder: string, onCluster: boolean) {
+    this.way = wayOf(onCluster ? appendHops : untilTold);
     this.folder = join(folder, "timeline");
     mkdirSync(this.folder, { recursive: true });
     process.env[timelineFolder] = this.folder;
@@ -58,13 +65,16 @@ export class Timeline {
     await new Promise((resolve) => setTimeout(resolve, settleMs));
     const notes = this.read().filter((note) => timeOf(note) >= this.began && timeOf(note) <= until);
     const commands = commandsOf(notes);
+    const { way } = this;
     const complete = commands.filter((command) => way.every((hop) => command.has(hop)));
     if (complete.length === 0 || complete.length < commands.length * leastComplete) {
       const missing = way.filter((hop) => !commands.some((command) => command.has(hop)));
       const which = missing.length > 0 ? `; never noted: ${missing.join(", ")}` : "";
       throw new InvalidRun(`The way of only ${complete.length} of ${commands.length} commands is whole${which}.`);
     }
-    return [title, ...hopTable(complete), ...threadTable(notes, complete.length), ...pauseTable(notes), ""].join("\n");
+    return [title, ...hopTable(way, complete), ...threadTable(notes, complete.length), ...pauseTable(notes), ""].join(
+      "\n",
+    );
   }
 
   private read(): Note[] {
@@ -110,7 +120,7 @@ function commandsOf(notes: readonly Note[]): Command[] {
 }
 
 /** Each hop is the time since the one before it. */
-function hopTable(commands: readonly Command[]): string[] {
+function hopTable(way: readonly string[], commands: readonly Command[]): string[] {
   const total = (command: Command): number => command.get(way.at(-1)!)! - command.get(way[0]!)!;
   const slow = commands.toSorted((a, b) => total(b) - total(a)).slice(0, Math.ceil(commands.length * slowShare));
   const row = (name: string, pick: (command: Command) => number): string => {

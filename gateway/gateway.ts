@@ -3,7 +3,8 @@
 import type { BusMessage, CommandBus } from "../core/bus/bus.ts";
 import { limits } from "../core/config/limits.ts";
 import type { NodeId, PartyId } from "../core/ids/ids.ts";
-import type { EventLog } from "../core/log/log.ts";
+import type { EventLog, LogBatch } from "../core/log/log.ts";
+import { decodeRecord } from "../core/records/codec.ts";
 import type { RegistryView } from "../core/registry/view.ts";
 import type { Clock, Timer } from "../core/runtime/clock.ts";
 import { messageOf } from "../core/runtime/errors.ts";
@@ -12,6 +13,7 @@ import type { Metrics } from "../core/runtime/metrics.ts";
 import type { Readiness, Service } from "../core/runtime/service.ts";
 import { Appender } from "./append/appender.ts";
 import { PacedCloser } from "./append/paced-closer.ts";
+import { commandOf } from "./commands/command-line.ts";
 import { Commands } from "./commands/commands.ts";
 import { BootNotes } from "./connection/boot-notes.ts";
 import { Connection, type Admitted } from "./connection/connection.ts";
@@ -118,8 +120,13 @@ class GatewayService implements Gateway {
   }
 
   async start(): Promise<void> {
-    const { bus, nodeId, options } = this.deps;
-    this.unlisten = await bus.listen(nodeId, (message) => this.fromBus(message));
+    const { bus, log, nodeId, options } = this.deps;
+    const unlisten = await bus.listen(nodeId, (message) => this.fromBus(message));
+    const endTelling = log.listen?.(nodeId, (batch) => this.fromLog(batch));
+    this.unlisten = async () => {
+      endTelling?.();
+      await unlisten();
+    };
     this.listeningOn = await this.server.listen(options.host, options.port);
     this.housekeeping = this.deps.clock.after(housekeepingMs, () => this.keepHouse());
   }
@@ -242,6 +249,14 @@ class GatewayService implements Gateway {
       case "commandProgress":
         // For apis; a gateway waits for no command's outcome.
         return;
+    }
+  }
+
+  /** Commands of this node's connections, durable: sooner than by the bus, which may say the same. */
+  private fromLog({ records }: LogBatch): void {
+    for (const { value, logTime } of records) {
+      const command = commandOf(decodeRecord(value), logTime);
+      if (command) this.commands.requested(command);
     }
   }
 

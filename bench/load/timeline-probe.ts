@@ -162,12 +162,12 @@ function watchWriter(): void {
 function watchReceipts(known: WeakSet<Sender>, sender: Sender, inWriter: WeakMap<object, InWriter>): void {
   known.add(sender);
   const original = sender.receipts.bind(sender);
-  sender.receipts = (parts, logTime, failure) => {
+  sender.receipts = (parts, outcome) => {
     // Before they are gone with the message.
     const stored = parts
       .filter(({ topicIndex }) => topicIndex === 0)
       .map((part) => ({ part, head: [...headOf(part)] }));
-    original(parts, logTime, failure);
+    original(parts, outcome);
     const posted = now();
     for (const { part, head } of stored) {
       const { arrived, begun, committed } = inWriter.get(part)!;

@@ -8,12 +8,14 @@ const defaultMaxRecords = 4096;
 
 export class ArchivedLog implements EventLog {
   readonly topics: Topics;
+  readonly listen: EventLog["listen"];
   private readonly log: TrimmableLog;
   private readonly archive: LogArchive;
   private readonly subscriptions = new Set<Subscription>();
 
   constructor(log: TrimmableLog, archive: LogArchive) {
     this.topics = log.topics;
+    this.listen = log.listen?.bind(log);
     this.log = log;
     this.archive = archive;
   }

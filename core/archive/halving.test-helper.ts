@@ -42,6 +42,7 @@ export interface Halved {
 
 class HalvingLog implements EventLog {
   readonly topics: Topics;
+  readonly listen: EventLog["listen"];
   private readonly inner: TrimmableLog;
   private readonly outer: ArchivedLog;
   private readonly archive: LogArchive;
@@ -53,6 +54,7 @@ class HalvingLog implements EventLog {
     this.topics = inner.topics;
     this.archive = new LogArchive(new FolderBlobs(folder));
     this.outer = new ArchivedLog(inner, this.archive);
+    this.listen = this.outer.listen;
     this.halved = halved;
   }
 

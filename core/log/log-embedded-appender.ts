@@ -74,14 +74,14 @@ export class Appender {
     return receipt;
   }
 
-  acknowledge({ parts, logTime, failure }: Acknowledgement): void {
+  acknowledge({ parts, logTime, told, failure }: Acknowledgement): void {
     const error = failure === undefined ? undefined : new WattlogError("log/unavailable", failure);
     for (const part of parts) {
       const flight = this.flights.shift();
       if (!flight) throw new Error("The log acknowledged more than was sent.");
       this.queued -= flight.bytes;
       if (error) for (const { reject } of flight.pending) reject(error);
-      else resolveAll(flight.pending, headOf(part), logTime);
+      else resolveAll(flight.pending, headOf(part), logTime, told);
       this.keepBuffer(part.buffer);
     }
     if (this.flights.length === 0) this.onIdle?.();
@@ -141,10 +141,10 @@ export class Appender {
   }
 }
 
-function resolveAll(pending: readonly Pending[], head: Uint32Array, logTime: number): void {
+function resolveAll(pending: readonly Pending[], head: Uint32Array, logTime: number, told: boolean): void {
   let word = 0;
   for (const { resolve } of pending) {
-    resolve({ baseOffset: baseOffsetAt(head, word), logTime });
+    resolve({ baseOffset: baseOffsetAt(head, word), logTime, told });
     word += headWords;
   }
 }

@@ -29,6 +29,19 @@ export interface Part {
   readonly bodyBytes: number;
   readonly headAt: number;
   readonly sections: number;
+  /** On the way to the writer only; absent: nobody is to be told. */
+  readonly tells?: readonly Tell[];
+}
+
+/** An entry of a part that somebody is handed once it is durable. */
+export interface Tell {
+  readonly address: string;
+  /** Which of the part's sections, and which entry of that. */
+  readonly section: number;
+  readonly entry: number;
+  /** Where it lies in the body. */
+  readonly start: number;
+  readonly length: number;
 }
 
 export function headOf(part: Pick<Part, "buffer" | "headAt" | "sections">): Uint32Array {
@@ -57,6 +70,7 @@ export class BatchBuilder {
   private at = 0;
   private head = new Uint32Array(64 * headWords);
   private sections = 0;
+  private tells: Tell[] = [];
   private readonly takeBuffer: (bytes: number) => ArrayBuffer;
 
   constructor(takeBuffer: (bytes: number) => ArrayBuffer) {
@@ -72,7 +86,9 @@ export class BatchBuilder {
     const bytes = this.room(bound + headBytes * (this.sections + 2));
     const start = this.at;
     let at = start;
-    for (const entry of entries) {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      const entryAt = at;
       const value = entry.value;
       const keyBytes = writeKey(bytes, at + entryHeaderBytes, entry.key);
       const length = value.length;
@@ -85,6 +101,7 @@ export class BatchBuilder {
       at += entryHeaderBytes + keyBytes;
       bytes.set(value, at);
       at += length;
+      if (entry.tell !== undefined) this.addTell(entry.tell, i, entryAt, at - entryAt);
     }
     this.at = at;
     this.addSection(partition, entries.length, start, at - start);
@@ -99,10 +116,13 @@ export class BatchBuilder {
       this.head.subarray(0, this.sections * headWords),
     );
     const part = { topicIndex, buffer: bytes.buffer, bodyBytes: this.at, headAt, sections: this.sections };
+    const { tells } = this;
     this.bytes = undefined;
     this.at = 0;
     this.sections = 0;
-    return part;
+    if (tells.length === 0) return part;
+    this.tells = [];
+    return { ...part, tells };
   }
 
   private room(more: number): Uint8Array<ArrayBuffer> {
@@ -112,6 +132,10 @@ export class BatchBuilder {
     if (this.bytes) larger.set(this.bytes.subarray(0, this.at));
     this.bytes = larger;
     return larger;
+  }
+
+  private addTell(address: string, entry: number, start: number, length: number): void {
+    this.tells.push({ address, section: this.sections, entry, start, length });
   }
 
   private addSection(partition: number, count: number, start: number, length: number): void {
@@ -126,6 +150,11 @@ export class BatchBuilder {
     this.head[word + 4] = start;
     this.head[word + 5] = length;
   }
+}
+
+/** The bytes of one entry that somebody is to be told of: of their own, for the part goes back to its client. */
+export function bytesOfEntry(part: Part, { start, length }: Tell): Uint8Array {
+  return new Uint8Array(part.buffer, start, length).slice();
 }
 
 /** Keys are short and almost always ASCII: a loop is twice as fast as a call into the encoder. */

@@ -31,11 +31,18 @@ export interface Hello {
 /** Client to writer: the appends of one turn. */
 export type AppendMessage = readonly Part[];
 
-/** Writer to client: the parts come back in the order they were sent, base offsets filled in. */
-export interface Acknowledgement {
-  readonly parts: readonly Part[];
+/** Client to writer: entries with a `tell` of this address are handed to this client, or no more. */
+export interface ListenMessage {
+  readonly address: string;
+  readonly listens: boolean;
+}
+
+/** What became of a commit. */
+export interface Outcome {
   readonly logTime: number;
-  /** Set: nothing of these parts is acknowledged. */
+  /** Whether all who were to be told of entries of it were. */
+  readonly told: boolean;
+  /** Set: nothing of it is acknowledged. */
   readonly failure: string | undefined;
 }
 
@@ -45,7 +52,7 @@ export interface TrimMessage {
   readonly topicIndex: number;
   readonly before: ReadonlyMap<number, number>;
 }
-export type FromClient = AppendMessage | TrimMessage;
+export type FromClient = AppendMessage | ListenMessage | TrimMessage;
 
 /** Writer to client: it is done, or why not. */
 export interface Trimming {
@@ -53,9 +60,25 @@ export interface Trimming {
   readonly failure: string | undefined;
 }
 
+/** Writer to client: the parts come back in the order they were sent, base offsets filled in. */
+export interface Acknowledgement extends Outcome {
+  readonly parts: readonly Part[];
+}
+
+/** Writer to a client that listens at the address: this entry is durable. */
+export interface Told {
+  readonly address: string;
+  readonly topicIndex: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly logTime: number;
+  /** As it lies in a body. */
+  readonly entry: Uint8Array;
+}
+
 /** Writer to client, once after it armed itself for a topic: there are new ends. */
 export const wake = "wake";
-export type ToClient = Acknowledgement | Trimming | typeof wake;
+export type ToClient = Acknowledgement | Told | Trimming | typeof wake;
 
 export type ToWorker =
   | { readonly type: "connect"; readonly port: MessagePort; readonly armed: SharedArrayBuffer }

@@ -10,7 +10,10 @@ import {
   wake,
   type FromClient,
   type FromWorker,
+  type ListenMessage,
+  type Outcome,
   type ToClient,
+  type Told,
   type ToWorker,
   type TrimMessage,
   type WorkerInput,
@@ -26,12 +29,16 @@ class Client implements Sender {
     this.armed = new Int32Array(armed);
   }
 
-  receipts(parts: readonly Part[], logTime: number, failure: string | undefined): void {
-    const message: ToClient = { parts, logTime, failure };
+  receipts(parts: readonly Part[], { logTime, told, failure }: Outcome): void {
+    const message: ToClient = { parts: parts.map(withoutTells), logTime, told, failure };
     this.port.postMessage(
       message,
       parts.map((part) => part.buffer),
     );
+  }
+
+  tell(told: Told): void {
+    this.port.postMessage(told satisfies ToClient);
   }
 
   wakeIfArmed(topicIndex: number): void {
@@ -44,6 +51,7 @@ const clockShift = new Float64Array(input.clockShift);
 /** Between two slices of what is given up. */
 const trimPauseMs = 20;
 const clients = new Set<Client>();
+const listeners = new Map<string, Client>();
 let scheduled = false;
 let closing = false;
 
@@ -62,6 +70,11 @@ function openWriter(): LogWriter | undefined {
       onProblem: (problem) => tellMain({ type: "problem", problem }),
       onGrowth: (topicIndex) => {
         for (const client of clients) client.wakeIfArmed(topicIndex);
+      },
+      onTell: (told) => {
+        const client = listeners.get(told.address);
+        client?.tell(told);
+        return client !== undefined;
       },
     });
   } catch (error) {
@@ -98,7 +111,13 @@ function drain(writer: LogWriter): void {
 
 function take(writer: LogWriter, client: Client, message: FromClient): void {
   if ("trim" in message) trim(writer, client, message);
+  else if ("address" in message) listen(client, message);
   else writer.enqueue(message, client);
+}
+
+function listen(client: Client, { address, listens }: ListenMessage): void {
+  if (listens) listeners.set(address, client);
+  else if (listeners.get(address) === client) listeners.delete(address);
 }
 
 /** A slice, then a pause: records go first. */
@@ -123,7 +142,17 @@ function connect(writer: LogWriter, port: MessagePort, armed: SharedArrayBuffer)
     take(writer, client, message);
     schedule(writer);
   });
-  port.on("close", () => clients.delete(client));
+  port.on("close", () => {
+    clients.delete(client);
+    for (const [address, listener] of listeners) if (listener === client) listeners.delete(address);
+  });
+}
+
+/** They have done their work, and need not go back. */
+function withoutTells(part: Part): Part {
+  if (part.tells === undefined) return part;
+  const { tells: _, ...rest } = part;
+  return rest;
 }
 
 /** What was handed over before the close is still written, or refused with a reason: no append hangs. */

@@ -18,8 +18,8 @@ import {
   topicList,
   type TopicEnds,
 } from "./log-embedded-files.ts";
-import { headOf, headWords, setBaseOffset, type Part } from "./log-embedded-format.ts";
-import type { SharedEnds, SharedStats } from "./log-embedded-shared.ts";
+import { baseOffsetAt, bytesOfEntry, headOf, headWords, setBaseOffset, type Part } from "./log-embedded-format.ts";
+import type { Outcome, SharedEnds, SharedStats, Told } from "./log-embedded-shared.ts";
 import { trimSlice } from "./log-embedded-trim.ts";
 import type { Topic, Topics } from "./log.ts";
 
@@ -31,7 +31,7 @@ const shortestBackoffMs = 50;
 const longestBackoffMs = 1000;
 
 export interface Sender {
-  receipts(parts: readonly Part[], logTime: number, failure: string | undefined): void;
+  receipts(parts: readonly Part[], outcome: Outcome): void;
 }
 
 interface Queued {
@@ -62,6 +62,8 @@ export interface WriterOptions {
   readonly onProblem: (problem: string | undefined) => void;
   /** The topic has new ends, already in shared memory. */
   readonly onGrowth: (topicIndex: number) => void;
+  /** @returns false: nobody listens there. */
+  readonly onTell: (told: Told) => boolean;
 }
 
 export class LogWriter {
@@ -105,7 +107,9 @@ export class LogWriter {
     }
     this.count(performance.now() - started);
     const grown = this.publish(this.log);
-    sendReceipts(batch, this.logTime, undefined);
+    // Before the receipts: who is told goes on with what the others only hear is done.
+    const told = this.tell(batch);
+    sendReceipts(batch, { logTime: this.logTime, told, failure: undefined });
     // After the receipts: whoever only reads wants the same cores as those who wait for them.
     for (const index of grown) this.options.onGrowth(index);
     this.checkpoint();
@@ -130,7 +134,7 @@ export class LogWriter {
 
   close(): void {
     const reason = "The log is closed.";
-    if (this.queue.length > 0) sendReceipts(this.queue.splice(0), 0, reason);
+    if (this.queue.length > 0) sendReceipts(this.queue.splice(0), failed(reason));
     this.log?.db.close();
     this.log = undefined;
   }
@@ -225,6 +229,25 @@ export class LogWriter {
     return grown;
   }
 
+  /** @returns whether all who were to be told were. */
+  private tell(batch: readonly Queued[]): boolean {
+    const { logTime } = this;
+    let told = true;
+    for (const { part } of batch) {
+      if (part.tells === undefined) continue;
+      const { topicIndex } = part;
+      const head = headOf(part);
+      for (const tell of part.tells) {
+        const word = tell.section * headWords;
+        const offset = baseOffsetAt(head, word) + tell.entry;
+        const entry = bytesOfEntry(part, tell);
+        const { address } = tell;
+        if (!this.options.onTell({ address, topicIndex, partition: head[word]!, offset, logTime, entry })) told = false;
+      }
+    }
+    return told;
+  }
+
   private fail(batch: readonly Queued[], error: unknown): void {
     this.options.stats.add("failures", 1);
     try {
@@ -236,7 +259,7 @@ export class LogWriter {
     this.backoffMs = Math.min(longestBackoffMs, Math.max(shortestBackoffMs, this.backoffMs * 2));
     const problem = `The log cannot be written: ${messageOf(error)}. Check the data folder's disk (space, health).`;
     this.options.onProblem(problem);
-    sendReceipts(batch, 0, problem);
+    sendReceipts(batch, failed(problem));
   }
 
   /** Between batches, so that it delays no receipt of the batch before; its failure is a failure of the log. */
@@ -286,13 +309,17 @@ function joinParts(parts: readonly Part[]): { head: Uint8Array; body: Uint8Array
   return { head: new Uint8Array(head.buffer), body };
 }
 
+function failed(failure: string): Outcome {
+  return { logTime: 0, told: false, failure };
+}
+
 /** One message a client for each run of its parts; a client's parts stay in their order. */
-function sendReceipts(batch: readonly Queued[], logTime: number, failure: string | undefined): void {
+function sendReceipts(batch: readonly Queued[], outcome: Outcome): void {
   const bySender = new Map<Sender, Part[]>();
   for (const { part, sender } of batch) {
     const parts = bySender.get(sender);
     if (parts) parts.push(part);
     else bySender.set(sender, [part]);
   }
-  for (const [sender, parts] of bySender) sender.receipts(parts, logTime, failure);
+  for (const [sender, parts] of bySender) sender.receipts(parts, outcome);
 }

@@ -8,6 +8,7 @@ import { PolledEnds, PortEnds, type Ends } from "./log-embedded-ends.ts";
 import { openForReading, storedTopics, topicList } from "./log-embedded-files.ts";
 import { LogReader, outOfRange, type Cursor } from "./log-embedded-reader.ts";
 import { EmbeddedSubscription, nextTurn } from "./log-embedded-subscription.ts";
+import { Listeners } from "./log-embedded-listeners.ts";
 import { SharedEnds, wake, type Hello, type ToClient } from "./log-embedded-shared.ts";
 import { TrimRequests } from "./log-embedded-trim-requests.ts";
 import type { Entry, LogBatch, Receipt, Subscription, Topic, Topics, TrimmableLog } from "./log.ts";
@@ -21,11 +22,20 @@ export interface AttachOptions {
   readonly topics: Topics;
 }
 
+/** What a log has that was not opened for reading only. */
+interface Writing {
+  readonly appender: Appender;
+  readonly listeners: Listeners;
+  readonly trims: TrimRequests;
+  readonly port: MessagePort;
+}
+
 export class EmbeddedLog implements TrimmableLog {
   readonly topics: Topics;
   private readonly appender: Appender | undefined;
   private readonly port: MessagePort | undefined;
   private readonly trims: TrimRequests | undefined;
+  private readonly listeners: Listeners | undefined;
   private readonly ends: Ends;
   private readonly reader: LogReader;
   private readonly topicNames: readonly string[];
@@ -38,10 +48,12 @@ export class EmbeddedLog implements TrimmableLog {
     if (!received) throw new Error("The port does not come from EmbeddedLogServer.connect(), or is attached already.");
     const { ends, armed, limits } = received.message as Hello;
     const appender = new Appender(port, limits, topicList(topics).length);
+    const listeners = new Listeners(port, topicList(topics));
     const trims = new TrimRequests(port);
     const portEnds = new PortEnds(new SharedEnds(topics, ends), armed);
     port.on("message", (message: ToClient) => {
       if (message === wake) portEnds.wake();
+      else if ("address" in message) listeners.told(message);
       else if ("trimmed" in message) trims.settle(message);
       else appender.acknowledge(message);
     });
@@ -50,7 +62,7 @@ export class EmbeddedLog implements TrimmableLog {
       appender.end(error);
       trims.end(error);
     });
-    return new EmbeddedLog(folder, topics, portEnds, { appender, trims, port });
+    return new EmbeddedLog(folder, topics, portEnds, { appender, listeners, trims, port });
   }
 
   /** @throws WattlogError `log/unavailable` when there is no log in the folder. */
@@ -60,17 +72,13 @@ export class EmbeddedLog implements TrimmableLog {
     return new EmbeddedLog(folder, topics, new PolledEnds(db, topicList(topics)));
   }
 
-  private constructor(
-    folder: string,
-    topics: Topics,
-    ends: Ends,
-    writing?: { readonly appender: Appender; readonly trims: TrimRequests; readonly port: MessagePort },
-  ) {
+  private constructor(folder: string, topics: Topics, ends: Ends, writing?: Writing) {
     this.topics = topics;
     this.topicNames = topicList(topics).map(({ name }) => name);
     this.ends = ends;
     this.appender = writing?.appender;
     this.trims = writing?.trims;
+    this.listeners = writing?.listeners;
     this.port = writing?.port;
     this.reader = new LogReader(openForReading(folder), topicList(topics));
   }
@@ -81,9 +89,7 @@ export class EmbeddedLog implements TrimmableLog {
   }
 
   append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
-    if (!this.appender) {
-      return Promise.reject(new WattlogError("log/unavailable", "This log was opened for reading only."));
-    }
+    if (!this.appender) return Promise.reject(readingOnly());
     const topicIndex = this.place(topic, partition);
     if (entries.length === 0) throw new RangeError("An append needs at least one entry.");
     return this.appender.append(topicIndex, partition, entries);
@@ -132,6 +138,13 @@ export class EmbeddedLog implements TrimmableLog {
     }
   }
 
+  /** @throws WattlogError `log/closed` | `log/unavailable` where it was opened for reading only. */
+  listen(address: string, handler: (batch: LogBatch) => void): () => void {
+    this.refuseWhenClosed();
+    if (!this.listeners) throw readingOnly();
+    return this.listeners.listen(address, handler);
+  }
+
   async endOffset(topic: Topic, partition: number): Promise<number> {
     const topicIndex = this.place(topic, partition);
     this.refuseWhenClosed();
@@ -176,6 +189,10 @@ export class EmbeddedLog implements TrimmableLog {
     }
     throw new RangeError(`The log has no ${topic.name}/${partition}.`);
   }
+}
+
+function readingOnly(): WattlogError {
+  return new WattlogError("log/unavailable", "This log was opened for reading only.");
 }
 
 /** For `wattlog log`, `verify` and the like: no writer, no lock; `consume` follows by polling every 200 ms. */

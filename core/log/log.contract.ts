@@ -8,6 +8,8 @@ import type { Entry, EventLog, LogBatch, LogRecord, Receipt } from "./log.ts";
 
 export interface LogHarness {
   readonly log: EventLog;
+  /** Whether this log hands records to who listens for them; otherwise `listen` is not there. */
+  readonly tells: boolean;
   /** Another handle on the same log. */
   another(): Promise<EventLog>;
   /** Ends every handle and the adapter's own processes, then opens again on what is stored. */
@@ -58,6 +60,7 @@ export function eventLogContract(
 
     const parts = (): Parts => ({ harness: harness!, log, append });
     appendContract(parts);
+    tellContract(parts);
     readContract(parts);
     consumeContract(parts);
     closeContract(parts);
@@ -179,6 +182,53 @@ function appendContract(parts: () => Parts): void {
     expect(values(await readAll(again, 0))).toEqual(["0", "2", "4", "6", "8"]);
     expect((await again.append(again.topics.frames, 0, [entry("k", "next")])).baseOffset).toBe(5);
   });
+}
+
+function tellContract(parts: () => Parts): void {
+  test("an entry that names who waits for it is stored like any other; its receipt says whether they were handed it", async () => {
+    const { harness, log, append } = parts();
+    const other = await harness.another();
+    const heard = collector();
+    const ends = [log, other].map((handle, i) => handle.listen?.(`waiter ${i}`, (batch) => void heard.handler(batch)));
+    expect(ends.map((end) => end !== undefined)).toEqual([harness.tells, harness.tells]);
+    const named = await Promise.all(
+      [0, 1].map((i) => toldOf(harness, () => append(2, { ...entry("k", `named ${i}`), tell: `waiter ${i}` }))),
+    );
+    expect(named.map(({ told }) => told ?? false)).toEqual([harness.tells, harness.tells]);
+    await append(2, entry("k", "for nobody"));
+    const stored = await readAll(log, 2);
+    expect(values(stored)).toEqual(expect.arrayContaining(["named 0", "named 1", "for nobody"]));
+    if (harness.tells) await heard.reached(named.length);
+    const offsets = harness.tells ? named.map(({ baseOffset }) => baseOffset) : [];
+    const wanted = stored.filter(({ offset }) => offsets.includes(offset));
+    const told = heard.batches.flatMap(({ records }) => records).toSorted((a, b) => a.offset - b.offset);
+    expect(told.map(plain)).toEqual(wanted.map(plain));
+    for (const { topic, partition } of heard.batches)
+      expect([topic.name, partition]).toEqual([log.topics.frames.name, 2]);
+  });
+
+  test("what names somebody who does not listen, or no more, is not told, and its receipt says so", async () => {
+    const { log, append } = parts();
+    const heard = collector();
+    log.listen?.("waiter", (batch) => void heard.handler(batch))();
+    for (const tell of ["waiter", "nobody"]) {
+      const receipt = await append(0, { ...entry("k", "unheard"), tell });
+      expect(receipt.told ?? false).toBe(false);
+    }
+    expect(values(await readAll(log, 0))).toEqual(["unheard", "unheard"]);
+    expect(heard.batches).toEqual([]);
+  });
+}
+
+/** A listener of another handle may be known a moment later than its call: until then nothing is told, and nothing heard. */
+async function toldOf({ tells }: LogHarness, append: () => Promise<Receipt>): Promise<Receipt> {
+  let receipt = await append();
+  while (tells && !receipt.told) receipt = await append();
+  return receipt;
+}
+
+function plain({ offset, logTime, key, value }: LogRecord): Record<string, unknown> {
+  return { offset, logTime, key, value: text.decode(value) };
 }
 
 function readContract(parts: () => Parts): void {

@@ -8,6 +8,9 @@
 //    rejected may stand anywhere, and those after it stand without it: a writer that tries again, or whose records mean
 //    nothing without the ones before, waits.
 //  - Log time never falls within a partition (rule T1).
+//  - An entry with a `tell` is handed to whoever listens at that address once it is durable and can be read, with its
+//    offset and log time, without a detour through the thread that appended it. An adapter that has no such way (Kafka's)
+//    has no `listen`, and its receipts do not say `told`: telling is then the appending side's, after the receipt.
 //  - `consume` calls the handler with batches that begin exactly at the offset asked for and then at the end of
 //    the batch before, one at a time; it waits for the handler. A handler that throws ends the subscription.
 //  - An offset outside the log ends it with a WattlogError `log/out-of-range`; never "reset to latest" (rule B2).
@@ -29,12 +32,19 @@ export interface Topics {
 export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
+  /** Address of somebody who waits for this record (`EventLog.listen`). */
+  readonly tell?: string | undefined;
 }
 
 export interface Receipt {
   readonly baseOffset: number;
   /** Epoch ms, given by the log (Kafka LogAppendTime; embedded: the writer's clock, never below its predecessor). */
   readonly logTime: number;
+  /**
+   * True: every entry with a `tell` was handed over. Otherwise nobody may know of them, or some do: whoever wants them told
+   * does it again another way, and who is told copes with hearing it twice.
+   */
+  readonly told?: boolean;
 }
 
 export interface LogRecord {
@@ -71,6 +81,12 @@ export interface EventLog {
   ): Subscription;
   /** Records of [from, to); ends early where the log ends. */
   read(topic: Topic, partition: number, from: number, to: number): AsyncIterable<LogBatch>;
+  /**
+   * Hears of entries that name the address in `tell`, in a turn of its own; one listener an address. Nothing is kept for an
+   * address where nobody listens. Absent: this log tells nobody.
+   * @returns a function that ends it.
+   */
+  readonly listen?: ((address: string, handler: (batch: LogBatch) => void) => () => void) | undefined;
   /** One past the last durable record. */
   endOffset(topic: Topic, partition: number): Promise<number>;
   close(): Promise<void>;

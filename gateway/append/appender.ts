@@ -22,8 +22,11 @@ export interface Pending extends Entry {
   readonly essential: boolean;
   /** False: nobody needs it any more, so it is given up when its turn comes. */
   wanted(): boolean;
-  /** Durable. */
-  acknowledged(offset: number, logTime: number): void;
+  /**
+   * Durable.
+   * @param told whether who is named by `tell` has been handed it.
+   */
+  acknowledged(offset: number, logTime: number, told: boolean): void;
   /** Unknown, or never sent: it must not be answered. Called at most once, never after `acknowledged`. */
   lost(): void;
 }
@@ -211,7 +214,7 @@ export class Appender {
       this.settleIdle();
     };
     this.log.append(this.topic, queue.partition, [pending]).then(
-      ({ baseOffset, logTime }) => settle(() => pending.acknowledged(baseOffset, logTime)),
+      ({ baseOffset, logTime, told = false }) => settle(() => pending.acknowledged(baseOffset, logTime, told)),
       (error: unknown) =>
         settle(() => {
           queue.sick ??= "rejected";
@@ -243,8 +246,8 @@ export class Appender {
     this.acknowledged = [];
     let records = 0;
     for (const { queue, batch, receipt, wasSick } of acknowledged) {
-      const { baseOffset, logTime } = receipt;
-      for (let i = 0; i < batch.length; i++) batch[i]!.acknowledged(baseOffset + i, logTime);
+      const { baseOffset, logTime, told = false } = receipt;
+      for (let i = 0; i < batch.length; i++) batch[i]!.acknowledged(baseOffset + i, logTime, told);
       if (wasSick) this.events.recovered(queue.partition);
       records += batch.length;
     }

@@ -1,9 +1,18 @@
 // The commands of one connection: one CALL outstanding in this direction (OCPP-J 1.6 §4.1.1), the others in line.
 import type { BusMessage } from "../../core/bus/bus.ts";
 import type { CommandId } from "../../core/ids/ids.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { Timer } from "../../core/runtime/clock.ts";
 
 export type Command = Extract<BusMessage, { readonly type: "command" }>;
+
+/** @returns undefined where the record asks nothing of a connection. */
+export function commandOf(record: FrameRecord, logTime: number): Command | undefined {
+  if (record.kind !== "commandRequested" || record.connectionId === null) return undefined;
+  const { party, station, connectionId, commandId, action, payload, timeoutMs, replyTo } = record;
+  const deadline = logTime + timeoutMs;
+  return { type: "command", party, station, connectionId, commandId, action, payload, deadline, replyTo };
+}
 
 export interface CommandLine {
   readonly waiting: { readonly command: Command; readonly expiry: Timer }[];

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { limits } from "../../core/config/limits.ts";
+import type { LogBatch } from "../../core/log/log.ts";
+import { decodeRecord, encodeRecord } from "../../core/records/codec.ts";
 import { newCommandId, newNodeId, type CommandId } from "../../core/ids/ids.ts";
 import { FakeRig, settle, type FakeSocket } from "../testing/fake-server.test-helper.ts";
 
@@ -24,6 +26,32 @@ function ask(rig: FakeRig, socket: FakeSocket, changed: { id?: CommandId; timeou
   return commandId;
 }
 
+/** As the api requests it, for whoever listens at `tell`. */
+function appended(rig: FakeRig, socket: FakeSocket, commandId: CommandId, tell: string): Promise<unknown> {
+  const { party, station, id: connectionId, protocol } = socket.connection!;
+  const value = encodeRecord({
+    party,
+    station,
+    source: api,
+    sequence: 1,
+    arrivedAt: rig.clock.now(),
+    registry: rig.registry.position,
+    keyId: null,
+    kind: "commandRequested",
+    commandId,
+    connectionId,
+    protocol,
+    action: "Reset",
+    payload: Buffer.from('{"type":"Soft"}'),
+    timeoutMs: 30_000,
+    idempotencyKey: null,
+    queueUntil: null,
+    origin: { via: "rest", actor: "test" },
+    replyTo: api,
+  });
+  return rig.log.append(rig.log.topics.frames, 0, [{ key: `${party}/${station}`, value, tell }]);
+}
+
 const commandKinds = (rig: FakeRig) => rig.kinds().filter((kind) => kind.startsWith("command"));
 const progress = (rig: FakeRig) => rig.bus.sent.filter(({ to }) => to === api).map(({ message }) => message);
 
@@ -42,6 +70,50 @@ describe("commands (C1-C4)", () => {
     await settle();
     expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
     expect(progress(rig)).toMatchObject([{ type: "commandProgress", commandId: id, state: { at: "result" } }]);
+  });
+
+  test("one that the log hands over, durable, is sent as if the bus had said it, and once where both do", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    const id = newCommandId();
+    await appended(rig, socket, id, rig.nodeId);
+    await settle();
+    expect(socket.answers()).toEqual([[2, id, "Reset", { type: "Soft" }]]);
+    ask(rig, socket, { id });
+    await settle();
+    expect(commandKinds(rig)).toEqual(["commandRequested", "commandSent"]);
+    socket.says([3, id, { status: "Accepted" }]);
+    await settle();
+    // Its deadline is log time of the request + its timeout (C3).
+    const late = newCommandId();
+    const requested = appended(rig, socket, late, rig.nodeId);
+    rig.log.holding.add(0);
+    await requested;
+    await rig.advance(30_000);
+    rig.log.letGo();
+    await settle();
+    expect(socket.answers().map((call) => call[1])).toEqual([id]);
+    expect(rig.kinds().slice(-2)).toEqual(["commandSent", "commandEnded"]);
+  });
+
+  test("a result that the log hands to whoever waits is not said over the bus as well", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const told: LogBatch[] = [];
+    const end = rig.log.listen(api, (batch) => told.push(batch));
+    const id = ask(rig, socket);
+    await settle();
+    socket.says([3, id, { status: "Accepted" }]);
+    await settle();
+    const records = told.flatMap((batch) => batch.records.map(({ value }) => decodeRecord(value)));
+    expect(records).toMatchObject([{ kind: "commandResult", commandId: id }]);
+    expect(progress(rig)).toEqual([]);
+    end();
+    const next = ask(rig, socket);
+    await settle();
+    socket.says([3, next, { status: "Accepted" }]);
+    await settle();
+    expect(progress(rig)).toMatchObject([{ commandId: next, state: { at: "result" } }]);
   });
 
   test("a station that answers and goes at once, as after a Reset, has answered", async () => {

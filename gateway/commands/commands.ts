@@ -72,8 +72,10 @@ export class Commands {
       connectionId: connection.id,
       frame,
     });
-    const told = (logTime: number) => this.tell(replyTo, commandId, { at: "result", frame, logTime });
-    this.append(connection, value, told, () => connection.isHeard);
+    const acknowledged = (logTime: number, told: boolean) => {
+      if (!told) this.tell(replyTo, commandId, { at: "result", frame, logTime });
+    };
+    this.append(connection, value, acknowledged, () => connection.isHeard, replyTo);
     if (line.current?.command === command) this.freeSlot(connection, line);
     return true;
   }
@@ -188,6 +190,7 @@ export class Commands {
     this.node.appender.enqueue(this.partition(command), record, true);
   }
 
+  /** Where the log has no way of its own to whoever waits. */
   private tell(replyTo: Command["replyTo"], commandId: CommandId, state: Progress): void {
     if (replyTo === null) return;
     this.node.bus.send(replyTo, { type: "commandProgress", commandId, state }).catch((error: unknown) => {
@@ -199,15 +202,17 @@ export class Commands {
   private append(
     connection: Connection,
     value: Uint8Array,
-    acknowledged: (logTime: number) => void,
+    acknowledged: (logTime: number, told: boolean) => void,
     wanted: () => boolean,
+    tell: Command["replyTo"] = null,
   ): void {
     const lost = () => closeForLostFrame(this.node, connection);
-    const record = new ControlRecord(connection.key, value, false, {
-      acknowledged: (_offset, logTime) => acknowledged(logTime),
+    const events = {
+      acknowledged: (_offset: number, logTime: number, told: boolean) => acknowledged(logTime, told),
       lost,
       wanted,
-    });
+    };
+    const record = new ControlRecord(connection.key, value, false, events, tell ?? undefined);
     if (!this.node.appender.enqueue(connection.partition, record, true)) lost();
   }
 

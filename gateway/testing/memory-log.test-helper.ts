@@ -23,6 +23,7 @@ export class MemoryLog implements EventLog {
   private readonly held: Held[] = [];
   private readonly stored = new Map<string, LogRecord[]>();
   private readonly listeners = new Set<() => void>();
+  private readonly waiters = new Map<string, (batch: LogBatch) => void>();
   private readonly clock: Clock;
 
   constructor(clock: Clock, partitions = 4) {
@@ -32,7 +33,7 @@ export class MemoryLog implements EventLog {
 
   append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
     this.appends.push({ topic: topic.name, partition, count: entries.length });
-    const copies = entries.map(({ key, value }) => ({ key, value }));
+    const copies = entries.map(({ key, value, tell }) => ({ key, value, tell }));
     const isFrames = topic === this.topics.frames;
     if (isFrames && this.failing.has(partition)) return Promise.reject(new Error("the log refuses"));
     if (!isFrames || !this.holding.has(partition)) return Promise.resolve(this.store(topic, partition, copies));
@@ -95,6 +96,11 @@ export class MemoryLog implements EventLog {
     if (records.length > 0) yield { topic, partition, records };
   }
 
+  listen(address: string, handler: (batch: LogBatch) => void): () => void {
+    this.waiters.set(address, handler);
+    return () => void this.waiters.delete(address);
+  }
+
   endOffset(topic: Topic, partition: number): Promise<number> {
     return Promise.resolve(this.of(topic, partition).length);
   }
@@ -126,6 +132,14 @@ export class MemoryLog implements EventLog {
     const logTime = this.clock.now();
     for (const { key, value } of entries) records.push({ offset: records.length, logTime, key, value });
     for (const wake of this.listeners) wake();
-    return { baseOffset, logTime };
+    let told = true;
+    for (const [i, { tell }] of entries.entries()) {
+      if (tell === undefined) continue;
+      const waiter = this.waiters.get(tell);
+      const batch = { topic, partition, records: [records[baseOffset + i]!] };
+      if (waiter) queueMicrotask(() => waiter(batch));
+      else told = false;
+    }
+    return { baseOffset, logTime, told };
   }
 }

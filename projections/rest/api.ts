@@ -111,7 +111,7 @@ class HttpApi implements Api {
   }
 
   async start(): Promise<void> {
-    await this.waiters.start(this.context.bus, this.context.nodeId);
+    await this.waiters.start(this.context);
     this.feed.start();
     const { host, port } = this.context.options;
     try {

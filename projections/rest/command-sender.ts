@@ -126,10 +126,11 @@ export class CommandSender {
     station: StationId,
     request: ReturnType<CommandSender["requestBody"]>,
     outcome: "not_connected" | null,
+    tell?: NodeId,
   ): Promise<Receipt> {
     const { commandId } = request;
     const ended: FrameBody[] = outcome === null ? [] : [{ kind: "commandEnded", commandId, outcome }];
-    const appended = this.writer.append(principal.party, station, [request, ...ended]);
+    const appended = this.writer.append(principal.party, station, [request, ...ended], tell);
     const entry: Recent = { appended, row: undefined };
     this.recent.set(commandId, entry);
     if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
@@ -209,11 +210,12 @@ export class CommandSender {
     replies: boolean,
   ): Promise<number> {
     const body = this.requestBody(principal, bound, input, replies);
-    const receipt = await this.write(principal, station, body, null);
-    const deadline = receipt.logTime + bound.timeoutMs;
     // Rule C1: an id made from a caller's key is woken by the processor, which knows whether it is the first.
-    if (bound.owner && input.idempotencyKey === undefined) {
-      this.wake(bound.owner.nodeId, {
+    const wakes = input.idempotencyKey === undefined ? bound.owner?.nodeId : undefined;
+    const receipt = await this.write(principal, station, body, null, wakes);
+    const deadline = receipt.logTime + bound.timeoutMs;
+    if (bound.owner && wakes !== undefined && !receipt.told) {
+      this.wake(wakes, {
         type: "command",
         party: principal.party,
         station,

@@ -2,8 +2,10 @@
 // judged by its log time (rule C4); whoever missed that message is answered from the projection.
 import type { BusMessage, CommandBus } from "../../core/bus/bus.ts";
 import type { NodeId } from "../../core/ids/ids.ts";
+import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { outcomeOf } from "../../core/ocpp/command-outcome.ts";
 import { parseFrame } from "../../core/ocpp/framing.ts";
+import { decodeRecord } from "../../core/records/codec.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { Problem } from "./problems.ts";
@@ -33,6 +35,13 @@ interface Waiter extends Expected {
 type Progress = Extract<BusMessage, { type: "commandProgress" }>;
 type ProgressState = Progress["state"];
 
+/** Where this process hears of its commands: the log says it first, where it has a way. */
+export interface Hearing {
+  readonly bus: CommandBus;
+  readonly log: EventLog;
+  readonly nodeId: NodeId;
+}
+
 export interface Wait {
   readonly outcome: Promise<Outcome>;
   /** Once the receipt says when the command ends. */
@@ -45,10 +54,20 @@ export class CommandWaiters {
   private count = 0;
   private endListening: (() => Promise<void>) | undefined;
 
-  async start(bus: CommandBus, nodeId: NodeId): Promise<void> {
-    this.endListening = await bus.listen(nodeId, (message) => {
+  async start({ bus, log, nodeId }: Hearing): Promise<void> {
+    const unlisten = await bus.listen(nodeId, (message) => {
       if (message.type === "commandProgress") this.onProgress(message);
     });
+    const endTelling = log.listen?.(nodeId, ({ records }) => {
+      for (const record of records) {
+        const progress = progressOf(record);
+        if (progress) this.onProgress(progress);
+      }
+    });
+    this.endListening = async () => {
+      endTelling?.();
+      await unlisten();
+    };
   }
 
   async stop(): Promise<void> {
@@ -86,6 +105,14 @@ export class CommandWaiters {
   private onProgress({ commandId, state }: Progress): void {
     for (const waiter of this.waiters.get(commandId) ?? []) settle(waiter, state);
   }
+}
+
+/** The result that a gateway appended for whoever waits. Other ends it tells itself: not each one counts (rule C4). */
+function progressOf({ value, logTime }: LogRecord): Progress | undefined {
+  const record = decodeRecord(value);
+  if (record.kind !== "commandResult") return undefined;
+  const { commandId, frame } = record;
+  return { type: "commandProgress", commandId, state: { at: "result", frame, logTime } };
 }
 
 function settle(waiter: Waiter, state: ProgressState): void {

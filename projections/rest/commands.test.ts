@@ -8,6 +8,8 @@ import { commandIdOf, newConnectionId, newNodeId, trusted } from "../../core/ids
 import { limits } from "../../core/config/limits.ts";
 import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import { decodeRecord, encodeRecord } from "../../core/records/codec.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Projector } from "../models/projector.ts";
@@ -168,6 +170,31 @@ describe("commands", () => {
     expect(tables.filter((table) => table === "live_station" || table === "live_command")).toEqual([]);
     const late = await call("POST", "/api/v1/stations/CP-A/commands?wait=0.5", { action: "ClearCache", payload: {} });
     expect(late.body).toMatchObject({ status: "requested", outcome: null });
+  });
+
+  it("are handed to the owner by the log where it listens there, and so is the result to whoever waits (C1, C4)", async () => {
+    const { log } = world;
+    const before = woken.length;
+    const handed: FrameRecord[] = [];
+    const end = log.listen!(gateway, ({ partition, records: [record] }) => {
+      const asked = decodeRecord(record!.value);
+      handed.push(asked);
+      if (asked.kind !== "commandRequested" || asked.replyTo === null) return;
+      const { commandId, replyTo } = asked;
+      const frame = Buffer.from(`[3,"${commandId}",{"status":"Accepted"}]`);
+      const value = encodeRecord({ ...asked, kind: "commandResult", commandId, connectionId, frame });
+      void log.append(log.topics.frames, partition, [{ key: record!.key, value, tell: replyTo }]);
+    });
+    const unlock = { action: "Reset", payload: { type: "Hard" } };
+    const answer = await call("POST", "/api/v1/stations/CP-A/commands?wait=5", unlock);
+    expect(answer.body).toMatchObject({ status: "done", outcome: "accepted" });
+    expect(handed).toMatchObject([{ kind: "commandRequested", commandId: answer.body["id"], connectionId }]);
+    // Of a caller's key the fold says first which request counts.
+    const keyed = { ...unlock, idempotencyKey: "nightly-log" };
+    await call("POST", "/api/v1/stations/CP-A/commands?wait=0.2", keyed);
+    expect(handed).toHaveLength(1);
+    end();
+    expect(woken).toHaveLength(before);
   });
 
   it("with the same key are the same command, woken by the processor and not by the api (C1)", async () => {

@@ -31,9 +31,10 @@ export class FrameWriter {
 
   /**
    * Resolves when durable; the bodies of one call stand side by side. The receipt's log time is theirs.
+   * @param tell who waits for them (core/log, `EventLog.listen`).
    * @throws WattlogError `log/full` when too much waits for that partition; what `append` throws.
    */
-  async append(party: PartyId, station: StationId, bodies: readonly FrameBody[]): Promise<Receipt> {
+  async append(party: PartyId, station: StationId, bodies: readonly FrameBody[], tell?: NodeId): Promise<Receipt> {
     const { log, registry, clock, nodeId } = this.options;
     const { frames } = log.topics;
     const key = logKey(party, station);
@@ -53,6 +54,7 @@ export class FrameWriter {
     const entries = bodies.map((body) => ({
       key,
       value: encodeRecord({ ...envelope, sequence: ++this.sequence, ...body }),
+      tell,
     }));
     this.outstanding.set(partition, before + 1);
     try {

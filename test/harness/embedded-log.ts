@@ -26,6 +26,7 @@ export async function embeddedHarness(wrap: (log: TrimmableLog) => EventLog = (l
   };
   return {
     log: attach(),
+    tells: true,
     another: async () => attach(),
     async restart() {
       await stop();

@@ -61,6 +61,7 @@ export async function kafkaHarness(
   };
   return {
     log: open(),
+    tells: false,
     another: async () => open(),
     async restart() {
       await closeAll();
