@@ -9,6 +9,7 @@ export class LeaseWatch {
   private readonly clock: Clock;
   private readonly leaseMs: number;
   private alive = new Set<string>();
+  /** Or, of one that never was, when it was first asked about. */
   private lastSeen = new Map<string, number>();
   /** Monotonic; undefined: the bus does not answer. */
   private answersSince: number | undefined;
@@ -32,8 +33,11 @@ export class LeaseWatch {
 
   isLost(nodeId: NodeId): boolean {
     if (this.answersSince === undefined || this.alive.has(nodeId)) return false;
-    const absentSince = Math.max(this.answersSince, this.lastSeen.get(nodeId) ?? Number.NEGATIVE_INFINITY);
-    return this.clock.monotonic() - absentSince >= 2 * this.leaseMs;
+    const now = this.clock.monotonic();
+    const lastSeen = this.lastSeen.get(nodeId);
+    // Perhaps younger than the last answer: the stations of a node that has just started are here before its lease is.
+    if (lastSeen === undefined) this.lastSeen.set(nodeId, now);
+    return now - Math.max(this.answersSince, lastSeen ?? now) >= 2 * this.leaseMs;
   }
 
   private async look(): Promise<void> {
