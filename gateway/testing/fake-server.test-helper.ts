@@ -105,7 +105,7 @@ export class FakeRig {
   readonly gateway: Gateway;
   server!: FakeServer;
 
-  private constructor(options: Partial<GatewayOptions>, partitions: number) {
+  private constructor(options: Partial<GatewayOptions>, partitions: number, random: () => number) {
     this.log = new MemoryLog(this.clock, partitions);
     this.registry = new RegistryView(this.log);
     this.gateway = createGateway({
@@ -117,14 +117,18 @@ export class FakeRig {
       nodeId: this.nodeId,
       metrics: this.metrics,
       logger: silentLogger(),
-      random: () => 0.5,
+      random,
       server: (handlers) => (this.server = new FakeServer(handlers)),
       defer: queueMicrotask,
     });
   }
 
-  static async start(options: Partial<GatewayOptions> = {}, partitions = 1): Promise<FakeRig> {
-    const rig = new FakeRig(options, partitions);
+  static async start(
+    options: Partial<GatewayOptions> = {},
+    partitions = 1,
+    random: () => number = () => 0.5,
+  ): Promise<FakeRig> {
+    const rig = new FakeRig(options, partitions, random);
     await rig.registry.start();
     const topic = rig.log.topics.registry;
     for (const id of ["unknownStations", "unknownTokens"] as const) {
