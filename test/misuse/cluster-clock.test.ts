@@ -36,7 +36,7 @@ async function start(name: string, role: string, shiftMs: number): Promise<void>
   const process = await RoleProcess.start(role, {
     ...servers.environment,
     WATTLOG_NODE_NAME: name,
-    NODE_OPTIONS: `--import ${join(projectRoot, "test", "misuse", "shifted-clock.ts")}`,
+    NODE_OPTIONS: `--import ${join(projectRoot, "test", "harness", "shifted-clock.ts")}`,
     TEST_CLOCK_SHIFT_MS: String(shiftMs),
   });
   roles.set(name, { process, shiftMs });

@@ -221,17 +221,3 @@ export class Door implements AsyncDisposable {
     await new Promise<void>((resolve) => (this.server ? this.server.close(() => resolve()) : resolve()));
   }
 }
-
-/** One command to a Redis of one's own. */
-export function redisCommand(address: string, ...words: string[]): Promise<string> {
-  const { hostname, port } = new URL(`tcp://${address}`);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname);
-    socket.setEncoding("utf8").once("data", (answer: unknown) => {
-      socket.destroy();
-      resolve(String(answer));
-    });
-    socket.on("error", reject);
-    socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`);
-  });
-}

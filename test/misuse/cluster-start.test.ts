@@ -2,16 +2,9 @@
 // heal ends the start with 2; a server that may come up is waited for, readiness says so, and the start goes on by itself.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
+import { redisCommand } from "../harness/redis.ts";
 import { eventually } from "../harness/wait.ts";
-import {
-  clusterServers,
-  Door,
-  redisCommand,
-  RoleProcess,
-  secrets,
-  sentencesOf,
-  type ClusterServers,
-} from "./cluster-servers.ts";
+import { clusterServers, Door, RoleProcess, secrets, sentencesOf, type ClusterServers } from "./cluster-servers.ts";
 import { changed, endRows, rows, type Row } from "./cluster-start-rows.ts";
 
 const found = await clusterServers();
