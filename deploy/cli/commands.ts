@@ -147,7 +147,30 @@ ${importHelp(
     options: { tariff: { type: "string" }, session: { type: "string" } },
     load: async () => (await import("./price.ts")).runPrice,
   },
-  later("partner", "Roaming partners."),
+  {
+    name: "partner",
+    arguments: "add|register|list|show|pause|resume|rotate|remove …",
+    help: "Roaming partners, by OCPI.",
+    details: `  wattlog partner add --country DE --party ABC --role EMSP [--name …]
+                            let it in: what it needs is its token A and our versions address
+  wattlog partner register --url https://…/versions --token TOKEN
+                            register there, with the token that it gave us
+  wattlog partner rotate ID   new tokens: exchanged where it is registered, else a new token A
+  --allow-host HOST         a host of it may lead to private addresses; more than one may be named
+  --raw-tokens              it sends and expects tokens as they are, not in Base64`,
+    options: {
+      id: { type: "string" },
+      country: { type: "string" },
+      party: { type: "string" },
+      role: { type: "string" },
+      name: { type: "string" },
+      url: { type: "string" },
+      token: { type: "string" },
+      "allow-host": { type: "string", multiple: true },
+      "raw-tokens": { type: "boolean" },
+    },
+    load: async () => (await import("./partner.ts")).runPartner,
+  },
   role("gateway", "The gateway role alone, for a cluster."),
   role("processor", "The processor role alone, for a cluster."),
   role("projector", "The projector role alone, for a cluster."),

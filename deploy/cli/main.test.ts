@@ -94,7 +94,7 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
 });
 
 test("what comes later says so, whatever stands behind it", async () => {
-  for (const name of ["explain", "partner"]) {
+  for (const name of ["explain"]) {
     const { code, err } = await wattlog([name, "--tariff", "x", "add"]);
     expect(err).toBe(`wattlog ${name} comes with a later version.\n`);
     expect(code).toBe(2);

@@ -4,7 +4,7 @@ import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
 import { pageAnswer, pageQuery } from "./paging.ts";
-import { placeAtPosition } from "./places.ts";
+import { docAtTime, placeAtPosition, placeAtTime } from "./places.ts";
 import { authorisationOf, cdrLocation } from "./session-facts.ts";
 import { currencyOf } from "./sessions.ts";
 import { showTariff } from "./tariffs.ts";
@@ -77,11 +77,14 @@ function ownCdr({ context, party, partner }: OcpiCall, row: Row): OwnCdr | undef
   if (cdr.idToken === null) return undefined;
   const key = tokenKey(cdr.idToken);
   // As of the session's first record; a token that the partner pushed only afterwards is its token all the same.
-  const token = context.registry.find(party, "token", key, cdr.registry)?.doc ?? firstOf(context.registry, party, key);
+  const token =
+    context.registry.find(party, "token", key, cdr.registry)?.doc ??
+    (docAtTime(context.registry, party, "token", key, first) as TokenDoc | undefined);
   if (token?.roaming?.partner !== partner.doc.id) return undefined;
   const of = { station: row.station, evseId: cdr.evseId, connectorId: cdr.connectorId };
+  // Where it was registered only afterwards, as it was registered first.
   const place =
-    placeAtPosition(context.registry, party, of, cdr.registry) ?? placeAtPosition(context.registry, party, of, newest);
+    placeAtPosition(context.registry, party, of, cdr.registry) ?? placeAtTime(context.registry, party, of, first);
   const location = place && cdrLocation(place);
   const unpriced = cdr.total === null && cdr.annotations.some((word) => withoutPrice.has(word));
   if (location && !unpriced) return { row, cdr, token, location };
@@ -90,16 +93,8 @@ function ownCdr({ context, party, partner }: OcpiCall, row: Row): OwnCdr | undef
   return undefined;
 }
 
-const newest = { generation: Number.MAX_SAFE_INTEGER, offset: Number.MAX_SAFE_INTEGER } as const;
-
-function firstOf(
-  registry: OcpiCall["context"]["registry"],
-  party: OcpiCall["party"],
-  key: string,
-): TokenDoc | undefined {
-  const first = registry.versions(party, "token", key).find(({ doc }) => doc !== null);
-  return first?.doc as TokenDoc | undefined;
-}
+/** Before every log time. */
+const first = -Infinity;
 
 async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): Promise<Members> {
   const { context, party } = call;

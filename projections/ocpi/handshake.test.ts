@@ -25,7 +25,7 @@ const emsps: Emsp[] = [];
 beforeAll(async () => {
   world = await World.open(adapters);
   api = await world.serve();
-});
+}, 60_000);
 afterAll(() => world.close());
 afterEach(async () => {
   for (const emsp of emsps.splice(0)) await emsp[Symbol.asyncDispose]();

@@ -57,6 +57,7 @@ interface NewPartner {
   readonly country: string;
   readonly party: string;
   readonly role: PartnerRole["role"];
+  readonly name?: string;
   readonly roles?: readonly { role: PartnerRole["role"]; country: string; party: string; name?: string }[];
   readonly allowedHosts?: readonly string[];
   readonly rawTokens?: boolean;
@@ -110,6 +111,7 @@ function installWrites(app: FastifyInstance, services: OcpiServices): void {
           country,
           party,
           role,
+          name: roleSchema.properties.name,
           roles: { type: "array", maxItems: 50, items: roleSchema, description: "Further ones of the same platform" },
           allowedHosts,
           rawTokens,
