@@ -77,6 +77,7 @@ export async function foldSteps(steps: readonly Step[], world: World = new World
         events.push(body);
       },
       keep: (sessionId, kept) => void readings.set(sessionId, [...(readings.get(sessionId) ?? []), kept]),
+      readingsOf: (sessionId) => readings.get(sessionId) ?? [],
       ask: (effect) => void effects.push(effect),
     };
     state = ocppFold.evolve(state, record, context);

@@ -47,6 +47,7 @@ import {
   type StationSelf,
 } from "./stations/connections.ts";
 import { bootNotification, mergeReports, statusNotification, type ConnectorStatus } from "./stations/reports.ts";
+import { readingsFor } from "./transactions/read-ahead.ts";
 import { newestOf } from "./transactions/incarnations.ts";
 import { addToSession, replaced, type Exchange } from "./transactions/sessions.ts";
 import {
@@ -81,6 +82,7 @@ export const ocppFold: StationFold<StationState> = {
   evolve,
   transactionOf,
   quarantined,
+  readingsFor: (state, record) => readingsFor(state.transactions, record),
   reread,
   dueAt(state) {
     const { transactions, commands, reports, ask } = state;
@@ -294,9 +296,10 @@ function withStates(
   context: FoldContext,
 ): TransactionsState {
   let after = state;
-  for (const status of statuses) {
-    const t = after.active.findLast((a) => a.endedAt === null && a.evseId === status.evseId && status.evseId !== 0);
-    if (t) after = replaced(after, t, addToSession(t, context, { state: status.status }));
+  for (const { evseId, status, since } of statuses) {
+    const t = after.active.findLast((a) => a.endedAt === null && a.evseId === evseId && evseId !== 0);
+    const addition = { state: status, charging: { state: status, at: since } };
+    if (t) after = replaced(after, t, addToSession(t, context, addition));
   }
   return after;
 }

@@ -99,6 +99,10 @@ export const limits = {
   reportPartsMax: 4_096,
   /** Stations whose state a fold keeps in memory; others are loaded when a record of theirs comes. */
   foldStationsInMemory: 50_000,
+  /** Sessions whose readings are read at once because they probably end in this batch. */
+  foldSessionsReadAhead: 200,
+  /** Charging periods that a CDR lists: a vehicle that stops and goes on every few seconds must not make a record too large. */
+  cdrPeriods: 1_000,
   /** Rows of one partition and table that a projection keeps in memory; others are loaded when an event needs them. */
   projectionRowsInMemory: 4_096,
   /** Events in one append of the relay, and ticks in one append of a processor. */

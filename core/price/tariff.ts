@@ -57,6 +57,8 @@ export interface ReadyTariff {
   /** Session durations (ms) and energies (mWh) at which one may, in order. */
   readonly durations: readonly number[];
   readonly energies: readonly number[];
+  /** Some element has restrictions, on the clock, on current. */
+  readonly asks: { readonly anything: boolean; readonly clock: boolean; readonly current: boolean };
   /** 2.3.0: prices include taxes (YES), do not (NO, and 2.2.1), or there are none (N/A). */
   readonly taxIncluded: "YES" | "NO" | "N/A";
   readonly min: Limit | undefined;
@@ -109,6 +111,11 @@ function madeReady(doc: TariffDoc): ReadyTariff {
     clockMinutes: clockMinutesOf(all),
     durations: limitsOf(all, ["min_duration", "max_duration"], msPerSecond),
     energies: limitsOf(all, ["min_kwh", "max_kwh"], mwhPerKwh),
+    asks: {
+      anything: elements.some(({ checks }) => checks.length > 0),
+      clock: clockMinutesOf(all).length > 0,
+      current: all.some((r) => r["min_current"] !== undefined || r["max_current"] !== undefined),
+    },
     taxIncluded,
     min: limitOf(doc["min_price"]),
     max: limitOf(doc["max_price"]),

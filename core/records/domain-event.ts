@@ -60,6 +60,16 @@ export interface CdrLine {
   readonly reservation?: "RESERVATION" | "RESERVATION_EXPIRES";
 }
 
+/** OCPI's ChargingPeriod: it lasts until the next one starts, or the session ends. Deltas; what was used, not what is billed. */
+export interface CdrPeriod {
+  /** Epoch ms. */
+  readonly startedAt: number;
+  /** PARKING_TIME while the vehicle asks for no power. */
+  readonly dimension: "TIME" | "PARKING_TIME";
+  readonly durationMs: number;
+  readonly energyMwh: number;
+}
+
 export interface Cdr {
   readonly id: string;
   readonly sessionId: SessionId;
@@ -79,6 +89,8 @@ export interface Cdr {
   /** null where no tariff applied; an annotation says so. */
   readonly total: Price | null;
   readonly lines: readonly CdrLine[];
+  /** In order; without a price too. Absent in CDRs of before 0016. */
+  readonly periods?: readonly CdrPeriod[];
   readonly annotations: readonly string[];
 }
 

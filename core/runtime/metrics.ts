@@ -49,6 +49,7 @@ export interface Metrics {
   readonly sessionEnergy: Counter;
   readonly cdrsIssued: Counter;
   readonly cdrEnergy: Counter;
+  readonly cdrsUnpriced: Counter<"reason">;
 }
 
 /** One per thread; the admin port adds them up with `mergeMetrics`. */
@@ -155,6 +156,7 @@ export function createMetrics(): Metrics {
     sessionEnergy: counter("ocpp_session_energy_watthours_total", "Energy of ended sessions"),
     cdrsIssued: counter("ocpi_cdrs_issued_total", "CDRs issued"),
     cdrEnergy: counter("ocpi_cdr_energy_watthours_total", "Energy of issued CDRs"),
+    cdrsUnpriced: counter("ocpi_cdrs_unpriced_total", "CDRs without a price: noTariff, or tariffInvalid", ["reason"]),
   };
 }
 

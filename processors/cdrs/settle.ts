@@ -86,7 +86,7 @@ function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Cdr {
   const energyMwh = finalMwh(t.registers);
   const durationMs = Math.max(0, endedAt - t.startedAt);
   const gaps: readonly SessionAnnotation[] = isComplete(t) ? [] : ["seqNoGaps"];
-  const priced = priceSession(record, t, { energyMwh, durationMs }, context.registry);
+  const priced = priceSession(record, { ...t, endedAt }, context);
   return {
     id: derivedId("cdr", t.sessionId),
     sessionId: t.sessionId,

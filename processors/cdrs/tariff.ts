@@ -1,13 +1,21 @@
-// Which tariff a session is priced by: as of the registry position of its first record (rule F1), so that a change of
-// price during a session or before a late CDR changes nothing.
+// What a session costs: by the tariff that applied at its start, looked up as of the registry position of its first record
+// (rule F1), so that a change of price during a session or before a late CDR changes nothing.
 import type { PartyId, Position, StationId } from "../../core/ids/ids.ts";
-import { priceOf, shownLines } from "../../core/price/price.ts";
-import { readyTariff } from "../../core/price/tariff.ts";
-import type { Cdr } from "../../core/records/domain-event.ts";
+import { limits } from "../../core/config/limits.ts";
+import { chooseTariff, isValidAt, type TariffAsk } from "../../core/price/choose.ts";
+import { zoneOf } from "../../core/price/local-time.ts";
+import { priceOf, shownLines, type Priced } from "../../core/price/price.ts";
+import type { Session } from "../../core/price/session.ts";
+import { readyTariff, type ReadyTariff } from "../../core/price/tariff.ts";
+import type { Cdr, CdrPeriod } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
-import type { TariffDoc } from "../../core/registry/entities.ts";
+import { tokenKey, type LocationDoc, type TariffDoc } from "../../core/registry/entities.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
+import type { Transaction } from "../transactions/transaction.ts";
+import { cdrPeriods } from "./periods.ts";
+import { samplesOf } from "./samples.ts";
 
 export interface Place {
   readonly evseId: number;
@@ -15,62 +23,120 @@ export interface Place {
   readonly registry: Position;
 }
 
-interface Priced {
-  readonly price: Pick<Cdr, "tariffId" | "currency" | "total" | "lines">;
+type Ended = Transaction & { readonly endedAt: number };
+
+interface PricedCdr {
+  readonly price: Pick<Cdr, "tariffId" | "currency" | "total" | "lines"> & { readonly periods: readonly CdrPeriod[] };
   readonly words: readonly SessionAnnotation[];
 }
 
-function unpriced(tariff: TariffDoc | undefined, word: SessionAnnotation): Priced {
-  return {
-    price: { tariffId: tariff?.id ?? null, currency: tariff?.currency ?? null, total: null, lines: [] },
-    words: [word],
-  };
-}
+/** By this tariff nothing is sold: only the periods are of use. */
+const noTariff: TariffDoc = {
+  id: "none",
+  currency: "XXX",
+  elements: [{ price_components: [{ type: "FLAT", price: 0, step_size: 1 }] }],
+};
 
+/** @throws ReadingsNeeded. */
 export function priceSession(
   record: Pick<FrameRecord, "party" | "station">,
-  place: Place,
-  used: { readonly energyMwh: number; readonly durationMs: number },
-  registry: RegistryLookup,
-): Priced {
-  const id = tariffIdOf(record.party, record.station, place, registry);
-  const tariff = id === null ? undefined : registry.find(record.party, "tariff", id, place.registry)?.doc;
-  if (!tariff) return unpriced(undefined, "noTariff");
-  const ready = readyTariff(tariff);
-  if (ready.result === "invalid") return unpriced(tariff, "tariffInvalid");
-  if (tariff.elements.some(({ restrictions }) => restrictions && Object.keys(restrictions).length > 0)) {
-    return unpriced(tariff, "tariffRestrictionsUnsupported");
+  t: Ended,
+  context: FoldContext,
+): PricedCdr {
+  const { registry } = context;
+  const found = tariffOf(record.party, record.station, t, registry);
+  const { tariff, location } = found;
+  const readied = tariff && readyTariff(tariff);
+  const ready = readied?.result === "ready" ? readied.tariff : undefined;
+  const by = ready ?? nothingSold();
+  const timeZone = location?.time_zone;
+  const isZone = timeZone !== undefined && zoneOf(timeZone) !== undefined;
+  const session: Session = {
+    timeZone: isZone ? timeZone : "UTC",
+    start: t.startedAt,
+    end: Math.max(t.startedAt, t.endedAt),
+    // A session that only charged, by a tariff that asks for nothing else, needs its two registers alone.
+    samples: samplesOf(t, by.asks.anything || t.paused ? context.readingsOf(t.sessionId) : []),
+  };
+  const priced = priceOf(by, session);
+  const periods = cdrPeriods(priced.periods, limits.cdrPeriods);
+  if (!ready) {
+    const nothing = { tariffId: tariff?.id ?? null, currency: tariff?.currency ?? null, total: null, lines: [] };
+    return { price: { ...nothing, periods }, words: [tariff ? "tariffInvalid" : "noTariff"] };
   }
-  const sample = { at: 0, energyMwh: 0, state: "charging" } as const;
-  const samples = [sample, { ...sample, at: used.durationMs, energyMwh: used.energyMwh }];
-  const priced = priceOf(ready.tariff, { timeZone: "UTC", start: 0, end: used.durationMs, samples });
   return {
-    price: { tariffId: tariff.id, currency: tariff.currency, total: priced.total, lines: shownLines(priced) },
-    words: [],
+    price: { tariffId: ready.id, currency: ready.currency, total: priced.total, lines: shownLines(priced), periods },
+    words: wordsOf(priced, isZone),
   };
 }
 
-function tariffIdOf(party: PartyId, station: StationId, place: Place, registry: RegistryLookup): string | null {
-  const found = connectorTariffs(party, station, place, registry);
-  const fallback = registry.setting(party, "defaultTariffId", place.registry);
-  return found ?? (typeof fallback === "string" && fallback !== "" ? fallback : null);
+function nothingSold(): ReadyTariff {
+  const readied = readyTariff(noTariff);
+  if (readied.result === "invalid") throw new Error(readied.why);
+  return readied.tariff;
 }
 
-/** The first tariff of the connector that a location maps to this station's. */
-function connectorTariffs(party: PartyId, station: StationId, place: Place, registry: RegistryLookup): string | null {
+function wordsOf({ tariff, periods }: Priced, isZone: boolean): readonly SessionAnnotation[] {
+  const words: SessionAnnotation[] = [];
+  const isUnknown = periods.some(({ state, moment }) => state === "charging" && moment.currentMa === null);
+  if (tariff.asks.current && isUnknown) words.push("currentUnknown");
+  if (tariff.asks.clock && !isZone) words.push("timeZoneUnknown");
+  return words;
+}
+
+interface Found {
+  readonly tariff: TariffDoc | undefined;
+  readonly location: LocationDoc | undefined;
+}
+
+/** Of those that the connector names, or of the party's default. */
+function tariffOf(party: PartyId, station: StationId, t: Ended, registry: RegistryLookup): Found {
+  const { location, ids } = connectorTariffs(party, station, t, registry);
+  const ask = askOf(party, t, registry);
+  const versions = (wanted: readonly string[]): TariffDoc[] =>
+    wanted.flatMap((id) => versionOf(party, id, t, registry) ?? []);
+  const fallback = registry.setting(party, "defaultTariffId", t.registry);
+  const tariff =
+    chooseTariff(versions(ids), ask) ??
+    (typeof fallback === "string" && fallback !== "" ? chooseTariff(versions([fallback]), ask) : undefined);
+  return { tariff, location };
+}
+
+/** What the registry says of who charges. */
+function askOf(party: PartyId, t: Ended, registry: RegistryLookup): TariffAsk {
+  const token = t.idToken === null ? undefined : registry.find(party, "token", tokenKey(t.idToken), t.registry)?.doc;
+  if (!token) return { at: t.startedAt, ...(t.idToken === null ? {} : { token: t.idToken }) };
+  const { uid, type, groupId } = token;
+  return { at: t.startedAt, token: uid, tokenType: type, ...(groupId === undefined ? {} : { group: groupId }) };
+}
+
+/** As of the session's first record, the newest version that is valid at its start: one may be announced in time. */
+function versionOf(party: PartyId, id: string, t: Ended, registry: RegistryLookup): TariffDoc | undefined {
+  let found = registry.find(party, "tariff", id, t.registry);
+  while (found && !isValidAt(found.doc, t.startedAt)) {
+    found = registry.find(party, "tariff", id, { ...t.registry, offset: found.version - 1 });
+  }
+  return found?.doc;
+}
+
+/** The connector that a location maps to this station's. */
+function connectorTariffs(party: PartyId, station: StationId, place: Place, registry: RegistryLookup) {
   const named = registry.find(party, "station", station, place.registry)?.doc.locationId;
   const ids = named === undefined ? registry.ids(party, "location") : [named];
+  let here: LocationDoc | undefined;
   for (const id of ids) {
     const location = registry.find(party, "location", id, place.registry)?.doc;
+    // Its clock counts, also where none of its connectors says whose it is.
+    if (id === named) here = location;
     for (const evse of location?.evses ?? []) {
       for (const connector of evse.connectors ?? []) {
         if (connector.stationId !== station || connector.evseId !== place.evseId) continue;
         // 2.x may leave the connector open until the cable is in: then the EVSE's first one speaks for it.
         if (place.connectorId !== 0 && (connector.connectorId ?? 1) !== place.connectorId) continue;
-        const tariff = connector.tariff_ids?.[0];
-        if (tariff !== undefined) return tariff;
+        here ??= location;
+        if (connector.tariff_ids?.[0] !== undefined) return { location, ids: connector.tariff_ids };
       }
     }
   }
-  return null;
+  return { location: here, ids: [] };
 }

@@ -5,7 +5,7 @@ import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import type { FrameIndexRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
 import { bundlesOf, type Bundle, type Outgoing } from "./outgoing.ts";
-import type { Effect, FoldContext, StationFold } from "./station-fold.ts";
+import { ReadingsNeeded, type Effect, type FoldContext, type StationFold } from "./station-fold.ts";
 import { packMemory, type StationMemory } from "./station-memory.ts";
 
 export interface Scope {
@@ -29,6 +29,12 @@ export interface Counts {
   skipped: number;
   quarantined: number;
   parked: number;
+}
+
+/** Readings of one record that the store has. */
+export interface KeptReadings {
+  readonly offset: number;
+  readonly readings: readonly Reading[];
 }
 
 interface PendingReading {
@@ -66,6 +72,8 @@ export class Batch<State> implements FoldContext {
   private readonly scope: Scope;
   private readonly outbox: Outgoing[] = [];
   private readonly readings: PendingReading[] = [];
+  /** What the store has of a session, for those that somebody asked for. */
+  private readonly loaded = new Map<string, readonly KeptReadings[]>();
   /** One row for each hour in which a station had records of this batch. */
   private readonly hours = new Map<
     StationMemory<State>,
@@ -118,6 +126,8 @@ export class Batch<State> implements FoldContext {
     const event = encodeEvent({ party, station, keyId: null, sequence, hash, logTime: place.atLogTime, cause, body });
     // A number that needs no counter: the same after a restart, in a rebuild, and never used twice.
     const order = place.atOffset * eventsPerRecord + index;
+    // The store cannot have any of it yet.
+    if (body.kind === "sessionStarted" && !this.loaded.has(body.sessionId)) this.loaded.set(body.sessionId, []);
     this.outbox.push({ sequence: order, key: logKey(party, station), value: event });
     this.bodies.push(body);
     this.emitted += 1;
@@ -129,6 +139,22 @@ export class Batch<State> implements FoldContext {
     const same = this.readings.findLast((kept) => kept.offset !== offset || kept.sessionId === sessionId);
     if (same?.offset === offset) same.readings = [...same.readings, ...readings];
     else this.readings.push({ sessionId, offset, logTime, readings });
+  }
+
+  readingsOf(sessionId: SessionId): readonly (readonly Reading[])[] {
+    const loaded = this.loaded.get(sessionId);
+    if (!loaded) throw new ReadingsNeeded(sessionId);
+    const own = this.readings.filter((kept) => kept.sessionId === sessionId);
+    return [...loaded, ...own].sort((a, b) => a.offset - b.offset).map((kept) => kept.readings);
+  }
+
+  /** @param rows of the store, as it was before this batch. */
+  knowReadings(sessionId: SessionId, rows: readonly KeptReadings[]): void {
+    this.loaded.set(sessionId, rows);
+  }
+
+  knowsReadings(sessionId: SessionId): boolean {
+    return this.loaded.has(sessionId);
   }
 
   ask(effect: Effect): void {

@@ -1,7 +1,7 @@
 // Folds batches of one partition into one store: decode, wait for the registry, load, fold, write. Live processor and
 // rebuild both are this and nothing else (rule L4).
 import { limits } from "../../core/config/limits.ts";
-import { comparePositions, type Position } from "../../core/ids/ids.ts";
+import { comparePositions, type Position, type SessionId } from "../../core/ids/ids.ts";
 import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { UnknownRecordError } from "../../core/records/codec.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
@@ -9,12 +9,12 @@ import { WattlogError } from "../../core/runtime/errors.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { Batch, type Scope } from "./batch.ts";
-import { loadHolding, loadStates, stationsOfNode, type StationKey } from "./loading.ts";
-import { foldItem, type FoldInput, type KnownHolds } from "./partition-fold.ts";
+import { loadHolding, loadReadings, loadStates, stationsOfNode, type StationKey } from "./loading.ts";
+import { foldAgain, foldItem, type FoldInput, type KnownHolds } from "./partition-fold.ts";
 import { rowOf } from "./outgoing.ts";
 import { positionAfter } from "./position.ts";
 import { beginsBatch, itemOf, type Item } from "./record.ts";
-import type { StationFold } from "./station-fold.ts";
+import { ReadingsNeeded, type StationFold } from "./station-fold.ts";
 import { newMemory, unpackMemory, type StationMemory } from "./station-memory.ts";
 
 export interface FolderOptions<State> {
@@ -110,11 +110,55 @@ export class Folder<State> {
       memoryOf: (party, station) => this.memories.get(keyOf(party, station))!,
       ofNode: ofNode.map(({ party, station }) => this.memories.get(keyOf(party, station))!),
     };
-    for (const item of items) foldItem(input, item);
+    // What a hold let wait is folded in one go: nothing can be read in the middle of it.
+    if (isEndOfHold) await this.loadReadings(input, items, []);
+    for (const [at, item] of items.entries()) {
+      try {
+        foldItem(input, item);
+      } catch (error) {
+        if (!(error instanceof ReadingsNeeded)) throw error;
+        await this.foldWithReadings(input, items.slice(at), error);
+      }
+    }
     const after = positionAfter(position, items.at(-1)!.log, batch.counts);
     await this.write(position, after, batch);
     this.forget();
     return { position: after, batch };
+  }
+
+  private async foldWithReadings(
+    input: FoldInput<State>,
+    items: readonly Item[],
+    first: ReadingsNeeded,
+  ): Promise<void> {
+    let needed: ReadingsNeeded | undefined = first;
+    while (needed) {
+      await this.loadReadings(input, items, [needed.sessionId]);
+      needed = undefined;
+      try {
+        foldAgain(input, items[0]!);
+      } catch (error) {
+        if (!(error instanceof ReadingsNeeded)) throw error;
+        needed = error;
+      }
+    }
+  }
+
+  /** Those that are needed, and those that the records to come will probably ask for: many sessions may end at once. */
+  private async loadReadings(
+    { batch, scope, fold, memoryOf }: FoldInput<State>,
+    items: readonly Item[],
+    needed: readonly SessionId[],
+  ): Promise<void> {
+    const wanted = new Set(needed);
+    for (const { record } of items) {
+      if (wanted.size >= limits.foldSessionsReadAhead) break;
+      if (!record) continue;
+      const { state } = memoryOf(record.party, record.station);
+      for (const id of fold.readingsFor(state, record)) if (!batch.knowsReadings(id)) wanted.add(id);
+    }
+    const rows = await loadReadings(this.options.store, scope, [...wanted]);
+    for (const id of wanted) batch.knowReadings(id, rows.get(id) ?? []);
   }
 
   private async load(scope: Scope, keys: readonly StationKey[]): Promise<void> {

@@ -1,8 +1,11 @@
 // What a batch needs from the tables before it can be folded, in as few queries as there can be.
+import type { SessionId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
+import type { Reading } from "../../core/records/domain-event.ts";
+import { unpack } from "../../core/records/msgpack.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { QuarantineRow, StationStateRow } from "../../core/store/tables.ts";
-import type { Scope } from "./batch.ts";
+import type { KeptReadings, Scope } from "./batch.ts";
 import { itemOf, type Item } from "./record.ts";
 
 /** Parameters of one query; SQLite and Postgres both take more. */
@@ -35,6 +38,32 @@ export async function loadStates(
     }
   }
   return rows;
+}
+
+/** What the side table has of these sessions (rule F4), in the order of their records. */
+export async function loadReadings(
+  store: Store,
+  scope: Scope,
+  ids: readonly SessionId[],
+): Promise<ReadonlyMap<string, readonly KeptReadings[]>> {
+  const found = new Map<string, KeptReadings[]>();
+  for (let at = 0; at < ids.length; at += keysPerQuery) {
+    const rows = await store.reader
+      .selectFrom("reading")
+      .select(["session_id", "record_offset", "readings"])
+      .where("table_set", "=", scope.tableSet)
+      .where("partition", "=", scope.partition)
+      .where("session_id", "in", ids.slice(at, at + keysPerQuery))
+      .orderBy("record_offset")
+      .execute();
+    for (const { session_id: id, record_offset: offset, readings } of rows) {
+      const kept = { offset, readings: unpack(readings) as readonly Reading[] };
+      const known = found.get(id);
+      if (known) known.push(kept);
+      else found.set(id, [kept]);
+    }
+  }
+  return found;
 }
 
 /** Stations of the partition whose current connection is of that node, in a fixed order (rule T3). */

@@ -19,6 +19,8 @@ export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
       case "cdrIssued":
         metrics.cdrsIssued.inc();
         metrics.cdrEnergy.inc(body.cdr.energyMwh / mwhPerWh);
+        if (body.cdr.total === null)
+          metrics.cdrsUnpriced.inc({ reason: body.cdr.tariffId === null ? "noTariff" : "tariffInvalid" });
         break;
       default:
         break;

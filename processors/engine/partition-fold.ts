@@ -8,7 +8,7 @@ import type { Batch, Place, Scope } from "./batch.ts";
 import type { Holding } from "./loading.ts";
 import type { Item } from "./record.ts";
 import { stationOfKey } from "./record.ts";
-import type { StationFold } from "./station-fold.ts";
+import { ReadingsNeeded, type StationFold } from "./station-fold.ts";
 import { countInHour, isFirstOf, type StationMemory } from "./station-memory.ts";
 
 /** What a rebuild must hold again (rule Q2): by offset, what the live fold held, and until when. */
@@ -27,6 +27,7 @@ export interface FoldInput<State> {
   readonly ofNode: readonly StationMemory<State>[];
 }
 
+/** @throws ReadingsNeeded only a record that speaks of one station: for it, `foldAgain` comes next. */
 export function foldItem<State>(input: FoldInput<State>, item: Item): void {
   const { batch } = input;
   const { offset, logTime } = item.log;
@@ -61,6 +62,18 @@ export function foldItem<State>(input: FoldInput<State>, item: Item): void {
   }
 }
 
+/**
+ * A record whose first turn ended with ReadingsNeeded, now that they are there.
+ * @throws ReadingsNeeded it needs others too.
+ */
+export function foldAgain<State>(input: FoldInput<State>, item: Item): void {
+  const { offset, logTime } = item.log;
+  const record = item.record!;
+  const memory = input.memoryOf(record.party, record.station);
+  const place: Place = { offset, logTime, atOffset: offset, atLogTime: logTime };
+  input.batch.counts[foldFresh(input, memory, record, item, place)] += 1;
+}
+
 type Fate = "applied" | "quarantined" | "parked";
 
 /** A record at its first turn, or a parked one at its second. */
@@ -88,6 +101,7 @@ function foldFresh<State>(
     memory.state = fold.evolve(memory.state, record, batch);
   } catch (error) {
     batch.undo(mark);
+    if (error instanceof ReadingsNeeded) throw error;
     return quarantine(input, memory, record, item, place, messageOf(error));
   }
   if (record.kind !== "quarantined") return "applied";

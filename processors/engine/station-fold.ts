@@ -48,6 +48,17 @@ export type Effect =
   /** For metrics alone: the event does not name the action. */
   | { readonly kind: "measured"; readonly action: string; readonly outcome: CommandOutcome; readonly ms: number };
 
+/** For the engine alone: a fold lets it pass. */
+export class ReadingsNeeded extends Error {
+  override readonly name = "ReadingsNeeded";
+  readonly sessionId: SessionId;
+
+  constructor(sessionId: SessionId) {
+    super(`The readings of ${sessionId} are not loaded.`);
+    this.sessionId = sessionId;
+  }
+}
+
 /** Everything beside state and record that a fold may know (rule F1), and where its conclusions go. */
 export interface FoldContext {
   readonly generation: number;
@@ -62,6 +73,11 @@ export interface FoldContext {
   emit(body: EventBody): void;
   /** Rows of the side table of readings (rule F4). */
   keep(sessionId: SessionId, readings: readonly Reading[]): void;
+  /**
+   * The rows of a session so far, in the order of their records, those of this record included.
+   * @throws ReadingsNeeded they must be read first: let it pass, the record is folded again.
+   */
+  readingsOf(sessionId: SessionId): readonly (readonly Reading[])[];
   ask(effect: Effect): void;
 }
 
@@ -77,6 +93,8 @@ export interface StationFold<State> {
   transactionOf(record: FrameRecord): HeldAs;
   /** What the station's people should know about a record that was put into quarantine. */
   quarantined(state: State, record: FrameRecord, context: FoldContext): State;
+  /** Sessions whose readings the record may ask for, so that they are read at once. A wrong guess costs time alone. */
+  readingsFor(state: State, record: FrameRecord): readonly SessionId[];
   /** A redrive of bytes that the gateway could not understand; undefined: nobody does yet. */
   reread(record: FrameRecordOf<"quarantined">): FrameRecord | undefined;
   /** Earliest timer, log time; null: none. */

@@ -34,9 +34,11 @@ export const sessionAnnotations = {
   messageQuarantined: "A message of the transaction could not be folded and is held.",
   readingQuarantined: "A meter value could not be folded and was skipped.",
   noTariff: "No tariff applies at the connector.",
-  tariffRestrictionsUnsupported:
-    "The tariff has restrictions, which are not evaluated yet; no price is made rather than a wrong one.",
+  /** In CDRs of before 0016. */
+  tariffRestrictionsUnsupported: "The tariff has restrictions, which were not evaluated then; no price was made.",
   tariffInvalid: "The tariff could not be read; no price is made.",
+  currentUnknown: "The tariff asks for the current, and no reading says it: no restriction on current matched.",
+  timeZoneUnknown: "The tariff goes by the clock, and the location names no time zone: UTC was taken.",
 } as const;
 
 export type SessionAnnotation = keyof typeof sessionAnnotations;

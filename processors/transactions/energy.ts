@@ -6,6 +6,8 @@ import { energyRegister, meterStartContext, meterStopContext } from "./readings.
 import { noRegisters, type Registers } from "./transaction.ts";
 
 interface Register {
+  /** The station's own time; null where it gave none. */
+  readonly at: number | null;
   readonly context: string;
   readonly mwh: number;
 }
@@ -50,7 +52,7 @@ function groupsIn(readings: readonly Reading[]): readonly Group[] {
  * The import registers of one message. Of one time, context and location the value without a phase is the total; where
  * there is none, the sum over the lines is (quirk 10: a total unlike the sum of its phases is still the total).
  */
-function registersIn(readings: readonly Reading[]): readonly Register[] {
+export function registersIn(readings: readonly Reading[]): readonly Register[] {
   const groups = groupsIn(readings);
   // The outlet is where energy is sold; another place counts only where the outlet is not measured.
   const isOutlet = (g: Group) => g.location === null || g.location === "Outlet";
@@ -58,7 +60,7 @@ function registersIn(readings: readonly Reading[]): readonly Register[] {
   const registers: Register[] = [];
   for (const g of chosen) {
     const mwh = g.total ?? (g.phaseCount > 0 ? g.phases : null);
-    if (mwh !== null) registers.push({ context: g.context, mwh });
+    if (mwh !== null) registers.push({ at: g.at, context: g.context, mwh });
   }
   return registers;
 }

@@ -35,7 +35,8 @@ function reading(sample: Fields, at: number | null): Reading {
   const measure = fieldsOf(sample["unitOfMeasure"]);
   const unit = textOf(sample["unit"]) ?? textOf(measure["unit"]);
   const isEnergy = measurand.startsWith("Energy.");
-  const energyMwh = isEnergy ? toMwh(sample["value"], unit ?? "Wh", numberOf(measure["multiplier"]) ?? 0) : null;
+  const multiplier = numberOf(measure["multiplier"]) ?? 0;
+  const energyMwh = isEnergy ? toMwh(sample["value"], unit ?? "Wh", multiplier) : null;
   return {
     at,
     context: textOf(sample["context"]) ?? "Sample.Periodic",
@@ -43,10 +44,24 @@ function reading(sample: Fields, at: number | null): Reading {
     phase: textOf(sample["phase"]),
     location: textOf(sample["location"]),
     // As sent, beside the value as sent; 1.6 and 2.x alike leave out Wh.
-    unit: unit ?? (isEnergy ? "Wh" : null),
+    unit: isEnergy ? (unit ?? "Wh") : multipliedUnit(unit, multiplier),
     value: valueText(sample["value"]),
     energyMwh,
   };
+}
+
+/** 2.x: 7.4 with unit W and multiplier 3 must not read as 7.4 W. */
+function multipliedUnit(unit: string | null, multiplier: number): string | null {
+  return unit === null || multiplier === 0 ? unit : `10^${multiplier} ${unit}`;
+}
+
+/** In thousandths of the base unit (W, A): integers. null: another unit, or no number. */
+export function toThousandths({ unit, value }: Pick<Reading, "unit" | "value">, base: "W" | "A"): number | null {
+  const number = numberOf(value);
+  const match = /^(?:10\^(-?\d) )?(k?)([A-Za-z]+)$/.exec(unit ?? base);
+  if (number === null || match?.[3] !== base) return null;
+  const thousandths = Math.round(number * (match[2] === "k" ? 1e6 : 1e3) * 10 ** Number(match[1] ?? 0));
+  return Number.isSafeInteger(thousandths) ? thousandths : null;
 }
 
 /** @param meterValues `meterValue` of either version, or 1.6 `transactionData`. Signed values are not read. */

@@ -18,6 +18,7 @@ import {
   stopMwh,
   withReadings,
 } from "./energy.ts";
+import { stateReading } from "./charging-states.ts";
 import { noRegisters, type StartIdentity, type Transaction, type TransactionsState } from "./transaction.ts";
 
 export type Exchange = FrameRecordOf<"exchange">;
@@ -55,6 +56,7 @@ export function openSession(record: Exchange, context: FoldContext, opening: Ope
     settleAt: null,
     annotations: words,
     touchedAt: context.logTime,
+    paused: false,
   };
   context.emit({
     kind: "sessionStarted",
@@ -77,6 +79,8 @@ export interface Addition {
   /** Readings that are kept but not told: registers that other events carry. */
   readonly silent?: readonly Reading[];
   readonly state?: string | null;
+  /** The same and since when, also where a later message is known already: what the price goes by. */
+  readonly charging?: { readonly state: string; readonly at: number };
   readonly idToken?: string | null;
   readonly words?: Words;
   /** A start that came late, or a place that a later message knows. */
@@ -97,7 +101,9 @@ export function attributed(t: Transaction, record: Exchange, context: FoldContex
 /** Applies an addition and tells it, if there is anything to tell. */
 export function addToSession(t: Transaction, context: FoldContext, addition: Addition): Transaction {
   const told = addition.readings ?? [];
-  const kept = addition.silent ? [...addition.silent, ...told] : told;
+  const charging = t.endedAt === null ? addition.charging : undefined;
+  const silent = [...(addition.silent ?? []), ...(charging ? [stateReading(charging.state, charging.at)] : [])];
+  const kept = silent.length > 0 ? [...silent, ...told] : told;
   const registers = kept.length > 0 ? withReadings(t.registers, kept) : t.registers;
   const words = newWords(t, registers, told, addition.words);
   const after: Transaction = {
@@ -111,6 +117,7 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
     start: addition.late?.start ?? t.start,
     evseId: addition.late?.evseId ?? t.evseId,
     connectorId: addition.late?.connectorId ?? t.connectorId,
+    paused: t.paused || (charging !== undefined && charging.state !== "Charging"),
   };
   if (kept.length > 0) context.keep(t.sessionId, kept);
   tellUpdate(t, after, context, told, words);

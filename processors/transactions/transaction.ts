@@ -63,6 +63,8 @@ export interface Transaction {
   readonly annotations: readonly string[];
   /** Log time of the last record, to know which open one is the oldest. */
   readonly touchedAt: number;
+  /** It was in another state than charging: the readings say when. */
+  readonly paused: boolean;
 }
 
 /** What is remembered of a transaction that has its CDR: enough to know a repeat and to name a late frame's session. */
@@ -165,6 +167,7 @@ function packActive(t: Transaction): unknown[] {
     t.state,
     t.annotations,
     t.touchedAt,
+    t.paused,
   ];
 }
 
@@ -189,6 +192,7 @@ type PackedActive = [
   string | null,
   string[],
   number,
+  boolean | undefined,
 ];
 
 function unpackActive(f: PackedActive): Transaction {
@@ -214,6 +218,8 @@ function unpackActive(f: PackedActive): Transaction {
     state: f[17],
     annotations: f[18],
     touchedAt: f[19],
+    // Rows of earlier builds have none.
+    paused: f[20] ?? false,
   };
 }
 

@@ -192,6 +192,7 @@ function wentOn(
   const place = evseOf(m.request);
   if (t.evseId !== 0 && place.evseId !== 0 && t.evseId !== place.evseId) all.push("connectorUnlike");
   const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const chargingState = textOf(m.info["chargingState"]);
   const counted = {
     ...attributed(t, m.record, context, m.offline),
     seen: m.seqNo === null ? t.seen : withNumber(t.seen, m.seqNo, limits.seqNoRangesRemembered),
@@ -200,7 +201,8 @@ function wentOn(
   const numbered = m.seqNo === null ? { ...counted, live: false } : counted;
   const after = addToSession(numbered, context, {
     readings: readingsOf(m.request["meterValue"]),
-    state: isNewest ? textOf(m.info["chargingState"]) : null,
+    state: isNewest ? chargingState : null,
+    ...(chargingState === null ? {} : { charging: { state: chargingState, at: time.at } }),
     idToken: idTokenOf(m.request),
     words: all,
     late: {
