@@ -29,6 +29,8 @@ export interface ArchiverOptions {
 }
 
 export interface Archiver extends Service {
+  /** One look at the whole log, of which `start` makes one after the other; what fails is in `readiness`. */
+  look(): Promise<void>;
   readiness(): readonly Readiness[];
 }
 
@@ -78,11 +80,11 @@ class RunningArchiver implements Archiver {
   private next(ms: number): void {
     if (this.stopping) return;
     this.timer = this.options.clock.after(ms, () => {
-      this.round = this.runRound().then(() => this.next(this.options.roundMs));
+      this.round = this.look().then(() => this.next(this.options.roundMs));
     });
   }
 
-  private async runRound(): Promise<void> {
+  async look(): Promise<void> {
     const isStopping = () => this.stopping;
     for (const place of this.places) {
       if (this.stopping) return;

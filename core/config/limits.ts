@@ -110,6 +110,9 @@ export const limits = {
   /** First and longest pause of a fold whose log or store is away (rule Q2). */
   foldRetryFirstMs: 100,
   foldRetryMaxMs: 10_000,
+  /** Records a rebuild folds in one transaction, and rows it removes in one: beside live folds, which wait for it on SQLite. */
+  rebuildBatchRecords: 1_024,
+  rebuildSweepRows: 2_000,
   /** stationSeen is emitted at most so often per station, in log time. */
   seenEveryMs: 60_000,
 
@@ -183,6 +186,17 @@ export const limits = {
   uploadMs: 30 * 60_000,
   apiRequestMs: 30_000,
   registryVerdictMs: 5_000,
+
+  // --- OCPI ---
+  /** One request to a partner, and its answer: their lists are paged, their objects are kilobytes. */
+  outboundMs: 10_000,
+  outboundAnswerBytes: 4 * 1024 * 1024,
+  /** Objects on a page: told to partners as X-Limit. */
+  ocpiPageMax: 250,
+  /** A connector of a station that went offline keeps its status so long: what reconnects at once was never away. */
+  ocpiOfflineGraceMs: 15 * 60_000,
+  /** Commands of one partner whose results it has not been told yet. */
+  ocpiCommandsPending: 500,
 } as const;
 
 export interface LimitRelation {

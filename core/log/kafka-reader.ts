@@ -208,7 +208,7 @@ export function outOfRange(
 ): WattlogError {
   const holds = range ? `it holds ${range.start} to ${range.end}` : "its records were trimmed, or lost";
   const sentence =
-    `${nameOf(id)} has no offset ${offset}: ${holds}. The stored position belongs to another log, or what lies between ` +
-    `is in the archive; nothing was skipped.`;
+    `${nameOf(id)} has no offset ${offset}: ${holds}. Either what lies before it is in an archive, which WATTLOG_ARCHIVE ` +
+    `has to name, or the stored position belongs to another log; nothing was skipped.`;
   return new WattlogError("log/out-of-range", sentence);
 }

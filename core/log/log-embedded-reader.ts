@@ -210,7 +210,7 @@ export function outOfRange(topic: Topic, partition: number, offset: number, firs
   const held = first === undefined ? "it ends before that" : `the next one held is ${first}`;
   return new WattlogError(
     "log/out-of-range",
-    `${topic.name}/${partition} does not hold offset ${offset}: ${held}. The stored position and the log do not belong ` +
-      "together; put the matching log back, or rebuild the tables from the archive.",
+    `${topic.name}/${partition} does not hold offset ${offset}: ${held}. Either what lies before it is in an archive, ` +
+      "which WATTLOG_ARCHIVE has to name, or the stored position belongs to another log; nothing was skipped.",
   );
 }

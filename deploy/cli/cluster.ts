@@ -1,4 +1,4 @@
-// `wattlog gateway | processor | projector | api | topics | migrate`: one role a process, on Kafka, Redis and Postgres.
+// `wattlog gateway | processor | projector | api | archiver | topics | migrate`: one role a process, on Kafka, Redis and Postgres.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,6 +13,7 @@ const roles: Readonly<Record<ClusterRoleName, () => Promise<StartRole>>> = {
   processor: async () => (await import("../roles/cluster/processor-role.ts")).startProcessorRole,
   projector: async () => (await import("../roles/cluster/projector-role.ts")).startProjectorRole,
   api: async () => (await import("../roles/cluster/api-role.ts")).startApiRole,
+  archiver: async () => (await import("../roles/cluster/archiver-role.ts")).startArchiverRole,
 };
 
 export function roleCommand(name: ClusterRoleName): Run {

@@ -175,6 +175,7 @@ ${importHelp(
   role("processor", "The processor role alone, for a cluster."),
   role("projector", "The projector role alone, for a cluster."),
   role("api", "The api role alone, for a cluster."),
+  role("archiver", "Copies the log to WATTLOG_ARCHIVE and trims it, for a cluster; one process."),
   {
     name: "topics",
     arguments: "",

@@ -23,6 +23,7 @@ import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
+import type { ThreadQuestion } from "./thread-protocol.ts";
 import { RoleThread } from "./thread.ts";
 import { Undo } from "./undo.ts";
 
@@ -118,7 +119,16 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   const changes = new MessageChannel();
   const reader = thread("read side", "./read-thread.ts", changes.port1);
   const processor = thread("processor", "./fold-thread.ts", changes.port2);
-  const [{ httpPort, signInCode }] = await Promise.all([reader.ask("start"), processor.ask("start")]);
+  const others = [processor];
+  if (settings.archive !== "") {
+    const input = { settings, folder, topics, logPort: logServer.connect() };
+    const archiver = new RoleThread("archiver", new URL("./archiver-thread.ts", import.meta.url), input, fatal);
+    undo.add("archiver", () => archiver.stop());
+    others.push(archiver);
+  }
+  const askAll = <Question extends ThreadQuestion>(question: Question) =>
+    Promise.all([reader, ...others].map((each) => each.ask(question)));
+  const [{ httpPort, signInCode } = {}] = await askAll("start");
 
   const metrics = createMetrics();
   const ocppHost = settings.ocppBind || settings.bind;
@@ -142,14 +152,13 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   undo.add("gateway", () => gateway.stop());
   undo.add("draining", async () => {
     await gateway.drain();
-    await Promise.all([reader.ask("drain"), processor.ask("drain")]);
+    await askAll("drain");
   });
 
   const admin = new AdminServer({
-    metrics: async () =>
-      mergeMetrics(await Promise.all([snapshotMetrics(metrics), reader.ask("metrics"), processor.ask("metrics")])),
+    metrics: async () => mergeMetrics([await snapshotMetrics(metrics), ...(await askAll("metrics"))]),
     readiness: async () => {
-      const parts = await Promise.all([reader.ask("readiness"), processor.ask("readiness")]);
+      const parts = await askAll("readiness");
       const logPart: Readiness = { name: "log", problem: logServer.problem };
       return [logPart, ...gateway.readiness(), ...parts.flat()];
     },

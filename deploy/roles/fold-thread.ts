@@ -11,6 +11,7 @@ import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProcessor } from "../../processors/processor.ts";
 import { serveChanges } from "../../projections/models/changes.ts";
 import { createProjector } from "../../projections/models/projector.ts";
+import { throughArchive } from "./archive.ts";
 import { goBehindOthers } from "./thread-priority.ts";
 import { serveThread } from "./thread.ts";
 
@@ -22,7 +23,10 @@ const writeEveryMs = 20;
 
 serveThread((input, fatal) => {
   const metrics = createMetrics();
-  const log = EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics });
+  const log = throughArchive(
+    EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics }),
+    input.settings,
+  );
   const bus = attachBus(input.busPort);
   const store = openSqliteStore(input.folder, { turnMs: writeEveryMs });
   const registry = new RegistryView(log);

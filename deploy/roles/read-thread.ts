@@ -11,6 +11,7 @@ import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
+import { throughArchive } from "./archive.ts";
 import { ocppUrlOf } from "./banner.ts";
 import { ocpiOf } from "./ocpi.ts";
 import { uploadsOf } from "./uploads.ts";
@@ -21,7 +22,10 @@ serveThread((input, fatal) => {
   const { settings } = input;
   const metrics = createMetrics();
   const logger = createLogger("api", settings.logLevel);
-  const log = EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics });
+  const log = throughArchive(
+    EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics }),
+    input.settings,
+  );
   const bus = attachBus(input.busPort);
   const store = openStoreReadOnly(input.folder);
   const registry = new RegistryView(log);

@@ -7,6 +7,7 @@ import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { openStoreReadOnly, type ReadOnlyStore } from "../../core/store/store-sqlite.ts";
+import { throughArchive } from "./archive.ts";
 
 export interface Source {
   /** Where a scratch folder has room for as much again. */
@@ -27,7 +28,10 @@ export function folderSource(dataDir: string): Source {
 
 /** The cluster's servers where KAFKA_BROKERS names them, else the data folder. */
 export function sourceOf(settings: Settings): Source {
-  if (settings.kafkaBrokers === "") return folderSource(settings.dataDir);
+  if (settings.kafkaBrokers === "") {
+    const { dataDir } = settings;
+    return { ...folderSource(dataDir), openLog: async () => throughArchive(openLogReadOnly(dataDir), settings) };
+  }
   // Loaded only here: a laptop's command line needs no clients of servers.
   const connect = () => import("./cluster/connect.ts");
   return {

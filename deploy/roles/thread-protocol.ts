@@ -7,16 +7,20 @@ import type { Topics } from "../../core/log/log.ts";
 import type { MetricsSnapshot } from "../../core/runtime/metrics.ts";
 import type { Readiness } from "../../core/runtime/service.ts";
 
-/** What a worker gets at its start. Each thread is a node of its own: its sequence numbers are its own (rule I2). */
-export interface ThreadInput {
+/** What every worker gets at its start. */
+export interface LogThreadInput {
   readonly settings: Settings;
   readonly folder: string;
   readonly topics: Topics;
+  readonly logPort: MessagePort;
+}
+
+/** Of a thread that writes records. Each is a node of its own: its sequence numbers are its own (rule I2). */
+export interface ThreadInput extends LogThreadInput {
   readonly nodeId: NodeId;
   /** The gateway of this process, alive as long as we are; every other node of the folder is gone (rule T3). */
   readonly gatewayNodeId: NodeId;
   readonly adminToken: string;
-  readonly logPort: MessagePort;
   readonly busPort: MessagePort;
   /** Between fold and read side: what the projector has committed anew, for whoever watches live. */
   readonly changesPort: MessagePort;

@@ -1,8 +1,15 @@
 // Both ends of the protocol between the main thread and its workers.
-import { parentPort, Worker, workerData } from "node:worker_threads";
+import { MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
 
 import { isWattlogError, messageOf, WattlogError, type ErrorCode } from "../../core/runtime/errors.ts";
-import type { FromThread, ThreadAnswers, ThreadInput, ThreadQuestion, ToThread } from "./thread-protocol.ts";
+import type {
+  FromThread,
+  LogThreadInput,
+  ThreadAnswers,
+  ThreadInput,
+  ThreadQuestion,
+  ToThread,
+} from "./thread-protocol.ts";
 
 /** The main thread's end. */
 export class RoleThread {
@@ -13,9 +20,9 @@ export class RoleThread {
   private ended = false;
 
   /** @param onFatal called once when the thread ends unasked or says that it cannot go on. */
-  constructor(name: string, file: URL, input: ThreadInput, onFatal: (why: string) => void) {
+  constructor(name: string, file: URL, input: LogThreadInput | ThreadInput, onFatal: (why: string) => void) {
     this.name = name;
-    const transferList = [input.logPort, input.busPort, input.changesPort];
+    const transferList = Object.values(input).filter((value) => value instanceof MessagePort);
     this.worker = new Worker(file, { name, workerData: input, transferList });
     this.worker.on("message", (message: FromThread) => {
       if ("fatal" in message) onFatal(`${name}: ${message.fatal}`);
@@ -57,9 +64,9 @@ export class RoleThread {
 }
 
 /** The worker's end: answers each question with the handler of its name, one at a time. */
-export function serveThread(
+export function serveThread<Input extends LogThreadInput = ThreadInput>(
   make: (
-    input: ThreadInput,
+    input: Input,
     fatal: (why: string) => void,
   ) => {
     readonly [Question in ThreadQuestion]: () => Promise<ThreadAnswers[Question]>;
@@ -68,7 +75,7 @@ export function serveThread(
   const port = parentPort;
   if (!port) throw new Error("This file is the start of a worker thread.");
   const say = (message: FromThread) => port.postMessage(message);
-  const handlers = make(workerData as ThreadInput, (why) => say({ fatal: why }));
+  const handlers = make(workerData as Input, (why) => say({ fatal: why }));
   port.on("message", ({ id, question }: ToThread) => {
     handlers[question]().then(
       (answer) => say({ id, answer }),

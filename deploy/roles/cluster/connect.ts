@@ -12,18 +12,19 @@ import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
 import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
 import { openKafkaJsLog } from "../../../core/log/log-kafka.ts";
 import { openPlatformaticLog } from "../../../core/log/log-platformatic.ts";
-import { makeTopics, type EventLog, type Topics } from "../../../core/log/log.ts";
+import { makeTopics, type EventLog, type Topics, type TrimmableLog } from "../../../core/log/log.ts";
 import { topicIds } from "../../../core/log/topic-ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { requireSchema } from "../../../core/store/migrations.ts";
 import { parseDatabaseUrl } from "../../../core/store/postgres-connection.ts";
 import { openPostgresStore } from "../../../core/store/store-postgres.ts";
 import type { Store } from "../../../core/store/store.ts";
+import { throughArchive } from "../archive.ts";
 
 /** Raised by `wattlog topics --new-generation`, a later capability; every process must name the same. */
 export const generation = 1;
 
-export type ClusterRoleName = "gateway" | "processor" | "projector" | "api";
+export type ClusterRoleName = "gateway" | "processor" | "projector" | "api" | "archiver";
 
 /** @throws WattlogError `config/invalid` naming what is missing, or is no address. */
 export function requireCluster(
@@ -127,11 +128,21 @@ export async function provisionLogTopics(settings: Settings, connection: KafkaCo
   }
 }
 
+/** With its archive behind it, where there is one. */
 export function openLog(
   settings: Settings,
   connection: KafkaConnection,
   onAnomaly: (anomaly: Anomaly) => void = () => {},
 ): EventLog {
+  return throughArchive(openLogItself(settings, connection, onAnomaly), settings);
+}
+
+/** What Kafka holds, and nothing else. */
+export function openLogItself(
+  settings: Settings,
+  connection: KafkaConnection,
+  onAnomaly: (anomaly: Anomaly) => void = () => {},
+): TrimmableLog {
   const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
   return open({ connection, topics: topicsOf(settings), onAnomaly });
 }
