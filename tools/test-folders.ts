@@ -20,6 +20,7 @@ export const SERVER_FAULT_TESTS = [
   "core/log/log-kafka-faults.test.ts",
   "core/store/store-postgres-faults.test.ts",
   "test/cluster/frozen-processor.test.ts",
+  "test/cluster/log-retention.test.ts",
   "test/cluster/moving-stations-long.test.ts",
   "test/cluster/server-kills-long.test.ts",
   "test/faults/kafka-brokers.test.ts",

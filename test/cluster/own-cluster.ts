@@ -33,6 +33,8 @@ export interface OwnCluster extends AsyncDisposable {
 export interface OwnClusterOptions {
   readonly roles: readonly string[];
   readonly partitions?: number;
+  /** Settings of every process and of the command line, beside the usual ones. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const keptLines = 400;
@@ -85,7 +87,7 @@ async function startOwnCluster(options: OwnClusterOptions): Promise<OwnCluster |
 }
 
 async function start(
-  { roles, partitions = 4 }: OwnClusterOptions,
+  { roles, partitions = 4, settings: more = {} }: OwnClusterOptions,
   {
     undo,
     down,
@@ -104,7 +106,7 @@ async function start(
     REDIS_URL: redis.server.url,
     DATABASE_URL: database.url,
   };
-  const settings = { WATTLOG_ALLOW_WEAK_LOG: "true", WATTLOG_PARTITIONS: String(partitions) };
+  const settings = { WATTLOG_ALLOW_WEAK_LOG: "true", WATTLOG_PARTITIONS: String(partitions), ...more };
   const processes = await startCluster(servers, {
     roles,
     environment: { ...settings, WATTLOG_SETTLE_AFTER_SECONDS: "2", WATTLOG_LOG_LEVEL: "warn" },
