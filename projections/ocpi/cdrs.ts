@@ -1,5 +1,5 @@
 // Sender interface of CDRs (2.2.1, CDRs): immutable, with location, tariff and token as they were when the session began.
-import type { Cdr, CdrLine } from "../../core/records/domain-event.ts";
+import type { Cdr, CdrLine, CdrPeriod } from "../../core/records/domain-event.ts";
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
@@ -100,7 +100,8 @@ async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): P
   const { context, party } = call;
   const total = costOf(cdr.lines, cdr.total);
   const sign = cdr.credits === null ? 1 : -1;
-  const parking = volumeOf(cdr.lines, "PARKING_TIME");
+  const periods = periodsOf(cdr);
+  const parking = hours(periods.reduce((ms, p) => ms + (p.dimension === "PARKING_TIME" ? p.durationMs : 0), 0));
   const { registry } = context;
   const tariff = cdr.tariffId === null ? undefined : registry.find(party, "tariff", cdr.tariffId, cdr.registry);
   return {
@@ -111,21 +112,18 @@ async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): P
     end_date_time: utc(cdr.endedAt),
     session_id: row.session_id,
     cdr_token: cdrTokenOf(token, party),
-    ...(await authorisationOf(context, party, { id: row.session_id, station: row.station })),
+    ...(await authorisationOf(context, party, { id: row.session_id, station: row.station, idToken: cdr.idToken })),
     cdr_location: location,
     currency: cdr.currency ?? currencyOf(context, party, undefined),
     ...(tariff ? { tariffs: [showTariff(tariff.doc, party, logTimeOf(call, cdr.tariffId!, tariff.version))] } : {}),
-    charging_periods: [
-      {
-        start_date_time: utc(cdr.startedAt),
-        dimensions: [
-          { type: "ENERGY", volume: kwh(cdr.energyMwh) },
-          { type: "TIME", volume: hours(Math.max(0, cdr.durationMs) - parking * msPerHour) },
-          ...(parking > 0 ? [{ type: "PARKING_TIME", volume: parking }] : []),
-        ],
-        ...(cdr.tariffId === null ? {} : { tariff_id: cdr.tariffId }),
-      },
-    ],
+    charging_periods: periods.map((period) => ({
+      start_date_time: utc(period.startedAt),
+      dimensions: [
+        { type: "ENERGY", volume: kwh(period.energyMwh) },
+        { type: period.dimension, volume: hours(period.durationMs) },
+      ],
+      ...(cdr.tariffId === null ? {} : { tariff_id: cdr.tariffId }),
+    })),
     total_cost: signed(total.all, sign),
     ...costs(total, sign),
     total_energy: kwh(cdr.energyMwh),
@@ -136,7 +134,11 @@ async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): P
   };
 }
 
-const msPerHour = 3_600_000;
+/** Deltas, as used; what step_size adds is in the costs alone. CDRs of before 0016 are one period. */
+function periodsOf({ periods, startedAt, durationMs, energyMwh }: Cdr): readonly CdrPeriod[] {
+  if (periods && periods.length > 0) return periods;
+  return [{ startedAt, dimension: "TIME", durationMs: Math.max(0, durationMs), energyMwh }];
+}
 
 function logTimeOf({ context: { registry }, party }: OcpiCall, id: string, version: number): number {
   return registry.versions(party, "tariff", id).find((one) => one.version === version)?.logTime ?? 0;
@@ -178,8 +180,4 @@ function costs(of: Costs, sign: 1 | -1): Members {
     ["total_parking_cost", of.PARKING_TIME],
   ] as const;
   return Object.fromEntries(named.flatMap(([name, cost]) => (cost ? [[name, signed(cost, sign)]] : [])));
-}
-
-function volumeOf(lines: readonly CdrLine[], dimension: CdrLine["dimension"]): number {
-  return sum(lines.filter((line) => line.dimension === dimension).map(({ volume }) => volume));
 }

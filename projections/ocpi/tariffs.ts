@@ -49,6 +49,9 @@ export function showTariff(doc: TariffDoc, party: PartyId, changedAt: number): M
 
 function priceOf(price: unknown): Members | undefined {
   if (!isMembers(price)) return undefined;
-  const [excl, incl] = [numberOf(price["excl_vat"]), numberOf(price["incl_vat"])];
+  const [excl, incl] = [
+    numberOf(price["excl_vat"] ?? price["before_taxes"]),
+    numberOf(price["incl_vat"] ?? price["after_taxes"]),
+  ];
   return excl === undefined ? undefined : { excl_vat: excl, ...(incl === undefined ? {} : { incl_vat: incl }) };
 }

@@ -34,6 +34,7 @@ import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
 import { installPartners } from "./routes-partners.ts";
+import { installPrice } from "./routes-price.ts";
 import { installQuarantine } from "./routes-quarantine.ts";
 import { installRegistry } from "./routes-registry.ts";
 import { installSessions } from "./routes-sessions.ts";
@@ -98,6 +99,7 @@ class HttpApi implements Api {
       installSessions(app, context);
       installFrames(app, context);
       installRegistry(app, context);
+      installPrice(app, context);
       installSettings(app, context);
       installApiKeys(app, context);
       installQuarantine(app, context, writer);

@@ -28,10 +28,10 @@ export const tokenSchema = {
   },
 } as const;
 
+/** Price of 2.2.1, or PriceLimit of 2.3.0: core/price says which of them is whole. */
 const price = {
   type: "object",
-  required: ["excl_vat"],
-  properties: { excl_vat: decimal, incl_vat: decimal },
+  properties: { excl_vat: decimal, incl_vat: decimal, before_taxes: decimal, after_taxes: decimal },
 } as const;
 
 const restrictions = {
@@ -55,7 +55,7 @@ const restrictions = {
   },
 } as const;
 
-/** OCPI 2.2.1 Tariff and `validFrom`. Unknown fields are kept: later versions of OCPI have more. */
+/** OCPI 2.2.1 or 2.3.0 Tariff, `validFrom` and `appliesTo`. Unknown fields are kept: later versions of OCPI have more. */
 export const tariffSchema = {
   type: "object",
   required: ["id", "currency", "elements"],
@@ -68,6 +68,17 @@ export const tariffSchema = {
     tariff_alt_url: text(255),
     min_price: price,
     max_price: price,
+    tax_included: { type: "string", enum: ["YES", "NO", "N/A"], description: "2.3.0; absent: NO" },
+    appliesTo: {
+      type: "object",
+      additionalProperties: false,
+      description: "Whom it is for, where it is not for everybody: the most specific tariff of a connector applies",
+      properties: {
+        tokens: { type: "array", maxItems: 1_000, items: text(36) },
+        groups: { type: "array", maxItems: 1_000, items: text(36) },
+        partners: { type: "array", maxItems: 1_000, items: text(5), description: "Country code and party id: DEABC" },
+      },
+    },
     start_date_time: { type: "string", format: "date-time" },
     end_date_time: { type: "string", format: "date-time" },
     validFrom: { type: "string", format: "date-time" },

@@ -106,6 +106,13 @@ export function showCdr(row: CdrRow) {
       total: money(line.total.inclVat, row.currency),
       totalExclVat: money(line.total.exclVat, row.currency),
     })),
+    // CDRs of before 0016 have none.
+    periods: (cdr.periods ?? []).map((period) => ({
+      startedAt: time(period.startedAt),
+      dimension: period.dimension,
+      durationSeconds: Math.round(period.durationMs / 1_000),
+      energyWh: wattHours(period.energyMwh),
+    })),
     annotations: cdr.annotations,
     lastUpdated: time(row.last_updated),
   };

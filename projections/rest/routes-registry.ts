@@ -5,6 +5,7 @@ import addFormats from "ajv-formats";
 
 import type { PartyId } from "../../core/ids/ids.ts";
 import { tokenKey, type EntityDocs } from "../../core/registry/entities.ts";
+import { tariffFaults } from "../../core/price/tariff-faults.ts";
 import { checkEntries, templateSchema } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
 import { localListSchema, locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
@@ -13,6 +14,7 @@ import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Role } from "./principal.ts";
 import { Problem } from "./problems.ts";
 import { installImport } from "./registry-import.ts";
+import { refuse } from "./routes-price.ts";
 import { etag, mergePatch, parseIfMatch, writeEntity } from "./registry-writer.ts";
 import { answers, idParam, listQuery, pageSchema } from "./schemas.ts";
 import { firstAbove, sortedIds } from "./sorted-ids.ts";
@@ -61,6 +63,7 @@ const resources: readonly [
     idField: "id",
     keyOf: (tariff) => tariff.id,
     normalise: same,
+    check: (tariff) => refuse("tariff", tariffFaults(tariff), ""),
   },
   {
     entity: "location",

@@ -138,6 +138,19 @@ export const cdrSchema = {
     total: { ...money, description: "Including VAT; null: no tariff applied" },
     totalExclVat: money,
     lines: { type: "array", items: { type: "object" } },
+    periods: {
+      description: "Charging periods (OCPI): each lasts until the next one; what was used in it, not what is billed",
+      type: "array",
+      items: {
+        type: "object",
+        properties: {
+          startedAt: nullableTime,
+          dimension: { type: "string", enum: ["TIME", "PARKING_TIME"] },
+          durationSeconds: { type: "integer" },
+          energyWh: { type: "number" },
+        },
+      },
+    },
     annotations: { type: "array", items: { type: "string" } },
     lastUpdated: nullableTime,
   },
