@@ -1,7 +1,7 @@
 // Rule L4: two table sets are alike when these are. One pass over each table in the order of its key, a page at a
 // time, so that a table larger than memory works on both dialects.
 import { createHash, type Hash } from "node:crypto";
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 
 import { derivedTables, primaryKeys, type DerivedTable, type Schema } from "./tables.ts";
 
@@ -32,6 +32,48 @@ export async function tableChecksums(
   return sums as Record<ChecksumTable, TableChecksum>;
 }
 
+/** Which set of which partition: of one role, for the tables that are its own. */
+export type SetsOfPartitions = ReadonlyMap<number, number>;
+
+/**
+ * The same of each partition by itself, in one pass over each table.
+ * @param sets what to look at, by role
+ * @returns by `table/partition`, also where there are no rows
+ */
+export async function partitionChecksums(
+  db: Kysely<Schema>,
+  sets: Readonly<Record<(typeof derivedTables)[DerivedTable], SetsOfPartitions>>,
+): Promise<Map<string, TableChecksum>> {
+  const sums = new Map<string, TableChecksum>();
+  for (const table of checksumTables) {
+    const of = sets[derivedTables[table]];
+    const parts = new Map([...of].map(([partition, set]) => [partition, { set, hash: createHash("sha256"), rows: 0 }]));
+    for await (const row of rowsOf(db, table, [...new Set(of.values())])) {
+      const part = parts.get(row["partition"] as number);
+      if (!part || part.set !== row["table_set"]) continue;
+      hashRow(part.hash, row);
+      part.rows += 1;
+    }
+    for (const [partition, { hash, rows }] of parts) {
+      sums.set(`${table}/${partition}`, { rows, sha256: hash.digest("hex") });
+    }
+  }
+  return sums;
+}
+
+/** In the order of their keys. */
+async function* rowsOf(db: Kysely<Schema>, table: ChecksumTable, sets: readonly number[]): AsyncGenerator<Row> {
+  if (sets.length === 0) return;
+  const key = primaryKeys[table].filter((column) => column !== "table_set");
+  const some = sql`table_set in (${sql.join(sets)})`;
+  let after: Row | undefined;
+  do {
+    const page = await readPage(db, table, some, [...key, "table_set"], after);
+    yield* page;
+    after = page.length < pageRows ? undefined : page.at(-1);
+  } while (after);
+}
+
 type Row = Readonly<Record<string, unknown>>;
 
 async function checksumOf(
@@ -42,10 +84,12 @@ async function checksumOf(
 ): Promise<TableChecksum> {
   const hash = createHash("sha256");
   const key = primaryKeys[table].filter((column) => column !== "table_set");
+  const only = partition === undefined ? sql`` : sql`and partition = ${partition}`;
+  const which = sql`table_set = ${tableSet} ${only}`;
   let rows = 0;
   let after: Row | undefined;
   for (;;) {
-    const page: readonly Row[] = await readPage(db, table, tableSet, partition, key, after);
+    const page: readonly Row[] = await readPage(db, table, which, key, after);
     for (const row of page) hashRow(hash, row);
     rows += page.length;
     after = page.at(-1);
@@ -56,15 +100,13 @@ async function checksumOf(
 async function readPage(
   db: Kysely<Schema>,
   table: ChecksumTable,
-  tableSet: number,
-  partition: number | undefined,
+  which: RawBuilder<unknown>,
   key: readonly string[],
   after: Row | undefined,
 ): Promise<readonly Row[]> {
   const columns = sql.join(key.map((column) => sql.ref(column)));
   const past = after ? sql`and (${columns}) > (${sql.join(key.map((column) => after[column]))})` : sql``;
-  const only = partition === undefined ? sql`` : sql`and partition = ${partition}`;
-  const page = await sql<Row>`select * from ${sql.table(table)} where table_set = ${tableSet} ${only} ${past}
+  const page = await sql<Row>`select * from ${sql.table(table)} where ${which} ${past}
     order by ${columns} limit ${sql.lit(pageRows)}`.execute(db);
   return page.rows;
 }

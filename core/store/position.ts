@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 
 import type { Topic } from "../log/log.ts";
 import { WattlogError } from "../runtime/errors.ts";
-import type { Store } from "./store.ts";
+import type { FoldStore, Store } from "./store.ts";
 import type { PositionRow } from "./tables.ts";
 
 /** The set of tables that the first fold of a partition writes; a rebuild takes over with a higher one (rule B1). */
@@ -43,15 +43,26 @@ export function isRewound(from: PositionRow, now: PositionRow | undefined): bool
  */
 export async function whyNotMoved(db: Store["reader"], from: PositionRow): Promise<Error> {
   const now = await readPosition(db, from.role, from.topic, from.partition);
-  if (now !== undefined && now.table_set !== from.table_set) {
-    return new TableSetChanged(`table set ${now.table_set} is live now`);
-  }
-  if (isRewound(from, now)) return new StoreRewound(from, now);
+  const moved = whatMoved(from, now);
+  if (moved) return moved;
   return new WattlogError(
     "fold/zombie",
     `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but another process folded it up to ` +
       `${now?.next}; this one stops. Run one ${from.role} for a partition.`,
   );
+}
+
+/**
+ * Whether the row says anything else than where a fold with nothing to do left it.
+ * @returns what that fold ends with: TableSetChanged or StoreRewound; undefined: nothing, or another process folded on.
+ */
+export function whatMoved(from: PositionRow, now: PositionRow | undefined): Error | undefined {
+  if (now !== undefined && now.table_set !== from.table_set) return tableSetChanged(now);
+  return isRewound(from, now) ? new StoreRewound(from, now) : undefined;
+}
+
+function tableSetChanged(now: PositionRow): TableSetChanged {
+  return new TableSetChanged(`table set ${now.table_set} is live now`);
 }
 
 /** Asks whose partition it is now. @param owns undefined: no other process could have it. */
@@ -72,7 +83,7 @@ export function fingerprintOf(value: Uint8Array): string {
 
 /** @returns the row, made where this partition was never folded. */
 export async function openPosition(
-  store: Store,
+  store: FoldStore,
   role: PositionRow["role"],
   topic: Topic,
   partition: number,

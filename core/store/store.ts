@@ -64,3 +64,6 @@ export interface Store {
   migrate(): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What a fold needs of a store. Inside a transaction of somebody else's it is that transaction. */
+export type FoldStore = Pick<Store, "reader" | "transaction" | "write">;

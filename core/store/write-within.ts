@@ -1,7 +1,16 @@
 // A fold's writing as statements of a transaction, for a store that has nothing better.
 import { whyNotMoved } from "./position.ts";
-import type { Change, StoreTransaction, Writing } from "./store.ts";
+import type { Change, FoldStore, StoreTransaction, Writing } from "./store.ts";
 import type { PositionRow } from "./tables.ts";
+
+/** The store as a transaction sees it, for a fold whose batches are steps of something larger. */
+export function storeWithin(tx: StoreTransaction): FoldStore {
+  return {
+    reader: tx.db,
+    transaction: (work) => work(tx),
+    write: (writing) => writeWithin(tx, writing),
+  };
+}
 
 export async function writeWithin(tx: StoreTransaction, { move, changes }: Writing): Promise<void> {
   if (move) await movePosition(tx, move.from, move.to);

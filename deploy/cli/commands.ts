@@ -85,10 +85,12 @@ export const commands: readonly Command[] = [
   },
   {
     name: "rebuild",
-    arguments: "--compare-only",
-    help: "Every table again from offset zero, compared with the live ones by checksum.",
+    arguments: "[--compare-only | --abandon]",
+    help: "Every table again from offset zero beside the live ones, compared by checksum; then they take over.",
+    details:
+      "  --compare-only   change nothing; exit code 0 only if all is equal\n  --abandon        give up a rebuild that was broken off; without it the next `wattlog rebuild` goes on with it",
     prepared: true,
-    options: { "compare-only": { type: "boolean" } },
+    options: { "compare-only": { type: "boolean" }, abandon: { type: "boolean" } },
     load: async () => (await import("./rebuild.ts")).runRebuild,
   },
   {

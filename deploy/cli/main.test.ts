@@ -64,7 +64,7 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
     [["log", "--station", "a", "--from", "yesterday"], "yesterday"],
     [["token"], "wattlog token"],
     [["token", "show"], "Which token?"],
-    [["rebuild"], "later version"],
+    [["rebuild", "--compare-only", "--abandon"], "not both"],
     [["quarantine", "burn"], "quarantine"],
     [["simulate", "--stations", "many"], "--stations"],
   ])("%j", async (args, names) => {

@@ -52,15 +52,25 @@ export function say(sentence: string): void {
 
 const everyMs = 200;
 
-/** One line that is written over on a terminal; elsewhere a line every few seconds would only fill a log: nothing. */
+/** One line that is written over on a terminal; elsewhere nothing, or a line now and then where the work takes hours. */
 export class Progress {
-  private last = 0;
+  private readonly elsewhereEveryMs: number | undefined;
+  private last = Number.NEGATIVE_INFINITY;
   private shown = false;
+
+  constructor({ elsewhereEveryMs }: { readonly elsewhereEveryMs?: number } = {}) {
+    this.elsewhereEveryMs = elsewhereEveryMs;
+  }
 
   show(line: string): void {
     const now = performance.now();
-    if (!process.stderr.isTTY || now - this.last < everyMs) return;
+    const pause = process.stderr.isTTY ? everyMs : this.elsewhereEveryMs;
+    if (pause === undefined || now - this.last < pause) return;
     this.last = now;
+    if (!process.stderr.isTTY) {
+      say(line);
+      return;
+    }
     this.shown = true;
     process.stderr.write(`\r\x1b[K${line}`);
   }

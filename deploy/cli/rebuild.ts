@@ -1,17 +1,42 @@
-// `wattlog rebuild --compare-only`: the proof that the tables follow from the log.
+// `wattlog rebuild`: every table again from the log, beside whatever runs; `--compare-only` is the proof alone.
 import { compareWithRebuild, type Comparison } from "../roles/compare.ts";
+import type { TableComparison } from "../roles/compare-tables.ts";
+import type { RebuildProgress } from "../roles/rebuild-progress.ts";
+import { abandonSource, rebuildSource, type Rebuilt } from "../roles/rebuild.ts";
 import { sourceOf } from "../roles/source.ts";
-import { exitCodes, flag, WrongUse, type Run } from "./command.ts";
+import { goBehindOthers } from "../roles/thread-priority.ts";
+import { exitCodes, flag, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, Progress, say } from "./output.ts";
 
 const shownDigits = 12;
 
 export const runRebuild: Run = async (invocation) => {
-  if (!flag(invocation, "compare-only")) {
-    throw new WrongUse(
-      "The swap to rebuilt tables comes with a later version; `wattlog rebuild --compare-only` compares.",
-    );
-  }
+  const [compares, abandons] = [flag(invocation, "compare-only"), flag(invocation, "abandon")];
+  if (compares && abandons) throw new WrongUse("`--compare-only` or `--abandon`, not both.");
+  if (compares) return compareOnly(invocation);
+  return abandons ? abandonRebuild(invocation) : rebuildAll(invocation);
+};
+
+async function rebuildAll(invocation: Invocation): Promise<number> {
+  goBehindOthers();
+  // Hours on a large log: whoever reads a log file sees it move too.
+  const progress = new Progress({ elsewhereEveryMs: 10_000 });
+  const rebuilt = await rebuildSource(sourceOf(invocation.settings), (at) => progress.show(lineOf(at))).finally(() =>
+    progress.clear(),
+  );
+  if (flag(invocation, "json")) printJson(rebuilt);
+  else printRebuilt(rebuilt);
+  return exitCodes.done;
+}
+
+async function abandonRebuild({ settings }: Invocation): Promise<number> {
+  const removed = await abandonSource(sourceOf(settings));
+  if (removed === undefined) say("There is no unfinished rebuild.");
+  else say(`The unfinished rebuild is given up; ${removed} rows of its own are removed.`);
+  return exitCodes.done;
+}
+
+async function compareOnly(invocation: Invocation): Promise<number> {
   const progress = new Progress();
   const comparison = await compareWithRebuild({
     source: sourceOf(invocation.settings),
@@ -20,16 +45,39 @@ export const runRebuild: Run = async (invocation) => {
   if (flag(invocation, "json")) printJson(comparison);
   else print(comparison);
   return comparison.ok ? exitCodes.done : exitCodes.failed;
-};
+}
 
-function print(comparison: Comparison): void {
-  printTable(comparison.tables, {
+function lineOf({ doing, percent, recordsPerSecond, secondsLeft }: RebuildProgress): string {
+  const left = secondsLeft === null ? "" : `, ${timeOf(secondsLeft)} left`;
+  return `${percent} % of all, ${recordsPerSecond} records/s${left}: ${doing}`;
+}
+
+function timeOf(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60)];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
+function printTables(tables: readonly TableComparison[], ifNot: string): void {
+  printTable(tables, {
     table: (row) => row.table,
     "rows live": (row) => row.live.rows,
     "rows rebuilt": (row) => row.rebuilt.rows,
-    checksum: (row) => row.live.sha256.slice(0, shownDigits),
-    equal: (row) => (row.equal ? "yes" : "NO"),
+    checksum: (row) => row.rebuilt.sha256.slice(0, shownDigits),
+    equal: (row) => (row.equal ? "yes" : ifNot),
   });
+}
+
+function printRebuilt({ tables, partitions, tableSet, removed, resumed }: Rebuilt): void {
+  printTables(tables, "no, healed");
+  if (resumed) say("An earlier run had begun this rebuild; it was gone on with.");
+  say(
+    `${partitions} partitions of folds and projections are live in table set ${tableSet}; ${removed} rows of former sets are removed.`,
+  );
+}
+
+function print(comparison: Comparison): void {
+  printTables(comparison.tables, "NO");
   const { checked, events } = comparison.chains;
   process.stdout.write(`event chains of ${checked} stations, ${events} events compared\n`);
   for (const problem of comparison.problems) say(problem);

@@ -1,26 +1,21 @@
 // Promise 3 checked on real data: everything folded again from offset zero into a scratch store, beside a live process or
 // without one, and compared with the live tables at equal positions (`rebuild --compare-only`, L4 of the ledger check).
-import { createHash } from "node:crypto";
 import type { Kysely } from "kysely";
 
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
-import { tableChecksums, checksumTables, type ChecksumTable, type TableChecksum } from "../../core/store/checksum.ts";
+import { partitionChecksums, type TableChecksum } from "../../core/store/checksum.ts";
+import { firstTableSet } from "../../core/store/position.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
-import { derivedTables, type PositionRow, type QuarantineRow, type Schema } from "../../core/store/tables.ts";
+import type { FoldRole } from "../../core/store/table-sets.ts";
+import type { PositionRow, QuarantineRow, Schema } from "../../core/store/tables.ts";
 import { refold } from "../../processors/refold.ts";
 import { reproject } from "../../projections/models/reproject.ts";
+import { compareSums, differs, registryChecksum, type TableComparison } from "./compare-tables.ts";
 import { compareEvents, type ChainComparison } from "./compare-events.ts";
 import { withScratchFolder } from "./scratch-folder.ts";
 import type { Source } from "./source.ts";
-
-export interface TableComparison {
-  readonly table: ChecksumTable | "registry_version";
-  readonly live: TableChecksum;
-  readonly rebuilt: TableChecksum;
-  readonly equal: boolean;
-}
 
 export interface Comparison {
   /** Everything is equal, and there was something to compare. */
@@ -47,9 +42,6 @@ interface Live {
   readonly outbox: ReadonlyMap<number, number>;
 }
 
-const scratchSet = 1;
-type Role = "processor" | "projector";
-
 /** @throws WattlogError `log/unavailable` | `store/unavailable` when the folder holds nothing to compare. */
 export async function compareWithRebuild({ source, onProgress }: CompareOptions): Promise<Comparison> {
   const log = await source.openLog();
@@ -75,13 +67,9 @@ export async function compareWithRebuild({ source, onProgress }: CompareOptions)
 
 async function readLive(db: Kysely<Schema>, log: EventLog): Promise<Live> {
   const positions = await db.selectFrom("position").selectAll().execute();
-  const sums = new Map<string, TableChecksum>();
-  for (const role of ["processor", "projector"] as const) {
-    for (const row of positionsOf(positions, role, log)) {
-      const all = await tableChecksums(db, row.table_set, row.partition);
-      for (const table of tablesOf(role)) sums.set(`${table}/${row.partition}`, all[table]);
-    }
-  }
+  const setsOf = (role: FoldRole) =>
+    new Map(positionsOf(positions, role, log).map((row) => [row.partition, row.table_set]));
+  const sums = await partitionChecksums(db, { processor: setsOf("processor"), projector: setsOf("projector") });
   sums.set("registry_version", await registryChecksum(db));
   const waiting = await db
     .selectFrom("live_outbox")
@@ -132,14 +120,12 @@ async function rebuild(
 }
 
 async function compare(log: EventLog, scratch: Store, live: Live): Promise<Comparison> {
-  const rebuilt = new Map<string, TableChecksum>([["registry_version", await registryChecksum(scratch.reader)]]);
-  for (let partition = 0; partition < log.topics.frames.partitions; partition++) {
-    const sums = await tableChecksums(scratch.reader, scratchSet, partition);
-    for (const table of checksumTables) rebuilt.set(`${table}/${partition}`, sums[table]);
-  }
-  const tables = [...checksumTables, "registry_version" as const].map((table) =>
-    compareTable(table, live.sums, rebuilt),
+  const sets = new Map(
+    Array.from({ length: log.topics.frames.partitions }, (_, partition) => [partition, firstTableSet]),
   );
+  const rebuilt = await partitionChecksums(scratch.reader, { processor: sets, projector: sets });
+  rebuilt.set("registry_version", await registryChecksum(scratch.reader));
+  const tables = compareSums(live.sums, rebuilt);
   const chains = await compareEvents({
     log,
     scratch: scratch.reader,
@@ -155,51 +141,11 @@ async function compare(log: EventLog, scratch: Store, live: Live): Promise<Compa
   return { ok: problems.length === 0, tables, rows, chains, problems };
 }
 
-function differs({ table, live, rebuilt }: TableComparison): string {
-  return `${table} differs from its rebuild: ${live.rows} rows are live, ${rebuilt.rows} come from the log (checksums ${live.sha256.slice(0, 12)} and ${rebuilt.sha256.slice(0, 12)}).`;
-}
-
-function compareTable(table: TableComparison["table"], live: Live["sums"], rebuilt: Live["sums"]): TableComparison {
-  const [a, b] = [joined(table, live, live), joined(table, rebuilt, live)];
-  return { table, live: a, rebuilt: b, equal: a.rows === b.rows && a.sha256 === b.sha256 };
-}
-
-const nothing: TableChecksum = { rows: 0, sha256: createHash("sha256").digest("hex") };
-
-/** Of all partitions that are live on `reference`. */
-function joined(table: string, sums: Live["sums"], reference: Live["sums"]): TableChecksum {
-  if (table === "registry_version") return sums.get(table) ?? nothing;
-  const parts = [...reference.keys()].filter((key) => key.startsWith(`${table}/`)).sort();
-  const hash = createHash("sha256");
-  let rows = 0;
-  for (const part of parts) {
-    const sum = sums.get(part) ?? nothing;
-    rows += sum.rows;
-    hash.update(sum.sha256);
-  }
-  return { rows, sha256: hash.digest("hex") };
-}
-
-function positionsOf(positions: readonly PositionRow[], role: Role, log: EventLog): readonly PositionRow[] {
+function positionsOf(positions: readonly PositionRow[], role: FoldRole, log: EventLog): readonly PositionRow[] {
   const topic = role === "processor" ? log.topics.frames : log.topics.events;
   return positions.filter((row) => row.role === role && row.topic === topic.name);
 }
 
-function ends(live: Live, role: Role, log: EventLog): ReadonlyMap<number, number> {
+function ends(live: Live, role: FoldRole, log: EventLog): ReadonlyMap<number, number> {
   return new Map(positionsOf(live.positions, role, log).map((row) => [row.partition, row.next]));
-}
-
-function tablesOf(role: Role): readonly ChecksumTable[] {
-  return checksumTables.filter((table) => derivedTables[table] === role);
-}
-
-async function registryChecksum(db: Kysely<Schema>): Promise<TableChecksum> {
-  const hash = createHash("sha256");
-  const found = await db.selectFrom("registry_version").selectAll().orderBy("version").execute();
-  for (const row of found) {
-    hash.update(
-      `${JSON.stringify([row.version, row.party, row.entity, row.id, row.document, row.actor, row.log_time])}\n`,
-    );
-  }
-  return { rows: found.length, sha256: hash.digest("hex") };
 }

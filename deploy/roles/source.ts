@@ -1,12 +1,14 @@
 // Where the command line and the ledger check read: a data folder, beside a live process or where none runs, or the
-// servers of a cluster. Nobody here writes, and no folder is locked.
+// servers of a cluster. No folder is locked, and nobody writes but a rebuild, into tables of its own.
 import { tmpdir } from "node:os";
 
 import type { Settings } from "../../core/config/settings.ts";
 import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
-import { openStoreReadOnly, type ReadOnlyStore } from "../../core/store/store-sqlite.ts";
+import { requireSchema } from "../../core/store/migrations.ts";
+import { openSqliteStore, openStoreReadOnly, type ReadOnlyStore } from "../../core/store/store-sqlite.ts";
+import type { Store } from "../../core/store/store.ts";
 import { throughArchive } from "./archive.ts";
 
 export interface Source {
@@ -16,6 +18,8 @@ export interface Source {
   openLog(): Promise<EventLog>;
   /** @throws WattlogError `store/unavailable` where there are no tables. */
   openStore(): Promise<ReadOnlyStore>;
+  /** For a rebuild. @throws WattlogError `store/unavailable` | `store/schema` where there are no tables of this version. */
+  openStoreToWrite(): Promise<Store>;
 }
 
 export function folderSource(dataDir: string): Source {
@@ -23,6 +27,18 @@ export function folderSource(dataDir: string): Source {
     scratchIn: dataDir,
     openLog: async () => openLogReadOnly(dataDir),
     openStore: async () => openStoreReadOnly(dataDir),
+    async openStoreToWrite() {
+      // Says so where there is none; the other would make an empty one.
+      await openStoreReadOnly(dataDir).close();
+      const store = openSqliteStore(dataDir);
+      try {
+        await requireSchema(store.reader, store.dialect);
+        return store;
+      } catch (error) {
+        await store.close();
+        throw error;
+      }
+    },
   };
 }
 
@@ -38,6 +54,7 @@ export function sourceOf(settings: Settings): Source {
     scratchIn: tmpdir(),
     openLog: async () => (await connect()).openLogForReading(settings),
     openStore: async () => (await connect()).connectStore(settings),
+    openStoreToWrite: async () => (await connect()).connectStore(settings),
   };
 }
 

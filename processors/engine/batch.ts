@@ -6,7 +6,7 @@ import type { RegistryLookup } from "../../core/registry/view.ts";
 import type { FrameIndexRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
 import { bundlesOf, type Bundle, type Outgoing } from "./outgoing.ts";
 import { ReadingsNeeded, type Effect, type FoldContext, type StationFold } from "./station-fold.ts";
-import { packMemory, type StationMemory } from "./station-memory.ts";
+import { stateRowOf, type StationMemory } from "./station-memory.ts";
 
 export interface Scope {
   readonly tableSet: number;
@@ -223,14 +223,6 @@ export class Batch<State> implements FoldContext {
   }
 
   stateRows(fold: StationFold<State>): readonly StationStateRow[] {
-    return [...this.touched].map((memory) => ({
-      table_set: this.scope.tableSet,
-      partition: this.scope.partition,
-      party: memory.party,
-      station: memory.station,
-      node_id: fold.nodeOf(memory.state),
-      due_at: fold.dueAt(memory.state),
-      state: packMemory(memory, fold),
-    }));
+    return [...this.touched].map((memory) => stateRowOf(memory, fold, this.scope));
   }
 }

@@ -6,7 +6,7 @@ import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { UnknownRecordError } from "../../core/records/codec.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
-import type { Store } from "../../core/store/store.ts";
+import type { FoldStore } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { Batch, type Scope } from "./batch.ts";
 import { loadHolding, loadReadings, loadStates, stationsOfNode, type StationKey } from "./loading.ts";
@@ -19,7 +19,7 @@ import { newMemory, unpackMemory, type StationMemory } from "./station-memory.ts
 
 export interface FolderOptions<State> {
   readonly log: EventLog;
-  readonly store: Store;
+  readonly store: FoldStore;
   readonly registry: RegistryLookup;
   /** Resolves when the registry has what these records were decided by. */
   readonly reached: (position: Position) => Promise<void>;

@@ -3,7 +3,7 @@ import type { SessionId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { unpack } from "../../core/records/msgpack.ts";
-import type { Store } from "../../core/store/store.ts";
+import type { FoldStore } from "../../core/store/store.ts";
 import type { QuarantineRow, StationStateRow } from "../../core/store/tables.ts";
 import type { KeptReadings, Scope } from "./batch.ts";
 import { itemOf, type Item } from "./record.ts";
@@ -17,7 +17,7 @@ export interface StationKey {
 }
 
 export async function loadStates(
-  store: Store,
+  store: FoldStore,
   scope: Scope,
   keys: readonly StationKey[],
 ): Promise<readonly StationStateRow[]> {
@@ -42,7 +42,7 @@ export async function loadStates(
 
 /** What the side table has of these sessions (rule F4), in the order of their records. */
 export async function loadReadings(
-  store: Store,
+  store: FoldStore,
   scope: Scope,
   ids: readonly SessionId[],
 ): Promise<ReadonlyMap<string, readonly KeptReadings[]>> {
@@ -67,7 +67,7 @@ export async function loadReadings(
 }
 
 /** Stations of the partition whose current connection is of that node, in a fixed order (rule T3). */
-export function stationsOfNode(store: Store, scope: Scope, nodeId: string): Promise<StationKey[]> {
+export function stationsOfNode(store: FoldStore, scope: Scope, nodeId: string): Promise<StationKey[]> {
   return store.reader
     .selectFrom("station_state")
     .select(["party", "station"])
@@ -80,7 +80,7 @@ export function stationsOfNode(store: Store, scope: Scope, nodeId: string): Prom
 }
 
 /** Nodes that hold a station of the partition, by what was folded. */
-export async function nodesOf(store: Store, scope: Scope): Promise<readonly string[]> {
+export async function nodesOf(store: FoldStore, scope: Scope): Promise<readonly string[]> {
   const rows = await store.reader
     .selectFrom("station_state")
     .select("node_id")
@@ -94,7 +94,7 @@ export async function nodesOf(store: Store, scope: Scope): Promise<readonly stri
 }
 
 export function timersOf(
-  store: Store,
+  store: FoldStore,
   scope: Scope,
 ): Promise<{ party: string; station: string; due_at: number | null }[]> {
   return store.reader
@@ -114,7 +114,7 @@ export interface Holding {
 }
 
 export async function loadHolding(
-  store: Store,
+  store: FoldStore,
   log: EventLog,
   scope: Scope,
   quarantineId: string,

@@ -12,7 +12,9 @@ import { ReadingsNeeded, type StationFold } from "./station-fold.ts";
 import { countInHour, isFirstOf, type StationMemory } from "./station-memory.ts";
 
 /** What a rebuild must hold again (rule Q2): by offset, what the live fold held, and until when. */
-export type KnownHolds = ReadonlyMap<number, QuarantineRow>;
+export type KnownHolds = ReadonlyMap<number, KnownHold>;
+
+export type KnownHold = Pick<QuarantineRow, "record_offset" | "until_offset" | "stage" | "transaction_key" | "reason">;
 
 export interface FoldInput<State> {
   readonly fold: StationFold<State>;
@@ -175,7 +177,7 @@ function quarantine<State>(
   record: FrameRecord,
   item: Item,
   place: Place,
-  cause: string | QuarantineRow,
+  cause: string | KnownHold,
 ): Fate {
   const { fold, batch } = input;
   const speaks = fold.transactionOf(record);

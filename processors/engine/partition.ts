@@ -17,11 +17,11 @@ import { nodesOf, timersOf } from "./loading.ts";
 import { measure } from "./measures.ts";
 import {
   isOwner,
-  isRewound,
   openPosition,
   readPosition,
   StoreRewound,
   TableSetChanged,
+  whatMoved,
 } from "../../core/store/position.ts";
 import { processorRole, verifyPosition } from "./position.ts";
 import { Relay } from "./relay.ts";
@@ -69,7 +69,7 @@ export class Partition<State> {
   private caughtUpAt = 0;
   private isCaughtUp = false;
   /** Seen while there was nothing to fold; told by `follow` once the subscription has ended. */
-  private rewound: StoreRewound | undefined;
+  private moved: Error | undefined;
   /** Rejects at the end, so that nobody waits on for a registry that does not come. */
   private readonly halted = Promise.withResolvers<never>();
 
@@ -104,7 +104,7 @@ export class Partition<State> {
     metrics.consumerLag.set({ role: processorRole, partition: String(partition) }, end - next);
   }
 
-  /** How old the oldest record is that waits, and whether the store still has what was committed to it. */
+  /** How old the oldest record is that waits, and whether the position row still is what was committed to it. */
   async lookBehind(): Promise<void> {
     const { log, store, partition, metrics, clock } = this.options;
     const before = this.position;
@@ -112,8 +112,9 @@ export class Partition<State> {
     const topic = log.topics.frames;
     const row = await readPosition(store.reader, processorRole, topic.name, partition);
     // A fold that has something to do finds out by itself.
-    if (isRewound(before, row) && this.position === before && this.subscription) {
-      this.rewound = new StoreRewound(before, row);
+    const moved = whatMoved(before, row);
+    if (moved && this.position === before && this.subscription) {
+      this.moved = moved;
       await this.subscription.stop();
       return;
     }
@@ -188,7 +189,7 @@ export class Partition<State> {
     let position = await openPosition(store, processorRole, topic, partition, tableSet);
     await verifyPosition(log, topic, position);
     await this.loadTimers(position);
-    this.rewound = undefined;
+    this.moved = undefined;
     this.end = await log.endOffset(topic, partition);
     if (this.position && position.next < this.position.next) {
       this.isCaughtUp = false;
@@ -211,11 +212,11 @@ export class Partition<State> {
     // Where records wait, the first of them may be what it cannot fold.
     if (position.next >= this.end) this.problem = undefined;
     await this.subscription.done;
-    this.tellLoss();
+    this.tellMove();
   }
 
-  private tellLoss(): void {
-    if (this.rewound) throw this.rewound;
+  private tellMove(): void {
+    if (this.moved) throw this.moved;
   }
 
   private async loadTimers(position: PositionRow): Promise<void> {

@@ -6,7 +6,7 @@ import { fingerprintOf } from "../../core/store/position.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import type { Counts } from "./batch.ts";
 
-export const processorRole = "processor";
+export const processorRole = "processor" as const;
 
 /**
  * That the log is still the one that was folded.

@@ -86,6 +86,31 @@ export function unpackMemory<State>(row: StationStateRow, fold: StationFold<Stat
   };
 }
 
+/** The row as it is written. */
+export function stateRowOf<State>(
+  memory: StationMemory<State>,
+  fold: StationFold<State>,
+  of: { readonly tableSet: number; readonly partition: number },
+): StationStateRow {
+  return {
+    table_set: of.tableSet,
+    partition: of.partition,
+    party: memory.party,
+    station: memory.station,
+    node_id: fold.nodeOf(memory.state),
+    due_at: fold.dueAt(memory.state),
+    state: packMemory(memory, fold),
+  };
+}
+
+export type Chain = Pick<StationMemory<never>, "sequence" | "hash">;
+
+/** Where the station's chain of events stands by its row (rule F5), whatever else is in there. */
+export function chainOf(state: Uint8Array): Chain {
+  const [, , sequence, hash] = unpack(state) as Packed;
+  return { sequence, hash };
+}
+
 /** Rule I2. @returns false where the record is a repeat; otherwise it is remembered. */
 export function isFirstOf<State>(
   memory: StationMemory<State>,

@@ -3,7 +3,7 @@ import { CorruptRecordError, UnknownRecordError } from "../../core/records/codec
 import { decodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import type { LogBatch, LogRecord } from "../../core/log/log.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
-import type { Store } from "../../core/store/store.ts";
+import type { FoldStore } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { Chains, type Link } from "./chain.ts";
 import { positionAfter } from "./position.ts";
@@ -26,12 +26,12 @@ type Item =
 
 /** One partition from one position on, with the rows that were touched last in memory. */
 export class Projection {
-  private readonly store: Store;
+  private readonly store: FoldStore;
   private readonly chains: Chains;
   private readonly rows: WorkingSet;
   private at: PositionRow;
 
-  constructor(store: Store, position: PositionRow) {
+  constructor(store: FoldStore, position: PositionRow) {
     const scope = { tableSet: position.table_set, partition: position.partition };
     this.store = store;
     this.chains = new Chains(scope);

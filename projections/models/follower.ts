@@ -33,7 +33,7 @@ export class Follower {
   private stopping = false;
   private retryMs = firstRetryMs;
   private wake: (() => void) | undefined;
-  private rewound: StoreRewound | undefined;
+  private moved: Error | undefined;
 
   constructor(options: FollowerOptions) {
     this.options = options;
@@ -51,9 +51,9 @@ export class Follower {
     await this.running;
   }
 
-  /** For whoever saw, while there was nothing to handle, that the row stands behind what was followed. */
-  async beginAgain(rewound: StoreRewound): Promise<void> {
-    this.rewound = rewound;
+  /** For whoever saw, while there was nothing to handle, that the row is another's, or stands behind what was followed. */
+  async beginAgain(moved: Error): Promise<void> {
+    this.moved = moved;
     await this.subscription?.stop();
   }
 
@@ -85,7 +85,7 @@ export class Follower {
 
   private async follow(onProgress: () => void): Promise<void> {
     const { log, topic, partition, open, handle, maxRecords } = this.options;
-    this.rewound = undefined;
+    this.moved = undefined;
     const from = await open();
     if (this.stopping) return;
     const handler = async (batch: LogBatch) => {
@@ -98,11 +98,11 @@ export class Follower {
     // Where records wait, the first of them may be what it cannot handle.
     if (from >= end) this.problem = undefined;
     await this.subscription.done;
-    this.tellLoss();
+    this.tellMove();
   }
 
-  private tellLoss(): void {
-    if (this.rewound) throw this.rewound;
+  private tellMove(): void {
+    if (this.moved) throw this.moved;
   }
 
   private pause(): Promise<void> {

@@ -14,11 +14,11 @@ import type { ProjectorReadiness } from "./changes.ts";
 import { Projection, type BatchResult } from "./batch.ts";
 import { Follower } from "./follower.ts";
 import { Gauges } from "./measures.ts";
-import { firstTableSet, isRewound, openPosition, readPosition, StoreRewound } from "../../core/store/position.ts";
+import { firstTableSet, openPosition, readPosition, whatMoved } from "../../core/store/position.ts";
 import { verifyFingerprint } from "./position.ts";
 import { RegistryTable } from "./registry-table.ts";
 
-export const projectorRole = "projector";
+export const projectorRole = "projector" as const;
 
 export interface ProjectorOptions {
   readonly log: EventLog;
@@ -194,7 +194,7 @@ class EventProjector implements Projector {
         .where("stopped", "is not", null)
         .executeTakeFirst();
       this.stoppedStations = Number(counted?.stopped ?? 0);
-      await this.lookForLosses();
+      await this.lookForMoves();
       await this.gauges.measure(
         [...this.projections.values()].map(({ position }) => position),
         this.owned.includes(0),
@@ -208,8 +208,8 @@ class EventProjector implements Projector {
     }
   }
 
-  /** Whether the store still has what was committed to it: a projection that has nothing to do would not find out. */
-  private async lookForLosses(): Promise<void> {
+  /** Whether the rows still are what was committed to them: a projection that has nothing to do would not find out. */
+  private async lookForMoves(): Promise<void> {
     const { store } = this.options;
     const followed = [...this.followers].map(([partition, follower]) => ({
       follower,
@@ -222,7 +222,8 @@ class EventProjector implements Projector {
       const at = before();
       if (!at || follower.problem !== undefined) continue;
       const row = await readPosition(store.reader, at.role, at.topic, at.partition);
-      if (isRewound(at, row) && before() === at) await follower.beginAgain(new StoreRewound(at, row));
+      const moved = whatMoved(at, row);
+      if (moved && before() === at) await follower.beginAgain(moved);
     }
   }
 

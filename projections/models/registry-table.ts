@@ -34,14 +34,14 @@ export class RegistryTable {
     const row = await openPosition(this.store, registryRole, topic, 0);
     await verifyFingerprint(this.log, topic, row);
     this.fold = new RegistryFold();
-    for await (const batch of this.log.read(topic, 0, 0, row.next)) this.versionsOf(batch);
+    for await (const batch of this.log.read(topic, 0, 0, row.next)) versionsOf(this.fold, batch);
     this.row = row;
     return row.next;
   }
 
   async handle(batch: LogBatch): Promise<void> {
     const from = this.row!;
-    const versions = this.versionsOf(batch);
+    const versions = versionsOf(this.fold, batch);
     const counted = { applied: versions.length, skipped: batch.records.length - versions.length };
     const to = positionAfter(from, batch, counted);
     await this.store.write({
@@ -50,23 +50,34 @@ export class RegistryTable {
     });
     this.row = to;
   }
+}
 
-  private versionsOf(batch: LogBatch): RegistryVersionRow[] {
-    const rows: RegistryVersionRow[] = [];
-    for (const { offset, logTime, value } of batch.records) {
-      const change = decodeChange(value);
-      const verdict = this.fold.apply(offset, logTime, change.doc ? { ...change, doc: present } : change);
-      if (verdict.result !== "applied") continue;
-      rows.push({
-        party: change.party,
-        entity: change.entity,
-        id: change.id,
-        version: verdict.version,
-        document: change.doc === null ? null : JSON.stringify(change.doc),
-        actor: change.actor,
-        log_time: logTime,
-      });
-    }
-    return rows;
+/** What the table should hold by the changes before `upTo`, in the order of the log. */
+export async function* registryVersions(
+  log: EventLog,
+  upTo: number,
+): AsyncGenerator<{ readonly rows: readonly RegistryVersionRow[]; readonly next: number }> {
+  const fold = new RegistryFold();
+  for await (const batch of log.read(log.topics.registry, 0, 0, upTo)) {
+    yield { rows: versionsOf(fold, batch), next: batch.records.at(-1)!.offset + 1 };
   }
+}
+
+function versionsOf(fold: RegistryFold, batch: LogBatch): RegistryVersionRow[] {
+  const rows: RegistryVersionRow[] = [];
+  for (const { offset, logTime, value } of batch.records) {
+    const change = decodeChange(value);
+    const verdict = fold.apply(offset, logTime, change.doc ? { ...change, doc: present } : change);
+    if (verdict.result !== "applied") continue;
+    rows.push({
+      party: change.party,
+      entity: change.entity,
+      id: change.id,
+      version: verdict.version,
+      document: change.doc === null ? null : JSON.stringify(change.doc),
+      actor: change.actor,
+      log_time: logTime,
+    });
+  }
+  return rows;
 }

@@ -1,9 +1,12 @@
-// The projection again from offset zero into a scratch store, for comparison with the live tables (promise 3).
+// The projection again from offset zero: into a scratch store, for comparison with the live tables (promise 3), or into a
+// table set beside them that takes over (rule B1).
 import { limits } from "../../core/config/limits.ts";
 import type { EventLog, LogBatch } from "../../core/log/log.ts";
-import type { Store } from "../../core/store/store.ts";
+import type { FoldStore, Store } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
 import { Projection } from "./batch.ts";
 import { openPosition } from "../../core/store/position.ts";
+import { verifyFingerprint } from "./position.ts";
 import { projectorRole } from "./projector.ts";
 import { RegistryTable } from "./registry-table.ts";
 
@@ -20,8 +23,12 @@ export interface ReprojectOptions {
 }
 
 export async function reproject(options: ReprojectOptions): Promise<void> {
-  const { log, into, partitions } = options;
-  for (const partition of partitions) await reprojectPartition(options, partition);
+  const { log, into, partitions, upTo, onProgress } = options;
+  for (const partition of partitions) {
+    const end = upTo?.get(partition) ?? (await log.endOffset(log.topics.events, partition));
+    const one = await PartitionReprojection.open({ log, into }, partition);
+    await one.projectTo(end, () => onProgress?.({ partition, next: one.position.next, end }));
+  }
   if (options.registryUpTo === null) return;
   const end = options.registryUpTo ?? (await log.endOffset(log.topics.registry, 0));
   const table = new RegistryTable(log, into);
@@ -29,22 +36,54 @@ export async function reproject(options: ReprojectOptions): Promise<void> {
   for await (const batch of log.read(log.topics.registry, 0, from, end)) await table.handle(batch);
 }
 
-async function reprojectPartition(options: ReprojectOptions, partition: number): Promise<void> {
-  const { log, into, upTo, onProgress } = options;
-  const topic = log.topics.events;
-  const end = upTo?.get(partition) ?? (await log.endOffset(topic, partition));
-  const projection = new Projection(into, await openPosition(into, projectorRole, topic, partition));
-  for await (const batch of log.read(topic, partition, projection.position.next, end)) {
-    for (const part of parts(batch)) {
-      const { position } = await projection.project(part);
-      onProgress?.({ partition, next: position.next, end });
+export interface ReprojectInto {
+  readonly log: EventLog;
+  readonly into: FoldStore;
+  /** Of the position row; default: the live projection's, for a store where there is none. */
+  readonly role?: string;
+  readonly tableSet?: number;
+  readonly maxRecords?: number;
+}
+
+/** One partition, as far as it is asked to. After an error it must not be used again. */
+export class PartitionReprojection {
+  private readonly options: ReprojectInto;
+  private readonly projection: Projection;
+
+  private constructor(options: ReprojectInto, position: PositionRow) {
+    this.options = options;
+    this.projection = new Projection(options.into, position);
+  }
+
+  get position(): PositionRow {
+    return this.projection.position;
+  }
+
+  /** @throws WattlogError `fold/fingerprint` where an earlier one had another log. */
+  static async open(options: ReprojectInto, partition: number): Promise<PartitionReprojection> {
+    const { log, into, role, tableSet } = options;
+    const topic = log.topics.events;
+    const position = await openPosition(into, role ?? projectorRole, topic, partition, tableSet);
+    await verifyFingerprint(log, topic, position);
+    return new PartitionReprojection(options, position);
+  }
+
+  /** Up to the log's end where that comes first. */
+  async projectTo(end: number, onStep: () => void = () => undefined): Promise<void> {
+    const { log, maxRecords } = this.options;
+    const { partition, next } = this.position;
+    for await (const batch of log.read(log.topics.events, partition, next, end)) {
+      for (const part of parts(batch, maxRecords ?? limits.foldBatchRecords)) {
+        await this.projection.project(part);
+        onStep();
+      }
     }
   }
 }
 
 /** A read may give more at once than one transaction should hold. */
-function* parts(batch: LogBatch): Generator<LogBatch> {
-  for (let at = 0; at < batch.records.length; at += limits.foldBatchRecords) {
-    yield { ...batch, records: batch.records.slice(at, at + limits.foldBatchRecords) };
+function* parts(batch: LogBatch, most: number): Generator<LogBatch> {
+  for (let at = 0; at < batch.records.length; at += most) {
+    yield { ...batch, records: batch.records.slice(at, at + most) };
   }
 }

@@ -1,0 +1,212 @@
+// `wattlog rebuild` (rule B1): every derived table again from offset zero in a table set of its own, beside live folds or
+// without them; compared with the live ones at equal positions; then it takes over, partition by partition.
+//
+// Nothing is kept but in the database: a run that was killed at any moment is gone on with by the next one.
+import type { Kysely } from "kysely";
+
+import { RegistryView } from "../../core/registry/view.ts";
+import { partitionChecksums } from "../../core/store/checksum.ts";
+import { removeUnusedSets, rebuildRole, type FoldPlace, type FoldRole } from "../../core/store/table-sets.ts";
+import type { PositionRow, Schema } from "../../core/store/tables.ts";
+import { compareSums, registryChecksum, type TableComparison } from "./compare-tables.ts";
+import {
+  batchRecordsOf,
+  livePosition,
+  openRebuilt,
+  type RebuildTools,
+  type RebuiltPartition,
+} from "./rebuild-partition.ts";
+import { changePlan, endPlan, openPlan, readPlan, type RebuildPlan } from "./rebuild-plan.ts";
+import { ProgressOfRebuild, type RebuildProgress } from "./rebuild-progress.ts";
+import { healRegistry, registryEnd, registrySum } from "./rebuild-registry.ts";
+import type { Source } from "./source.ts";
+
+export interface Rebuilt {
+  /** The set that is live now. */
+  readonly tableSet: number;
+  /** Whether an earlier run had begun it. */
+  readonly resumed: boolean;
+  /** At equal positions, before anything took over. What differs is what the rebuild has healed. */
+  readonly tables: readonly TableComparison[];
+  /** By this run and those before it. */
+  readonly partitions: number;
+  /** Rows of the former sets that were removed by this run. */
+  readonly removed: number;
+}
+
+export interface RebuildOptions extends RebuildTools {
+  readonly onProgress?: (progress: RebuildProgress) => void;
+}
+
+/** @throws WattlogError `log/unavailable` | `store/…` where there is nothing to rebuild, or it cannot be reached. */
+export async function rebuildSource(source: Source, onProgress: (progress: RebuildProgress) => void): Promise<Rebuilt> {
+  return withTools(source, (tools) => rebuild({ ...tools, onProgress }));
+}
+
+/** Gives up what an unfinished rebuild has folded. @returns rows removed; undefined: there was none. */
+export function abandonSource(source: Source): Promise<number | undefined> {
+  return withTools(source, abandon);
+}
+
+async function withTools<T>(source: Source, work: (tools: RebuildTools) => Promise<T>): Promise<T> {
+  const log = await source.openLog();
+  try {
+    const store = await source.openStoreToWrite();
+    try {
+      const registry = new RegistryView(log);
+      await registry.start();
+      try {
+        return await work({ log, store, registry });
+      } finally {
+        await registry.stop();
+      }
+    } finally {
+      await store.close();
+    }
+  } finally {
+    await log.close();
+  }
+}
+
+export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
+  const { store } = options;
+  const progress = new ProgressOfRebuild(options.onProgress ?? (() => undefined));
+  const earlier = await readPlan(store.reader);
+  // One that was given up, and not to its end.
+  if (earlier?.stage === "remove" && earlier.tables === null) await finish(options, earlier, progress);
+  let plan = await openPlan(store);
+  const resumed = plan.stage === "remove" || earlier?.set === plan.set;
+  let { tables } = plan;
+  if (plan.stage === "fold") {
+    const parts = await openAll(options, plan, progress);
+    for (const part of parts) await foldNear(options, part, progress);
+    if (tables === null) {
+      tables = await compareAt(options, plan, parts, progress);
+      plan = await changePlan(store, plan, { ...plan, tables });
+    }
+    if (tables.some(({ table, equal }) => table === "registry_version" && !equal)) await healRegistry(options);
+    for (const part of parts) await takeOver(options, part, progress);
+    plan = await changePlan(store, plan, { ...plan, stage: "remove" });
+  }
+  const removed = await finish(options, plan, progress);
+  const partitions = (await livePositions(store.reader, options)).length;
+  return { tableSet: plan.set, resumed, tables: tables ?? [], partitions, removed };
+}
+
+export async function abandon(options: RebuildOptions): Promise<number | undefined> {
+  const { store } = options;
+  const plan = await readPlan(store.reader);
+  if (!plan) return undefined;
+  const given: RebuildPlan = { ...plan, stage: "remove", tables: null };
+  await store.transaction(async (tx) => {
+    await tx.db
+      .deleteFrom("position")
+      .where("role", "in", [rebuildRole("processor"), rebuildRole("projector")])
+      .execute();
+  });
+  await changePlan(store, plan, given);
+  return finish(options, given, new ProgressOfRebuild(options.onProgress ?? (() => undefined)));
+}
+
+async function finish({ store }: RebuildOptions, plan: RebuildPlan, progress: ProgressOfRebuild): Promise<number> {
+  const removed = await removeUnusedSets(store, plan.set, (table, rows) =>
+    progress.say(`removing what nobody reads any more: ${rows} rows, ${table}`),
+  );
+  await endPlan(store, plan);
+  return removed;
+}
+
+async function openAll(
+  options: RebuildOptions,
+  plan: RebuildPlan,
+  progress: ProgressOfRebuild,
+): Promise<readonly RebuiltPartition[]> {
+  const parts: RebuiltPartition[] = [];
+  for (const live of await livePositions(options.store.reader, options)) {
+    const place: FoldPlace = { role: live.role as FoldRole, topic: live.topic, partition: live.partition };
+    const part = await openRebuilt(options, place, plan.set);
+    if (!part) continue;
+    progress.expect(place, part.next, live.next);
+    parts.push(part);
+  }
+  return parts;
+}
+
+/** Live goes on meanwhile: so near that what is left is one short transaction. */
+async function foldNear(options: RebuildOptions, part: RebuiltPartition, progress: ProgressOfRebuild): Promise<void> {
+  const near = batchRecordsOf(options) / 4;
+  for (;;) {
+    const live = await livePosition(options.store, part.place);
+    if (live.next - part.next <= near) return;
+    const before = part.next;
+    await progress.measure(part.place, (onStep) => part.foldTo(live, onStep));
+    if (part.next === before) throw shortLog(part, live);
+  }
+}
+
+async function takeOver(options: RebuildOptions, part: RebuiltPartition, progress: ProgressOfRebuild): Promise<void> {
+  await foldNear(options, part, progress);
+  await part.takeOver();
+  progress.say(`${part.place.topic} partition ${part.place.partition} is rebuilt`);
+}
+
+/** Live as it is at one moment, the rebuild folded to exactly there. */
+async function compareAt(
+  options: RebuildOptions,
+  plan: RebuildPlan,
+  parts: readonly RebuiltPartition[],
+  progress: ProgressOfRebuild,
+): Promise<readonly TableComparison[]> {
+  const { store } = options;
+  progress.say("checksums of the live tables");
+  const { positions, registryNext, sums } = await store.snapshot(async (db) => {
+    const all = await livePositions(db, options);
+    const of = all.filter((row) => row.table_set !== plan.set);
+    const live = await partitionChecksums(db, {
+      processor: setsOf(of, "processor"),
+      projector: setsOf(of, "projector"),
+    });
+    live.set("registry_version", await registryChecksum(db));
+    return { positions: of, registryNext: await registryEnd(db, options.log), sums: live };
+  });
+  for (const part of parts) {
+    const live = positions.find((row) => row.role === part.place.role && row.partition === part.place.partition);
+    if (!live) continue;
+    await progress.measure(part.place, (onStep) => part.foldTo(live, onStep));
+    if (part.next !== live.next) throw shortLog(part, live);
+  }
+  progress.say("checksums of the rebuilt tables");
+  const rebuilt = await partitionChecksums(store.reader, {
+    processor: setsOf(positions, "processor", plan.set),
+    projector: setsOf(positions, "projector", plan.set),
+  });
+  rebuilt.set("registry_version", await registrySum(options.log, registryNext));
+  return compareSums(sums, rebuilt);
+}
+
+function setsOf(rows: readonly PositionRow[], role: FoldRole, set?: number): ReadonlyMap<number, number> {
+  return new Map(rows.filter((row) => row.role === role).map((row) => [row.partition, set ?? row.table_set]));
+}
+
+/** Of this generation's topics. */
+function livePositions(db: Kysely<Schema>, { log }: RebuildTools): Promise<readonly PositionRow[]> {
+  return db
+    .selectFrom("position")
+    .selectAll()
+    .where((eb) =>
+      eb.or([
+        eb("role", "=", "processor").and("topic", "=", log.topics.frames.name),
+        eb("role", "=", "projector").and("topic", "=", log.topics.events.name),
+      ]),
+    )
+    .orderBy("role")
+    .orderBy("partition")
+    .execute();
+}
+
+function shortLog({ place, next }: RebuiltPartition, live: PositionRow): Error {
+  return new Error(
+    `${place.topic}/${place.partition}: the rebuild stands at ${next} and the live tables at ${live.next}, but the log has ` +
+      "nothing between them: it is not the log that was folded. Nothing was changed.",
+  );
+}
