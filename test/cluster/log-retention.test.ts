@@ -1,19 +1,25 @@
-// Rule B2 on Kafka; on the embedded adapters: test/faults/log-retention.test.ts.
-import { rmSync } from "node:fs";
-import { afterAll, test } from "vitest";
+// Rule B2 on Kafka and an S3-compatible server; on the embedded adapters: test/faults/log-retention.test.ts.
+import { test } from "vitest";
 
+import { serversForTests } from "../../tools/servers/ensure.ts";
 import { eager, expectRetained } from "../faults/retention.ts";
-import { tempFolder } from "../harness/paths.ts";
+import { makeBucket, s3Credentials } from "../harness/s3.ts";
 import { parseMetrics } from "../harness/wattlog.ts";
 import { useOwnCluster } from "./own-cluster.ts";
 
-const archive = tempFolder("retention-archive");
+const { servers } = await serversForTests(["kafka", "redis", "postgres", "s3"]);
+const bucket = servers.s3 && (await makeBucket(servers.s3));
 const cluster = useOwnCluster({
   roles: ["gateway", "processor", "projector", "api", "archiver"],
-  settings: { ...eager, WATTLOG_ARCHIVE: archive.path },
+  settings: {
+    ...eager,
+    ...s3Credentials,
+    ...(bucket && {
+      WATTLOG_ARCHIVE: `s3://${bucket.bucket}/some/prefix`,
+      WATTLOG_ARCHIVE_S3_ENDPOINT: bucket.endpoint,
+    }),
+  },
 });
-
-afterAll(() => rmSync(archive.path, { recursive: true, force: true }));
 
 test("log retention passed half of the topic", async () => {
   const { processes, rests, gateways, environment } = cluster();

@@ -126,7 +126,7 @@ async function checkFrames({ rest, environment: env }: RetentionWorld): Promise<
 
 /** What the log has given up is missing without the archive, and that is said: nothing begins elsewhere. */
 async function checkWithoutArchive({ environment }: RetentionWorld): Promise<void> {
-  const env = { ...environment, WATTLOG_ARCHIVE: "" };
+  const env = { ...environment, WATTLOG_ARCHIVE: "", WATTLOG_ARCHIVE_S3_ENDPOINT: "" };
   const { code, stdout, stderr } = await runCommand(["rebuild", "--compare-only"], { env, timeoutMs: 120_000 });
   expect(code, `rebuild said ${stdout}\n${stderr}`).toBe(1);
   expect(stderr).toMatch(/WATTLOG_ARCHIVE/);

@@ -29,13 +29,14 @@ export const SINGLE_FILE_CLIENTS = [
   "kafkajs",
   "@platformatic/kafka",
   "ioredis",
+  "@aws-sdk/client-s3",
   "pg",
   "@msgpack/msgpack",
   "prom-client",
   "pino",
 ] as const;
 
-const ADAPTER = /-(?:embedded|kafka|platformatic|redis|sqlite|postgres)\.ts$/;
+const ADAPTER = /-(?:embedded|kafka|platformatic|redis|sqlite|postgres|s3)\.ts$/;
 const ADAPTER_PICKERS = ["deploy/roles/", "bench/", "test/"];
 const DEFAULT_EXPORT_ALLOWED = [/\.config\.ts$/, /^bench\/k6\//];
 const UNFINISHED = /\b(?:TODO|FIXME|XXX|HACK)\b/;

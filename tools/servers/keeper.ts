@@ -22,6 +22,7 @@ import {
   type Status,
 } from "./protocol.ts";
 import { startRedis } from "./redis.ts";
+import { startS3 } from "./s3.ts";
 import { endLeftOvers } from "./server-process.ts";
 
 /** Long enough for the next test process of a run, short enough to be gone before anyone looks. */
@@ -137,6 +138,8 @@ class Keeper {
         return startRedis(folder, tell);
       case "postgres":
         return startPostgres(folder, tell);
+      case "s3":
+        return startS3(folder, tell);
     }
   }
 

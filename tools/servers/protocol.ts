@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-export const serverNames = ["kafka", "kafka3", "redis", "postgres"] as const;
+export const serverNames = ["kafka", "kafka3", "redis", "postgres", "s3"] as const;
 export type ServerName = (typeof serverNames)[number];
 
 export function isServerName(name: string): name is ServerName {
@@ -57,14 +57,20 @@ export interface PostgresServer extends WithNodes {
   readonly url: string;
 }
 
+export interface S3Server extends WithNodes {
+  /** Takes any credentials; tests make buckets of their own. */
+  readonly url: string;
+}
+
 export interface Servers {
   readonly kafka?: KafkaServer;
   readonly kafka3?: KafkaServer;
   readonly redis?: RedisServer;
   readonly postgres?: PostgresServer;
+  readonly s3?: S3Server;
 }
 
-export type AnyServer = KafkaServer | RedisServer | PostgresServer;
+export type AnyServer = KafkaServer | RedisServer | PostgresServer | S3Server;
 
 export type Request =
   /** `keep`: stay until `down`; otherwise as long as the connection is open. */
