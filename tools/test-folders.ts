@@ -8,6 +8,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/use-cases",
   "test/registry",
   "test/operations",
+  "test/ocpi",
   "test/cluster",
 ] as const;
 

@@ -34,8 +34,6 @@ export interface CommandOrigin {
   readonly via: "rest" | "ocpi" | "rule" | "console";
   /** API key id, partner id, or the rule's name. Never a secret. */
   readonly actor: string;
-  /** What a roaming partner wants to see again in the session: OCPI's authorization_reference. */
-  readonly reference?: string;
 }
 
 export type FrameBody =

@@ -59,6 +59,8 @@ export interface RoamingToken {
   readonly by: "pushed" | "command";
   /** OCPI Token object, as the partner sent it; a `uid` that stations could not take stands here in full. */
   readonly token: Readonly<Record<string, unknown>>;
+  /** What the partner wants to see again in the session: authorization_reference of its last command with this token. */
+  readonly reference?: string;
 }
 
 export interface PriceComponentDoc {

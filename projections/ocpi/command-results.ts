@@ -15,7 +15,6 @@ export interface CommandOrder {
   readonly request: StationCommand;
   readonly responseUrl: string;
   readonly correlationId: string;
-  readonly reference: string | undefined;
   readonly routing: Readonly<Record<string, string>>;
 }
 
@@ -75,8 +74,8 @@ export class CommandResults {
     }
   }
 
-  private async resultOf({ partner, command, station, request, reference }: CommandOrder): Promise<CommandResultType> {
-    const input = { ...request, timeoutSeconds: stationSeconds, ...(reference === undefined ? {} : { reference }) };
+  private async resultOf({ partner, command, station, request }: CommandOrder): Promise<CommandResultType> {
+    const input = { ...request, timeoutSeconds: stationSeconds };
     try {
       const { outcome, response } = await this.sender.request(principalOf(partner), station, input, waitSeconds);
       return resultOf(command, outcome, response);

@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 
 import { trusted, type StationId } from "../../core/ids/ids.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
-import { tokenKey, type LocationDoc } from "../../core/registry/entities.ts";
+import { tokenKey, type LocationDoc, type TokenDoc } from "../../core/registry/entities.ts";
 import { asProtocol } from "../rest/command-check.ts";
 import { writeEntity } from "../rest/registry-writer.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
@@ -45,7 +45,6 @@ class Refused extends Error {
 interface Prepared {
   readonly station: StationId;
   readonly request: StationCommand;
-  readonly reference?: string | undefined;
 }
 
 type Prepare = (call: OcpiCall, body: Members) => Promise<Prepared>;
@@ -67,10 +66,9 @@ export const postCommand: OcpiHandler = async (call) => {
   const refusal = services.outbound.refusal(responseUrl, partner.doc.allowedHosts ?? []);
   if (refusal !== undefined) throw invalid(`response_url is not an address that is called: ${refusal}.`);
   try {
-    const prepared = await prepare[command](call, body);
-    const { reference, ...what } = prepared;
     const { correlationId } = call;
-    const order = { partner, command, responseUrl, correlationId, reference, routing: routingOf(call), ...what };
+    const what = await prepare[command](call, body);
+    const order = { partner, command, responseUrl, correlationId, routing: routingOf(call), ...what };
     if (!services.results.order(order))
       throw new Refused("REJECTED", "Too many of your commands wait for their results.");
     return answer("ACCEPTED");
@@ -107,8 +105,8 @@ async function start(call: OcpiCall, body: Members): Promise<Prepared> {
   const token = ownToken(call, body);
   const reference = optionalTextIn(body, "authorization_reference", 36);
   const { station, target, protocol } = await named(call, body);
-  await knowToken(call, token, protocol);
-  return { station, request: startCommand(protocol, token, target, randomInt(1, 2 ** 31)), reference };
+  await knowToken(call, token, protocol, reference);
+  return { station, request: startCommand(protocol, token, target, randomInt(1, 2 ** 31)) };
 }
 
 async function stop(call: OcpiCall, body: Members): Promise<Prepared> {
@@ -126,8 +124,8 @@ async function reserve(call: OcpiCall, body: Members): Promise<Prepared> {
   const reference = optionalTextIn(body, "authorization_reference", 36);
   const id = reservationNumber(call.partner.doc.id, textIn(body, "reservation_id", 36));
   const { station, target, protocol } = await named(call, body);
-  await knowToken(call, token, protocol);
-  return { station, request: reserveCommand(protocol, token, target, id, utc(expiry)), reference };
+  await knowToken(call, token, protocol, reference);
+  return { station, request: reserveCommand(protocol, token, target, id, utc(expiry)) };
 }
 
 async function cancel(call: OcpiCall, body: Members): Promise<Prepared> {
@@ -163,17 +161,29 @@ function ownToken({ partner }: OcpiCall, body: Members): OcpiToken {
 
 /**
  * Stations may ask whether the token is good, and start with it: they are told yes, because its owner said so. A token that
- * was pushed is left as it is.
+ * was pushed is left as it is, but for the reference.
  */
-async function knowToken(call: OcpiCall, token: OcpiToken, protocol: Protocol): Promise<void> {
+async function knowToken(
+  call: OcpiCall,
+  token: OcpiToken,
+  protocol: Protocol,
+  reference: string | undefined,
+): Promise<void> {
   const { context, party, partner } = call;
   const idTag = idTagOf(token.uid, protocol);
   const known = context.registry.find(party, "token", tokenKey(idTag));
   const roaming = known?.doc.roaming;
-  if (known && roaming?.partner !== partner.doc.id)
+  if (known && roaming?.partner !== partner.doc.id) {
     throw new Refused("REJECTED", "This uid is another party's token here.");
-  if (known && (roaming?.by === "pushed" || known.doc.contractId === token.contractId)) return;
-  const doc = tokenDocOf({ ...token, valid: true }, { partner: partner.doc.id, by: "command" }, idTag);
+  }
+  const isKnown = known && (roaming?.by === "pushed" || known.doc.contractId === token.contractId);
+  if (isKnown && roaming?.reference === reference) return;
+  const made = tokenDocOf({ ...token, valid: true }, { partner: partner.doc.id, by: "command" }, idTag);
+  const { reference: _before, ...kept } = (isKnown ? roaming : made.roaming)!;
+  const doc: TokenDoc = {
+    ...(isKnown ? known.doc : made),
+    roaming: { ...kept, ...(reference === undefined ? {} : { reference }) },
+  };
   await writeEntity(context, principalOf(partner), "token", tokenKey(idTag), doc, known?.version ?? 0);
 }
 

@@ -1,6 +1,5 @@
 // What sessions and CDRs have in common: whose token it was, how it was authorised, where it was (2.2.1, Sessions, CDRs).
 import type { PartyId } from "../../core/ids/ids.ts";
-import type { CommandOrigin } from "../../core/records/frame-record.ts";
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { Partner } from "./partners.ts";
@@ -26,9 +25,9 @@ export interface Authorisation {
 
 /** A remote start that a station accepted is joined to its session by the fold (`commandEffects`). */
 export async function authorisationOf(
-  { store }: Pick<ApiOptions, "store">,
+  { store, registry }: Pick<ApiOptions, "store" | "registry">,
   party: PartyId,
-  session: { readonly id: string; readonly station: string },
+  session: { readonly id: string; readonly station: string; readonly idToken: string | null },
 ): Promise<Authorisation> {
   const effect = await store.reader
     .selectFrom("live_station_document")
@@ -42,11 +41,16 @@ export async function authorisationOf(
   if (!effect) return { auth_method: "WHITELIST" };
   const command = await store.reader
     .selectFrom("live_command")
-    .select("origin")
+    .select("requested_at")
     .where("party", "=", party)
     .where("id", "=", effect.key)
     .executeTakeFirst();
-  const { reference } = JSON.parse(command?.origin ?? "{}") as Partial<CommandOrigin>;
+  // The reference was written with the token just before the command was requested.
+  const token =
+    command && session.idToken !== null
+      ? (docAtTime(registry, party, "token", tokenKey(session.idToken), command.requested_at) as TokenDoc | undefined)
+      : undefined;
+  const reference = token?.roaming?.reference;
   return { auth_method: "COMMAND", ...(reference === undefined ? {} : { authorization_reference: reference }) };
 }
 

@@ -30,8 +30,6 @@ export interface CommandInput {
   readonly idempotencyKey?: string;
   /** RFC 3339. */
   readonly queueUntil?: string;
-  /** Of a roaming partner, kept with the command's origin. */
-  readonly reference?: string;
 }
 
 export interface CommandAnswer {
@@ -248,11 +246,7 @@ export class CommandSender {
       timeoutMs: bound.timeoutMs,
       idempotencyKey: input.idempotencyKey ?? null,
       queueUntil: bound.queueUntil,
-      origin: {
-        via: principal.via,
-        actor: principal.actor,
-        ...(input.reference === undefined ? {} : { reference: input.reference }),
-      },
+      origin: { via: principal.via, actor: principal.actor },
       replyTo: replies ? this.context.nodeId : null,
     } as const satisfies FrameBody;
   }
