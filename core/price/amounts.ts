@@ -86,28 +86,30 @@ export type Limited = "min_price" | "max_price";
 
 /**
  * 5.3.1, min_price and max_price: apart for the price without and with taxes. A limit that states only the price without
- * takes the taxes along in proportion: a capped price has no uncapped tax on it.
+ * bounds only that; with taxes it is never less than without.
  */
 export function limited(sum: Amount, { min, max }: ReadyTariff): { amount: Amount; by: readonly Limited[] } {
-  let amount = sum;
+  let { excl, incl } = sum;
   const by: Limited[] = [];
-  if (min && (compare(amount.excl, min.excl) < 0 || (min.incl && compare(amount.incl, min.incl) < 0))) {
-    amount = bounded(amount, min.excl, min.incl, -1);
+  if (min && (compare(excl, min.excl) < 0 || (min.incl && compare(incl, min.incl) < 0))) {
+    excl = larger(excl, min.excl);
+    incl = larger(incl, min.incl ?? excl);
     by.push("min_price");
   }
-  if (max && (compare(amount.excl, max.excl) > 0 || (max.incl && compare(amount.incl, max.incl) > 0))) {
-    amount = bounded(amount, max.excl, max.incl, 1);
+  if (max && (compare(excl, max.excl) > 0 || (max.incl && compare(incl, max.incl) > 0))) {
+    excl = smaller(excl, max.excl);
+    if (max.incl) incl = smaller(incl, max.incl);
     by.push("max_price");
   }
-  return { amount, by };
+  return { amount: { excl, incl }, by };
 }
 
-function bounded({ excl, incl }: Amount, exclLimit: Fraction, inclLimit: Fraction | null, sign: number): Amount {
-  const isOver = (value: Fraction, limit: Fraction): boolean => sign * compare(value, limit) > 0;
-  const newExcl = isOver(excl, exclLimit) ? exclLimit : excl;
-  if (inclLimit) return { excl: newExcl, incl: isOver(incl, inclLimit) ? inclLimit : incl };
-  const inProportion = excl.n === 0n ? newExcl : times(incl, dividedBy(newExcl, excl));
-  return { excl: newExcl, incl: inProportion };
+function larger(a: Fraction, b: Fraction): Fraction {
+  return compare(a, b) < 0 ? b : a;
+}
+
+function smaller(a: Fraction, b: Fraction): Fraction {
+  return compare(a, b) > 0 ? b : a;
 }
 
 /** OCPI 2.3.0, types: TaxAmount. */

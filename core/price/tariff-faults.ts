@@ -4,7 +4,7 @@ import type { Decimal } from "decimal.js";
 
 import { decimalOf } from "./decimal.ts";
 import { isFields, type Fault, type Fields } from "./faults.ts";
-import { restrictionFaults } from "./restriction-faults.ts";
+import { reservationKinds, restrictionFaults } from "./restriction-faults.ts";
 
 /** Faults that are worth telling; a document of a thousand faults needs no list of them all. */
 const mostFaults = 20;
@@ -147,7 +147,7 @@ function repeatedDimensions(components: readonly unknown[], path: string): Fault
 
 /** OCPI 2.2.1, TariffRestrictions.reservation. */
 function reservationFaults(restrictions: unknown, components: readonly unknown[], path: string): Fault[] {
-  if (!isFields(restrictions) || restrictions["reservation"] === undefined) return [];
+  if (!isFields(restrictions) || !reservationKinds.includes(restrictions["reservation"] as string)) return [];
   const at = components.findIndex((c) => isFields(c) && c["type"] !== "FLAT" && c["type"] !== "TIME");
   if (at < 0) return [];
   return [{ path: `${path}/price_components/${at}/type`, reason: "a reservation is priced by FLAT and TIME only" }];
