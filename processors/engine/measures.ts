@@ -4,7 +4,7 @@ import type { Batch } from "./batch.ts";
 
 const mwhPerWh = 1_000;
 
-export function measure<State>(metrics: Metrics, batch: Batch<State>): void {
+export function measure<State>(metrics: Metrics, batch: Pick<Batch<State>, "bodies" | "effects" | "quarantine">): void {
   for (const body of batch.bodies) {
     if ("annotations" in body)
       for (const annotation of body.annotations) metrics.sessionAnnotations.inc({ annotation });
