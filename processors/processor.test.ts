@@ -10,7 +10,7 @@ import type { RegistryView } from "../core/registry/view.ts";
 import { FakeClock } from "../core/runtime/clock.ts";
 import { WattlogError } from "../core/runtime/errors.ts";
 import { silentLogger } from "../core/runtime/logger.ts";
-import { createMetrics } from "../core/runtime/metrics.ts";
+import { createMetrics, type Metrics } from "../core/runtime/metrics.ts";
 import type { Store } from "../core/store/store.ts";
 import type { StationFold } from "./engine/station-fold.ts";
 import { foldInto, t0, tablesOf, timed, World } from "./folding.test-helper.ts";
@@ -58,6 +58,7 @@ interface Options {
   readonly fold?: StationFold<StationState>;
   readonly isNodeLost?: (nodeId: NodeId) => boolean;
   readonly store?: Store;
+  readonly metrics?: Metrics;
 }
 
 async function start(options: Options = {}): Promise<Processor> {
@@ -185,17 +186,35 @@ test("F3: a store that does not belong to the log is refused at the start", asyn
   expect(second.readiness()[0]?.problem).toContain("do not belong together");
 });
 
-test("F8: a record of an unknown version pauses the partition behind everything before it, and is never quarantined", async () => {
+test("F8: a record of an unknown version pauses the partition behind everything before it, pages, is never quarantined, and is folded once it can be read", async () => {
   const l = line();
   await world.write(timed([...up(l), l.start()]));
-  const [, ...fields] = unpack(encodeRecord(l.call("Heartbeat", {}))) as unknown[];
+  const [version, ...fields] = unpack(encodeRecord(l.stop(idOf()))) as unknown[];
   await world.log.append(world.log.topics.frames, 0, [{ key: logKey(party, l.station), value: pack([99, ...fields]) }]);
-  const processor = await start();
+  await world.write(timed([l.call("Heartbeat", {})], t0 + 60_000));
+  const metrics = createMetrics();
+  const processor = await start({ metrics });
   await until(() => processor.readiness()[0]?.problem !== undefined);
   expect(processor.progress()[0]?.next).toBe(3);
   expect(processor.readiness()[0]?.problem).toContain("version 99");
+  const anomalies = async () =>
+    (await metrics.logAnomalies.get()).values.find((v) => v.labels.kind === "unknownRecord");
+  expect((await anomalies())?.value).toBeGreaterThan(0);
   expect(await store.reader.selectFrom("quarantine").selectAll().execute()).toEqual([]);
+  expect(events().map((e) => e.body.kind)).not.toContain("sessionEnded");
   expect(kindNumbers.exchange).toBe(4);
+
+  // The upgrade: the same record, to a process that reads it.
+  const [record] = frames().splice(3, 1, { ...frames()[3]!, value: pack([version, ...fields]) });
+  expect(record?.offset).toBe(3);
+  await until(() => {
+    clock.advance(1_000);
+    return caughtUp(processor)();
+  });
+  await quiet(processor);
+  expect(events().map((e) => e.body.kind)).toContain("sessionEnded");
+  expect(processor.readiness()[0]?.problem).toBeUndefined();
+  expect(await store.reader.selectFrom("quarantine").selectAll().execute()).toEqual([]);
 });
 
 test("Q1: bytes that are no record are one quarantine row, and the neighbours go on", async () => {

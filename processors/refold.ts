@@ -83,8 +83,8 @@ export class PartitionRefold {
   /** What the live fold held up to wherever this one is asked to fold next. */
   hold(rows: readonly KnownHold[]): void {
     this.known.clear();
-    // Held by the gateway means held in the log already; only what a fold could not take must be repeated.
-    for (const row of rows) if (row.stage === "fold") this.known.set(row.record_offset, row);
+    // Held by the gateway means held in the log already; what a fold could not read or take must be repeated.
+    for (const row of rows) if (row.stage !== "gateway") this.known.set(row.record_offset, row);
   }
 
   /** Up to the log's end where that comes first: then it is not the log that was folded. */

@@ -132,8 +132,16 @@ ${importHelp(
   ),
   {
     name: "quarantine",
-    arguments: "list|show ID|redrive ID|release ID",
+    arguments: "list|show ID|redrive ID|release ID [--stage S] [--station ID] [--reason TEXT] [--all]",
     help: "What could not be folded: look at it, fold it again, or go on without it.",
+    details:
+      "  --stage S       decode, gateway or fold\n  --station ID    of one station\n  --reason TEXT   contained in the reason\n  --all           redrive, release: whatever is held",
+    options: {
+      stage: { type: "string" },
+      station: { type: "string" },
+      reason: { type: "string" },
+      all: { type: "boolean" },
+    },
     load: async () => (await import("./quarantine.ts")).runQuarantine,
   },
   later("explain", "A session from its frames to its CDR, line by line."),

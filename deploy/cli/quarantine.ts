@@ -1,7 +1,8 @@
 // `wattlog quarantine list|show|redrive|release`: what could not be folded.
 import type { QuarantineRow } from "../../core/store/tables.ts";
+import { parkedBehind, quarantineOf, type QuarantineFilter } from "../../projections/rest/quarantine-rows.ts";
 import { sourceOf, withStore } from "../roles/source.ts";
-import { exitCodes, flag, WrongUse, type Invocation, type Run } from "./command.ts";
+import { exitCodes, flag, textOption, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
 import { problemOf, withRest } from "./rest-client.ts";
 
@@ -26,14 +27,36 @@ function idOf({ positionals }: Invocation): string {
   return id;
 }
 
-function rowsOf({ settings }: Invocation, id?: string): Promise<readonly QuarantineRow[]> {
-  return withStore(sourceOf(settings), (store) => {
-    const all = store.reader.selectFrom("live_quarantine").selectAll().where("party", "=", settings.party);
-    return (id === undefined ? all : all.where("id", "=", id)).orderBy("log_time").orderBy("id").execute();
+interface Found {
+  readonly row: QuarantineRow;
+  /** Later records that wait behind it. */
+  readonly parked: number;
+}
+
+function rowsOf(invocation: Invocation, id?: string): Promise<readonly Found[]> {
+  const { settings } = invocation;
+  return withStore(sourceOf(settings), async ({ reader }) => {
+    const all = quarantineOf(reader, settings.party, filterOf(invocation));
+    const rows = await (id === undefined ? all : all.where("id", "=", id)).orderBy("log_time").orderBy("id").execute();
+    const held = rows.filter((row) => row.until_offset === null && row.transaction_key !== null);
+    const parked = await parkedBehind(
+      reader,
+      held.map((row) => row.id),
+    );
+    return rows.map((row) => ({ row, parked: parked.get(row.id) ?? 0 }));
   });
 }
 
-function shown(row: QuarantineRow) {
+function filterOf(invocation: Invocation): QuarantineFilter {
+  const [station, stage, reason] = ["station", "stage", "reason"].map((name) => textOption(invocation, name));
+  return {
+    ...(station !== undefined && { station }),
+    ...(stage !== undefined && { stage }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+function shown({ row, parked }: Found) {
   return {
     id: row.id,
     stage: row.stage,
@@ -41,6 +64,7 @@ function shown(row: QuarantineRow) {
     partition: row.partition,
     offset: row.record_offset,
     transactionKey: row.transaction_key,
+    parked,
     reason: row.reason,
     bytesBase64: Buffer.from(row.bytes).toString("base64"),
     state: row.state,
@@ -58,6 +82,7 @@ async function list(invocation: Invocation): Promise<number> {
       station: (row) => row.stationId,
       stage: (row) => row.stage,
       state: (row) => row.state,
+      parked: (row) => row.parked,
       reason: (row) => row.reason,
     });
   }
@@ -77,6 +102,15 @@ async function show(invocation: Invocation): Promise<number> {
 }
 
 async function end(invocation: Invocation, how: "redrive" | "release"): Promise<number> {
+  const filter = filterOf(invocation);
+  const isBulk = flag(invocation, "all") || Object.keys(filter).length > 0;
+  if (isBulk && invocation.positionals[1] !== undefined) {
+    throw new WrongUse("One by its ID, or those that --stage, --station, --reason or --all name; not both.");
+  }
+  return isBulk ? endMany(invocation, how, filter) : endOne(invocation, how);
+}
+
+async function endOne(invocation: Invocation, how: "redrive" | "release"): Promise<number> {
   const id = idOf(invocation);
   const answer = await withRest(invocation.settings, (rest) =>
     rest.request("POST", `/api/v1/quarantine/${encodeURIComponent(id)}/${how}`),
@@ -88,4 +122,27 @@ async function end(invocation: Invocation, how: "redrive" | "release"): Promise<
   if (flag(invocation, "json")) printJson(answer.body);
   else say(`${how} of ${id} is in the log; the fold acts on it as it comes to it.`);
   return exitCodes.done;
+}
+
+async function endMany(invocation: Invocation, how: "redrive" | "release", filter: QuarantineFilter): Promise<number> {
+  let requested = 0;
+  const failure = await withRest(invocation.settings, async (rest) => {
+    for (let cursor: unknown; ;) {
+      const body = {
+        ...filter,
+        ...(flag(invocation, "all") && { all: true }),
+        ...(cursor !== undefined && { cursor }),
+      };
+      const answer = await rest.request("POST", `/api/v1/quarantine/${how}`, body);
+      if (answer.status >= 300) return problemOf(answer);
+      requested += Number(answer.body["requested"]);
+      cursor = answer.body["nextCursor"];
+      if (cursor === undefined) return undefined;
+    }
+  });
+  if (flag(invocation, "json")) printJson({ requested });
+  else say(`${how} of ${requested} records is in the log; the fold acts on them as it comes to them.`);
+  if (failure === undefined) return exitCodes.done;
+  say(failure);
+  return exitCodes.failed;
 }

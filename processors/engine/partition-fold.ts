@@ -1,6 +1,7 @@
 // Folds the records of one partition, in memory: sources, holds, index and the fold itself. Loading and writing are next
 // door; nothing here waits but for the registry and for what must be loaded first.
 import { derivedId } from "../../core/ids/ids.ts";
+import { CorruptRecordError } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import type { QuarantineRow } from "../../core/store/tables.ts";
@@ -15,6 +16,8 @@ import { countInHour, isFirstOf, type StationMemory } from "./station-memory.ts"
 export type KnownHolds = ReadonlyMap<number, KnownHold>;
 
 export type KnownHold = Pick<QuarantineRow, "record_offset" | "until_offset" | "stage" | "transaction_key" | "reason">;
+
+const decodeStage = "decode";
 
 export interface FoldInput<State> {
   readonly fold: StationFold<State>;
@@ -34,8 +37,11 @@ export function foldItem<State>(input: FoldInput<State>, item: Item): void {
   const { batch } = input;
   const { offset, logTime } = item.log;
   const place: Place = { offset, logTime, atOffset: offset, atLogTime: logTime };
-  if (!item.record) {
-    quarantineCorrupt(input, item, place);
+  // What an earlier version could not read is held until its redrive, also by a rebuild that could read it (rule Q2).
+  const known = input.known.get(offset);
+  const unread = known?.stage === decodeStage ? known.reason : item.corrupt?.message;
+  if (!item.record || unread !== undefined) {
+    quarantineCorrupt(input, item, place, unread ?? "");
     return;
   }
   const { record } = item;
@@ -164,9 +170,9 @@ function verbatim({ record, log }: Item): Uint8Array {
   }
 }
 
-function quarantineCorrupt<State>(input: FoldInput<State>, item: Item, place: Place): void {
-  const reason = item.corrupt?.message ?? "";
-  addRow(input, stationOfKey(item.log.key), item, place, { stage: "decode", key: null, reason });
+function quarantineCorrupt<State>(input: FoldInput<State>, item: Item, place: Place, reason: string): void {
+  const asBytes: Item = item.record ? { log: item.log, record: null, corrupt: new CorruptRecordError(reason) } : item;
+  addRow(input, stationOfKey(item.log.key), asBytes, place, { stage: decodeStage, key: null, reason });
   input.batch.counts.quarantined += 1;
 }
 

@@ -174,6 +174,7 @@ export class Partition<State> {
     logger.error({ err: error, partition }, "this partition is not folded");
     const isZombie = isWattlogError(error, "fold/zombie");
     if (isZombie && owns === undefined) return false;
+    if (isWattlogError(error, "fold/unknown-record")) metrics.logAnomalies.inc({ kind: "unknownRecord" });
     if (error instanceof StoreRewound) metrics.logAnomalies.inc({ kind: "storeRewound" });
     else await this.pauses.pause();
     if (!isZombie && !(error instanceof StoreRewound)) return true;

@@ -20,7 +20,8 @@ export interface FollowerOptions {
   readonly handle: (batch: LogBatch) => Promise<void>;
   /** Whether this process is the one that should follow the partition; undefined: no other could. */
   readonly owns: (() => Promise<boolean>) | undefined;
-  readonly onRewound: () => void;
+  /** Of what pages somebody, by its word in the metric. */
+  readonly onAnomaly: (kind: "storeRewound" | "unknownRecord") => void;
 }
 
 /** One at a time: opens, consumes, and after a failure that may pass opens again. */
@@ -70,12 +71,13 @@ export class Follower {
 
   /** @returns after a pause, unless this process is a zombie that nobody can make the partition's owner again. */
   private async mayBeginAgain(error: unknown): Promise<boolean> {
-    const { topic, partition, logger, owns, onRewound } = this.options;
+    const { topic, partition, logger, owns, onAnomaly } = this.options;
     this.problem = messageOf(error);
     logger.error({ err: error, topic: topic.name, partition }, "cannot follow this partition");
     const isZombie = isWattlogError(error, "fold/zombie");
     if (isZombie && owns === undefined) return false;
-    if (error instanceof StoreRewound) onRewound();
+    if (isWattlogError(error, "fold/unknown-record")) onAnomaly("unknownRecord");
+    if (error instanceof StoreRewound) onAnomaly("storeRewound");
     else await this.pause();
     if (!isZombie && !(error instanceof StoreRewound)) return true;
     // Whose partition it is may be in doubt now. The position row still guards every batch.

@@ -94,8 +94,8 @@ class EventProjector implements Projector {
 
   async start(): Promise<void> {
     const { log, clock, logger, metrics, owns } = this.options;
-    const onRewound = () => metrics.logAnomalies.inc({ kind: "storeRewound" });
-    const common = { log, clock, logger, maxRecords: limits.foldBatchRecords, onRewound };
+    const onAnomaly = (kind: string) => metrics.logAnomalies.inc({ kind });
+    const common = { log, clock, logger, maxRecords: limits.foldBatchRecords, onAnomaly };
     for (const partition of this.owned) {
       const follower = new Follower({
         ...common,

@@ -342,6 +342,55 @@ describe("quarantine", () => {
     expect((await framesOf("CP-B")).at(-1)).toMatchObject({ kind: "redrive", quarantineId: "q-1", actor: "admin" });
     expect((await call("POST", "/api/v1/quarantine/q-2/release")).status).toBe(404);
   });
+
+  it("is redriven or released in bulk, in log order, by station, stage or words of the reason; parked records are counted (Q2)", async () => {
+    const row = {
+      table_set: 1,
+      partition: 0,
+      until_offset: null,
+      party,
+      bytes: Buffer.from("x"),
+      state: "held",
+      log_time: 6,
+    };
+    const of = (offset: number, station: string, stage: string, reason: string) => {
+      const key = stage === "fold" ? "tx" : null;
+      return { ...row, id: `q-${offset}`, record_offset: offset, station, stage, reason, transaction_key: key };
+    };
+    await world.store.transaction(async (tx) => {
+      await tx.insertNew("quarantine", [
+        of(20, "CP-C", "fold", "tariff T_1 is 100% wrong"),
+        of(11, "CP-C", "fold", "tariff T_1 is 100% wrong"),
+        of(12, "CP-C", "decode", "not a MessagePack value"),
+        of(13, "CP-C", "fold", "tariff TX1 is 100 wrong"),
+        { ...of(14, "CP-C", "fold", "tariff T_1 is 100% wrong"), until_offset: 30, state: "released" },
+        ...Array.from({ length: 450 }, (_, i) => of(1_000 + i, "CP-D", "gateway", "notJson")),
+      ]);
+      await tx.insertNew("parked", [
+        { table_set: 1, partition: 0, record_offset: 15, quarantine_id: "q-11" },
+        { table_set: 1, partition: 0, record_offset: 16, quarantine_id: "q-11" },
+      ]);
+    });
+    const post = (path: string, body: object) => call("POST", `/api/v1/quarantine/${path}`, body);
+    const ids = async (station: string) =>
+      (await framesOf(station)).flatMap((record) => ("quarantineId" in record ? [record.quarantineId] : []));
+
+    expect((await get("/api/v1/quarantine/q-11")).body).toMatchObject({ parked: 2 });
+    expect((await get("/api/v1/quarantine?reason=T_1")).body.items).toHaveLength(3);
+    expect((await post("redrive", {})).status).toBe(422);
+    const answer = await post("redrive", { station: "CP-C", reason: "t_1 IS 100%" });
+    expect([answer.status, answer.body]).toEqual([202, { requested: 2 }]);
+    expect(await ids("CP-C")).toEqual(["q-11", "q-20"]);
+    expect((await post("redrive", { station: "CP-C", stage: "decode" })).body).toEqual({ requested: 1 });
+
+    const first = await post("release", { stage: "gateway" });
+    expect(first.body).toMatchObject({ requested: 200 });
+    const second = await post("release", { stage: "gateway", cursor: first.body["nextCursor"] });
+    const third = await post("release", { stage: "gateway", cursor: second.body["nextCursor"] });
+    expect(third.body).toEqual({ requested: 50 });
+    expect(await ids("CP-D")).toEqual(Array.from({ length: 450 }, (_, i) => `q-${1_000 + i}`));
+    await world.store.transaction((tx) => tx.db.deleteFrom("quarantine").where("id", "!=", "q-1").execute());
+  });
 });
 
 describe("status and documentation", () => {

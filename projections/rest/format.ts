@@ -137,7 +137,8 @@ export function showCommand(row: CommandRow) {
   };
 }
 
-export function showQuarantine(row: QuarantineRow) {
+/** @param parked how many later records wait behind it. */
+export function showQuarantine(row: QuarantineRow, parked: number) {
   return {
     id: row.id,
     stage: row.stage,
@@ -146,6 +147,7 @@ export function showQuarantine(row: QuarantineRow) {
     offset: row.record_offset,
     untilOffset: row.until_offset,
     transactionKey: row.transaction_key,
+    parked,
     reason: row.reason,
     bytesBase64: Buffer.from(row.bytes).toString("base64"),
     state: row.state,

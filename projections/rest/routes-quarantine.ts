@@ -2,14 +2,19 @@
 import type { FastifyInstance } from "fastify";
 
 import { trusted } from "../../core/ids/ids.ts";
+import type { QuarantineRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "./context.ts";
 import { showQuarantine } from "./format.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import { principalOf } from "./guard.ts";
-import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
+import { decodeCursor, encodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
+import { parkedBehind, quarantineFilters, quarantineOf, type QuarantineFilter } from "./quarantine-rows.ts";
 import { answers, idParam, listQuery, nullableText, pageSchema } from "./schemas.ts";
+
+/** Records of one bulk request: each is one in the log, and all of a station go together. */
+const bulkRows = 200;
 
 const quarantineSchema = {
   type: "object",
@@ -21,6 +26,7 @@ const quarantineSchema = {
     offset: { type: "integer" },
     untilOffset: { type: ["integer", "null"] },
     transactionKey: { ...nullableText, description: "What is held until then" },
+    parked: { type: "integer", description: "Later records of that transaction, which wait behind it" },
     reason: { type: "string" },
     bytesBase64: { type: "string" },
     state: { type: "string" },
@@ -29,27 +35,19 @@ const quarantineSchema = {
 } as const;
 
 export function installQuarantine(app: FastifyInstance, context: ApiOptions, writer: FrameWriter): void {
-  app.get<{ Querystring: PageQuery & { station?: string; state?: string; stage?: string } }>("/api/v1/quarantine", {
+  app.get<{ Querystring: PageQuery & QuarantineFilter & { state?: string } }>("/api/v1/quarantine", {
     config: { role: "viewer" },
     schema: {
       tags: ["Quarantine"],
       summary: "What could not be folded, the newest first",
-      querystring: listQuery({
-        station: { type: "string", maxLength: 48 },
-        state: { type: "string", maxLength: 20 },
-        stage: { type: "string", maxLength: 40 },
-      }),
+      querystring: listQuery({ ...quarantineFilters, state: { type: "string", maxLength: 20 } }),
       response: answers({ 200: pageSchema(quarantineSchema) }, 400),
     },
     handler: async (request) => {
-      const { limit, cursor, station, state, stage } = request.query;
-      let rows = context.store.reader
-        .selectFrom("live_quarantine")
-        .selectAll()
-        .where("party", "=", principalOf(request).party);
-      if (station !== undefined) rows = rows.where("station", "=", station);
+      const { limit, cursor, state } = request.query;
+      const { reader } = context.store;
+      let rows = quarantineOf(reader, principalOf(request).party, request.query);
       if (state !== undefined) rows = rows.where("state", "=", state);
-      if (stage !== undefined) rows = rows.where("stage", "=", stage);
       const before = decodeCursor(cursor, ["number", "string"]);
       if (before) {
         const [at, id] = before;
@@ -62,7 +60,12 @@ export function installQuarantine(app: FastifyInstance, context: ApiOptions, wri
         .orderBy("id", "desc")
         .limit(limit + 1)
         .execute();
-      return pageOf(found, limit, (row) => [row.log_time, row.id], showQuarantine);
+      const parked = await parkedBehind(
+        reader,
+        found.map(({ id }) => id),
+      );
+      const show = (row: QuarantineRow) => showQuarantine(row, parked.get(row.id) ?? 0);
+      return pageOf(found, limit, (row) => [row.log_time, row.id], show);
     },
   });
 
@@ -74,7 +77,10 @@ export function installQuarantine(app: FastifyInstance, context: ApiOptions, wri
       params: idParam,
       response: answers({ 200: quarantineSchema }, 404),
     },
-    handler: async (request) => showQuarantine(await held(context, principalOf(request), request.params.id)),
+    handler: async (request) => {
+      const row = await held(context, principalOf(request), request.params.id);
+      return showQuarantine(row, (await parkedBehind(context.store.reader, [row.id])).get(row.id) ?? 0);
+    },
   });
 
   for (const kind of ["redrive", "release"] as const) {
@@ -101,7 +107,72 @@ export function installQuarantine(app: FastifyInstance, context: ApiOptions, wri
         return reply.code(202).send({ id: row.id, requested: kind });
       },
     });
+    installBulk(app, context, writer, kind);
   }
+}
+
+interface Bulk extends QuarantineFilter {
+  readonly all?: boolean;
+  readonly cursor?: string;
+}
+
+/** After a fault is mended: all that it left, in as many requests as there are pages. */
+function installBulk(
+  app: FastifyInstance,
+  context: ApiOptions,
+  writer: FrameWriter,
+  kind: "redrive" | "release",
+): void {
+  app.post<{ Body: Bulk }>(`/api/v1/quarantine/${kind}`, {
+    config: { role: "operator" },
+    schema: {
+      tags: ["Quarantine"],
+      summary: kind === "redrive" ? "Fold again all that is held and fits" : "Go on without all that is held and fits",
+      description: "A page a request: go on with `nextCursor` until there is none. Without a filter it wants `all`.",
+      body: {
+        type: "object",
+        properties: {
+          ...quarantineFilters,
+          all: { type: "boolean", description: "Whatever is held" },
+          cursor: { type: "string", maxLength: 400, description: "`nextCursor` of the request before" },
+        },
+        additionalProperties: false,
+      },
+      response: answers(
+        { 202: { type: "object", properties: { requested: { type: "integer" }, nextCursor: { type: "string" } } } },
+        400,
+        422,
+        503,
+      ),
+    },
+    handler: async (request, reply) => {
+      const { all, cursor, ...filter } = request.body;
+      if (Object.keys(filter).length === 0 && all !== true) {
+        throw new Problem("invalid", "Say which: station, stage, reason, or all.");
+      }
+      const { party, actor } = principalOf(request);
+      let rows = quarantineOf(context.store.reader, party, filter).where("until_offset", "is", null);
+      const after = decodeCursor(cursor, ["number", "number"]);
+      if (after) {
+        const [partition, offset] = after;
+        rows = rows.where((eb) =>
+          eb.or([
+            eb("partition", ">", partition),
+            eb.and([eb("partition", "=", partition), eb("record_offset", ">", offset)]),
+          ]),
+        );
+      }
+      // In the order in which they came: a transaction's start before its end.
+      const found = await rows.orderBy("partition").orderBy("record_offset").limit(bulkRows).execute();
+      for (const [station, ofStation] of Map.groupBy(found, (row) => row.station)) {
+        const bodies = ofStation.map((row) => ({ kind, quarantineId: row.id, actor }) as const);
+        await writer.append(party, trusted.station(station), bodies);
+      }
+      const last = found.length < bulkRows ? undefined : found.at(-1);
+      const more = last && { nextCursor: encodeCursor([last.partition, last.record_offset]) };
+      return reply.code(202).send({ requested: found.length, ...more });
+    },
+  });
 }
 
 async function held(context: ApiOptions, principal: Principal, id: string) {
