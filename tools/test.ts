@@ -26,10 +26,12 @@ interface CommandSuite {
 /** What a person at work need not wait for: CI and `npm run full` have them. */
 const CI_SUITES: readonly CommandSuite[] = [
   { name: "fuzz", command: process.execPath, args: ["test/fuzz/fuzz.ts", "--frames", "200000"] },
+  { name: "simulation", command: process.execPath, args: ["test/simulation/simulate.ts"] },
 ];
 
 /** What takes too long for every commit; `npm run full` has them. */
 const FULL_SUITES: readonly CommandSuite[] = [
+  { name: "sim-faults", command: process.execPath, args: ["test/simulation/faults.ts", "--types"] },
   { name: "storm", command: process.execPath, args: ["test/faults/storm-run.ts"] },
   { name: "mutants", command: process.execPath, args: ["tools/mutants.ts"] },
   { name: "newcomer", command: "bash", args: ["test/newcomer.sh"] },
