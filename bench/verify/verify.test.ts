@@ -233,6 +233,7 @@ test("L4: a row that does not follow from the log is noticed", async () => {
   expect(failing(report)).toEqual(["L4"]);
   expect(line(report, "L4").problems).toEqual([
     expect.stringContaining("session differs from its rebuild: 1 rows are live, 1 come from the log"),
+    expect.stringMatching(/^session [-0-9a-f]{36}: stop_reason is Other live and \w+ from the log$/),
   ]);
 });
 

@@ -4,15 +4,16 @@ import type { Kysely } from "kysely";
 
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
-import { partitionChecksums, type TableChecksum } from "../../core/store/checksum.ts";
+import { checksumTables, partitionChecksums, type TableChecksum } from "../../core/store/checksum.ts";
 import { firstTableSet } from "../../core/store/position.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { FoldRole } from "../../core/store/table-sets.ts";
-import type { PositionRow, QuarantineRow, Schema } from "../../core/store/tables.ts";
+import { derivedTables, type PositionRow, type QuarantineRow, type Schema } from "../../core/store/tables.ts";
 import { refold } from "../../processors/refold.ts";
 import { reproject } from "../../projections/models/reproject.ts";
 import { compareSums, differs, registryChecksum, type TableComparison } from "./compare-tables.ts";
+import { differingRows } from "./compare-rows.ts";
 import { compareEvents, type ChainComparison } from "./compare-events.ts";
 import { withScratchFolder } from "./scratch-folder.ts";
 import type { Source } from "./source.ts";
@@ -42,6 +43,9 @@ interface Live {
   readonly outbox: ReadonlyMap<number, number>;
 }
 
+/** So many rows are named, of all that differ. */
+const mostNamed = 5;
+
 /** @throws WattlogError `log/unavailable` | `store/unavailable` when the folder holds nothing to compare. */
 export async function compareWithRebuild({ source, onProgress }: CompareOptions): Promise<Comparison> {
   const log = await source.openLog();
@@ -54,7 +58,7 @@ export async function compareWithRebuild({ source, onProgress }: CompareOptions)
       try {
         await scratch.migrate();
         await rebuild(log, scratch, live, onProgress);
-        return await compare(log, scratch, live);
+        return await compare(log, store, scratch, live);
       } finally {
         await scratch.close();
       }
@@ -119,7 +123,7 @@ async function rebuild(
   }
 }
 
-async function compare(log: EventLog, scratch: Store, live: Live): Promise<Comparison> {
+async function compare(log: EventLog, store: Pick<Store, "snapshot">, scratch: Store, live: Live): Promise<Comparison> {
   const sets = new Map(
     Array.from({ length: log.topics.frames.partitions }, (_, partition) => [partition, firstTableSet]),
   );
@@ -133,12 +137,42 @@ async function compare(log: EventLog, scratch: Store, live: Live): Promise<Compa
     outbox: live.outbox,
   });
   const rows = tables.reduce((sum, { live: { rows: count } }) => sum + count, 0);
+  const named = await store.snapshot((db) => differences(log, db, scratch.reader, live, rebuilt));
   const problems = [
     ...tables.filter((table) => !table.equal).map(differs),
+    ...named,
     ...chains.problems,
     ...(rows === 0 ? ["There are no rows: nothing was compared."] : []),
   ];
   return { ok: problems.length === 0, tables, rows, chains, problems };
+}
+
+/** The rows of the partitions that differ, where the live ones are still those that were compared. */
+async function differences(
+  log: EventLog,
+  db: Kysely<Schema>,
+  scratch: Kysely<Schema>,
+  live: Live,
+  rebuilt: ReadonlyMap<string, TableChecksum>,
+): Promise<readonly string[]> {
+  const now = await db.selectFrom("position").selectAll().execute();
+  const named: string[] = [];
+  for (const [part, sum] of live.sums) {
+    const [name, number] = part.split("/");
+    const table = checksumTables.find((one) => one === name);
+    if (!table || sum.sha256 === rebuilt.get(part)?.sha256 || named.length >= mostNamed) continue;
+    const partition = Number(number);
+    const [before, after] = [live.positions, now].map((positions) =>
+      positionsOf(positions, derivedTables[table], log).find((row) => row.partition === partition),
+    );
+    if (!before || before.next !== after?.next || before.table_set !== after.table_set) continue;
+    const sides = [
+      { db, tableSet: before.table_set },
+      { db: scratch, tableSet: firstTableSet },
+    ] as const;
+    named.push(...(await differingRows(table, partition, ...sides, mostNamed - named.length)));
+  }
+  return named;
 }
 
 function positionsOf(positions: readonly PositionRow[], role: FoldRole, log: EventLog): readonly PositionRow[] {
