@@ -33,6 +33,17 @@ const recentChangeIds = 50_000;
 /** Most entities never change, and there may be a million: a list of one would cost more than what is in it. */
 type History = Version | Version[];
 
+/**
+ * Of what `dump` gives and `restore` takes, and of what `apply` makes of the same changes. Whoever changes either raises it:
+ * older snapshots are then dropped, and the registry is folded from its first record. A test holds a hash of both.
+ */
+export const foldVersion = 1;
+
+/** A part of a fold as it stood at one position. */
+export type FoldPiece =
+  | { readonly kind: string; readonly histories: readonly (readonly [id: string, history: History])[] }
+  | { readonly seen: ReadonlyMap<string, number>; readonly before: boolean };
+
 /** Fields whose last text is known; documents of partners bring names of their own. */
 const sharedNames = 100;
 
@@ -103,6 +114,53 @@ export class RegistryFold {
 
   parties(): Set<string> {
     return new Set([...this.kinds.keys()].map((key) => key.slice(0, key.indexOf("|"))));
+  }
+
+  /**
+   * As it stands now, in pieces of at most `size` entities that may be taken later, one by one: what is applied meanwhile
+   * is not in them.
+   */
+  dump(size: number): { readonly next: number; readonly pieces: Iterable<FoldPiece> } {
+    const { nextOffset: next } = this;
+    const seen: FoldPiece[] = [
+      { seen: new Map(this.seenBefore), before: true },
+      { seen: new Map(this.seen), before: false },
+    ];
+    return { next, pieces: this.pieces(next, seen, size) };
+  }
+
+  private *pieces(next: number, seen: readonly FoldPiece[], size: number): Generator<FoldPiece> {
+    yield* seen;
+    for (const [kind, byId] of this.kinds) {
+      let histories: [string, History][] = [];
+      for (const [id, history] of byId) {
+        const then = [history].flat().filter(({ version }) => version <= next);
+        const [first] = then;
+        // An entity that changed once is not a list (see History).
+        if (first) histories.push([id, then.length === 1 ? first : then]);
+        if (histories.length < size) continue;
+        yield { kind, histories };
+        histories = [];
+      }
+      if (histories.length > 0) yield { kind, histories };
+    }
+  }
+
+  /** The pieces of a dump, in their order, into an empty fold; what follows are the records from `next` on. */
+  restore(piece: FoldPiece, next: number): void {
+    this.nextOffset = next;
+    if ("seen" in piece) {
+      if (piece.before) this.seenBefore = new Map(piece.seen);
+      else this.seen = new Map(piece.seen);
+      return;
+    }
+    const byId = this.idsOf(piece.kind);
+    for (const [id, history] of piece.histories) {
+      for (const { doc } of Array.isArray(history) ? history : [history]) {
+        if (doc) this.share(doc as Record<string, unknown>);
+      }
+      byId.set(id, history);
+    }
   }
 
   private idsOf(kind: string): Map<string, History> {

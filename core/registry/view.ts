@@ -7,6 +7,7 @@ import { decodeChange, type RegistryChange } from "../records/registry-change.ts
 import type { Clock } from "../runtime/clock.ts";
 import { isWattlogError } from "../runtime/errors.ts";
 import { settingDefaults, type EntityDocs, type EntityKind, type SettingId } from "./entities.ts";
+import type { RegistrySnapshots } from "./snapshot.ts";
 import { RegistryFold, type Changed, type Decided, type Version } from "./fold.ts";
 
 /** What deciders and folds may ask. Synchronous: a decision never waits in the middle. */
@@ -35,25 +36,36 @@ export type RegistryState = "starting" | "following" | "failed";
 const comeBackMs = 1_000;
 
 export class RegistryView implements RegistryLookup {
-  private readonly fold = new RegistryFold();
+  private fold = new RegistryFold();
   private subscription: Subscription | undefined;
   private readonly waiters: { offset: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   private readonly verdicts = new Map<string, (verdict: Decided) => void>();
   private readonly listeners = new Set<(changed: Changed) => void>();
   private readonly log: EventLog;
   private readonly comesBackBy: Clock | undefined;
+  private readonly snapshots: RegistrySnapshots | undefined;
   private following: RegistryState = "starting";
   private failure: Error | undefined;
   private stopped = false;
+  private begunAt: number | undefined;
 
-  /** @param comesBackBy a log that is away for so long that its readers end is followed again; absent: that is a failure. */
-  constructor(log: EventLog, comesBackBy?: Clock) {
+  /**
+   * @param comesBackBy a log that is away for so long that its readers end is followed again; absent: that is a failure
+   * @param snapshots where a start may begin instead of at the first record
+   */
+  constructor(log: EventLog, comesBackBy?: Clock, snapshots?: RegistrySnapshots) {
     this.log = log;
+    this.snapshots = snapshots;
     this.comesBackBy = comesBackBy;
   }
 
   get position(): Position {
     return { generation: this.log.topics.registry.generation, offset: this.fold.next };
+  }
+
+  /** Where the first start began: the position of a snapshot, or 0. */
+  get restoredAt(): number {
+    return this.begunAt ?? 0;
   }
 
   /** A gateway refuses upgrades unless it is `following`: a miss here is then not a "no" (rule R3). */
@@ -64,6 +76,8 @@ export class RegistryView implements RegistryLookup {
   /** Resolves once everything that was in the log at the call has been applied; rejects when it cannot be. */
   async start(): Promise<void> {
     const topic = this.log.topics.registry;
+    if (this.fold.next === 0) this.fold = (await this.snapshots?.read(this.log)) ?? this.fold;
+    this.begunAt ??= this.fold.next;
     const end = await this.log.endOffset(topic, 0);
     if (this.stopped) return;
     this.follow();
@@ -104,6 +118,11 @@ export class RegistryView implements RegistryLookup {
   async stop(): Promise<void> {
     this.stopped = true;
     await this.subscription?.stop();
+  }
+
+  /** Writes a snapshot of what was applied up to now; whoever has none to write to does nothing. */
+  async save(): Promise<void> {
+    await this.snapshots?.write(this.fold, this.log);
   }
 
   /** Resolves when the view has applied everything before `position`; rejects when it cannot any more. */

@@ -23,6 +23,7 @@ import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
+import { snapshotsIn } from "./registry-snapshot.ts";
 import type { ThreadQuestion } from "./thread-protocol.ts";
 import { RoleThread } from "./thread.ts";
 import { Undo } from "./undo.ts";
@@ -89,7 +90,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   const log = EmbeddedLog.attach({ port: logServer.connect(), folder, topics });
   undo.add("log", () => log.close());
   const hub = new EmbeddedBusHub();
-  const registry = new RegistryView(log);
+  const registry = new RegistryView(log, undefined, snapshotsIn(folder, createLogger("gateway", settings.logLevel)));
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   await registry.start();
   undo.add("registry", () => registry.stop());

@@ -12,6 +12,7 @@ import { createProcessor } from "../../processors/processor.ts";
 import { serveChanges } from "../../projections/models/changes.ts";
 import { createProjector } from "../../projections/models/projector.ts";
 import { throughArchive } from "./archive.ts";
+import { SnapshotKeeper, snapshotsIn } from "./registry-snapshot.ts";
 import { goBehindOthers } from "./thread-priority.ts";
 import { serveThread } from "./thread.ts";
 
@@ -23,13 +24,14 @@ const writeEveryMs = 20;
 
 serveThread((input, fatal) => {
   const metrics = createMetrics();
+  const logger = createLogger("processor", input.settings.logLevel);
   const log = throughArchive(
     EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics }),
     input.settings,
   );
   const bus = attachBus(input.busPort);
   const store = openSqliteStore(input.folder, { turnMs: writeEveryMs });
-  const registry = new RegistryView(log);
+  const registry = new RegistryView(log, undefined, snapshotsIn(input.folder, logger));
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   const processor = createProcessor({
     log,
@@ -40,7 +42,7 @@ serveThread((input, fatal) => {
     nodeId: input.nodeId,
     isNodeLost: (nodeId) => nodeId !== input.gatewayNodeId,
     metrics,
-    logger: createLogger("processor", input.settings.logLevel),
+    logger,
   });
   const projector = createProjector({
     log,
@@ -50,6 +52,7 @@ serveThread((input, fatal) => {
     metrics,
     logger: createLogger("projector", input.settings.logLevel),
   });
+  const keeper = new SnapshotKeeper(registry, systemClock, logger);
   const endChanges = serveChanges(projector, input.changesPort, systemClock);
   return {
     async start() {
@@ -57,6 +60,7 @@ serveThread((input, fatal) => {
       await registry.start();
       await processor.start();
       await projector.start();
+      keeper.start();
       return {};
     },
     metrics: () => snapshotMetrics(metrics),
@@ -70,6 +74,7 @@ serveThread((input, fatal) => {
       await processor.stop();
       await projector.stop();
       endChanges();
+      await keeper.stop();
       await registry.stop();
       await bus.close();
       await log.close();

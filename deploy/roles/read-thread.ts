@@ -12,6 +12,7 @@ import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
 import { throughArchive } from "./archive.ts";
+import { snapshotsIn } from "./registry-snapshot.ts";
 import { ocppUrlOf } from "./banner.ts";
 import { ocpiOf } from "./ocpi.ts";
 import { uploadsOf } from "./uploads.ts";
@@ -28,7 +29,7 @@ serveThread((input, fatal) => {
   );
   const bus = attachBus(input.busPort);
   const store = openStoreReadOnly(input.folder);
-  const registry = new RegistryView(log);
+  const registry = new RegistryView(log, undefined, snapshotsIn(input.folder, logger));
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   const api = createApi({
     options: {
