@@ -6,7 +6,8 @@ const stepsBehind = 5;
 const lastOfAll = 19;
 
 /**
- * The calling thread goes behind the others of its process, which then do not wait for a core while it works.
+ * The calling thread goes behind the others of its process, and of its machine, which then do not wait for a core while it
+ * works: the folds' thread of `wattlog all`, and the one thread of a processor or projector beside gateways.
  * On Linux alone, where a priority is a thread's: elsewhere the whole process would go behind all others.
  */
 export function goBehindOthers(): void {

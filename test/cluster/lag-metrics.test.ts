@@ -1,5 +1,7 @@
 // What operations sees of a cluster's folds: lag against the log's end, who has which partition, and readiness that fails
 // where a fold is stuck or the store is away, while liveness stays.
+import { getPriority } from "node:os";
+
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
@@ -74,6 +76,14 @@ async function end(partition: number): Promise<number> {
   await admin.disconnect();
   return Number(offsets.find((one) => one.partition === partition)?.high);
 }
+
+test("on one machine the folds go behind whoever answers chargers and callers", () => {
+  const niceOf = (role: string) => world.ofRole(role).map(({ child }) => getPriority(child.pid!));
+  const ours = getPriority(0);
+  const behind = Math.min(19, ours + 5);
+  const found = ["gateway", "api", "processor", "projector"].map(niceOf);
+  expect(found).toEqual([[ours], [ours], [behind, behind], [behind]]);
+});
 
 test("each partition is told of by its owner alone; none is without an owner; a quiet cluster has no lag", async () => {
   world.load({ stations: 12, seconds: 8 });

@@ -3,6 +3,7 @@
 import { limits } from "../../../core/config/limits.ts";
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { createProcessor } from "../../../processors/processor.ts";
+import { goBehindOthers } from "../thread-priority.ts";
 import { assign } from "./assign.ts";
 import { requireCluster } from "./connect.ts";
 import { joinBus, joinLog, joinStore } from "./join.ts";
@@ -10,6 +11,7 @@ import { LeaseWatch } from "./lease-watch.ts";
 import type { StartRole } from "./run-role.ts";
 
 export const startProcessorRole: StartRole = async (context) => {
+  goBehindOthers();
   const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "redisUrl", "databaseUrl"]);
   const joined = await joinLog(context, `wattlog-processor-${newNodeId()}`);
