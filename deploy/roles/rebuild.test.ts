@@ -265,3 +265,22 @@ test("B1: a rebuild that is given up leaves no row and no trace", async () => {
   expect(await abandon(world.tools)).toBeUndefined();
   expect(different(await rebuild(world.tools))).toEqual([]);
 });
+
+test.each(["shorter", "another"] as const)(
+  "B5: a log that is %s than the one that was folded is refused before anything is changed",
+  async (which) => {
+    await world.start();
+    await charge(world);
+    await world.quiet();
+    await world.stop();
+    const { log } = world.world;
+    const frames = log.all(log.topics.frames);
+    if (which === "shorter") frames.length -= 3;
+    else frames[frames.length - 1] = { ...frames.at(-1)!, value: Uint8Array.of(1) };
+    const before = await world.liveSums();
+    await expect(rebuild(world.tools)).rejects.toMatchObject({ code: "fold/fingerprint" });
+    expect(await world.liveSums()).toEqual(before);
+    expect(await world.store.reader.selectFrom("fact").selectAll().execute()).toEqual([]);
+    expect(await world.strayRows()).toEqual({});
+  },
+);

@@ -8,6 +8,7 @@ import { RegistryView } from "../../core/registry/view.ts";
 import { partitionChecksums } from "../../core/store/checksum.ts";
 import { removeUnusedSets, rebuildRole, type FoldPlace, type FoldRole } from "../../core/store/table-sets.ts";
 import type { PositionRow, Schema } from "../../core/store/tables.ts";
+import { verifyPosition } from "../../processors/engine/position.ts";
 import { compareSums, registryChecksum, type TableComparison } from "./compare-tables.ts";
 import {
   batchRecordsOf,
@@ -71,6 +72,7 @@ async function withTools<T>(source: Source, work: (tools: RebuildTools) => Promi
 export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { store } = options;
   const progress = new ProgressOfRebuild(options.onProgress ?? (() => undefined));
+  await requireFoldedLog(options);
   const earlier = await readPlan(store.reader);
   // One that was given up, and not to its end.
   if (earlier?.stage === "remove" && earlier.tables === null) await finish(options, earlier, progress);
@@ -186,6 +188,18 @@ async function compareAt(
 
 function setsOf(rows: readonly PositionRow[], role: FoldRole, set?: number): ReadonlyMap<number, number> {
   return new Map(rows.filter((row) => row.role === role).map((row) => [row.partition, set ?? row.table_set]));
+}
+
+/**
+ * Tables that hold more than the log, or other records, cannot be compared with it, and what they told must not be told
+ * otherwise: B5 is another matter (decision 0019).
+ * @throws WattlogError `fold/fingerprint` before anything is changed
+ */
+async function requireFoldedLog(options: RebuildOptions): Promise<void> {
+  const { log, store } = options;
+  for (const live of await livePositions(store.reader, options)) {
+    await verifyPosition(log, live.role === "processor" ? log.topics.frames : log.topics.events, live);
+  }
 }
 
 /** Of this generation's topics. */

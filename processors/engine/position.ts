@@ -25,7 +25,7 @@ export async function verifyPosition(log: EventLog, topic: Topic, position: Posi
   throw new WattlogError(
     "fold/fingerprint",
     `${topic.name}/${partition}: record ${next - 1} is not the one that was folded, so log and store do not belong ` +
-      "together. Restore the matching pair, or rebuild the tables with `wattlog rebuild`.",
+      'together. Restore the matching pair, or have new tables made from this log: docs/rebuild.md, "Another log".',
   );
 }
 

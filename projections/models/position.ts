@@ -19,7 +19,7 @@ export async function verifyFingerprint(log: EventLog, topic: Topic, position: P
   throw new WattlogError(
     "fold/fingerprint",
     `${topic.name}/${position.partition}: record ${position.next - 1} is not the one that ${position.role} folded. The log ` +
-      `and the store do not belong together; restore the matching pair, or rebuild the tables with \`wattlog rebuild\`.`,
+      `and the store do not belong together; restore the matching pair, or have new tables made from this log: docs/rebuild.md, "Another log".`,
   );
 }
 
