@@ -43,6 +43,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const settings = Object.fromEntries(values) as Settings;
   requirePortsApart(settings);
   requireArchiveSense(settings);
+  requireLongSecret(settings);
   return settings;
 }
 
@@ -120,6 +121,14 @@ function isWebAddress(text: string): boolean {
 
 function isAddress(text: string): boolean {
   return isIP(text) !== 0 || hostName.test(text);
+}
+
+const secretMinChars = 32;
+
+function requireLongSecret({ secretsKey }: Settings): void {
+  if (secretsKey === "" || secretsKey.length >= secretMinChars) return;
+  const sentence = `${settingRows.secretsKey.env} must have ${secretMinChars} characters or more.`;
+  throw new WattlogError("config/invalid", sentence);
 }
 
 function requirePortsApart(settings: Settings): void {

@@ -4,13 +4,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { isLoopback, type Settings } from "../../core/config/settings.ts";
-import { WattlogError } from "../../core/runtime/errors.ts";
 import type { OcpiSettings } from "../../projections/rest/context.ts";
 import { writePrivate } from "./data-folder.ts";
 
+/** Less was not written whole. */
 const secretMinChars = 32;
 
-/** @throws WattlogError `config/invalid` */
 export function ocpiOf(settings: Settings): OcpiSettings {
   const { ocpiUrl, ocpiPeers, ocpiName, bind, httpPort } = settings;
   const host = bind.includes(":") ? `[${bind}]` : bind;
@@ -26,10 +25,7 @@ export function ocpiOf(settings: Settings): OcpiSettings {
 
 /** undefined: a cluster to which nobody gave one. */
 function secretOf({ secretsKey, kafkaBrokers, dataDir }: Settings): string | undefined {
-  if (secretsKey !== "") {
-    if (secretsKey.length >= secretMinChars) return secretsKey;
-    throw new WattlogError("config/invalid", `WATTLOG_SECRETS_KEY must have ${secretMinChars} characters or more.`);
-  }
+  if (secretsKey !== "") return secretsKey;
   return kafkaBrokers === "" ? keptSecret(join(dataDir, "secrets-key")) : undefined;
 }
 

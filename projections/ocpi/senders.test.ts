@@ -137,6 +137,8 @@ describe("sessions and CDRs", () => {
       of.ask("PUT", `${of.endpoint("tokens")}/DE/${of.options.partyId}/${uid}`, of.token(uid));
     await put(emsp, "CARD-1");
     await put(other, "CARD-2");
+    // Renamed before the session, and once more after it.
+    await roaming.rest("POST", "/locations", { ...locationOf("LOC-4", "CP-4"), address: "First street 0" });
     await roaming.rest("POST", "/locations", locationOf("LOC-4", "CP-4"));
     const { position: registry } = roaming.world.registry;
     const station = new StationWriter("CP-4", Date.now() - 30 * 60_000);
