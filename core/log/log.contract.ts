@@ -221,10 +221,9 @@ function tellContract(parts: () => Parts): void {
 }
 
 /** A listener of another handle may be known a moment later than its call: until then nothing is told, and nothing heard. */
-async function toldOf({ tells }: LogHarness, append: () => Promise<Receipt>): Promise<Receipt> {
-  let receipt = await append();
-  while (tells && !receipt.told) receipt = await append();
-  return receipt;
+async function toldOf(harness: LogHarness, append: () => Promise<Receipt>): Promise<Receipt> {
+  const receipt = await append();
+  return !harness.tells || receipt.told ? receipt : toldOf(harness, append);
 }
 
 function plain({ offset, logTime, key, value }: LogRecord): Record<string, unknown> {

@@ -78,7 +78,7 @@ async function end(partition: number): Promise<number> {
 }
 
 test("on one machine the folds go behind whoever answers chargers and callers", () => {
-  const niceOf = (role: string) => world.ofRole(role).map(({ child }) => getPriority(child.pid!));
+  const niceOf = (role: string) => world.ofRole(role).map(({ child }) => getPriority(child.pid));
   const ours = getPriority(0);
   const behind = Math.min(19, ours + 5);
   const found = ["gateway", "api", "processor", "projector"].map(niceOf);
