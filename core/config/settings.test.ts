@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
 import { settingRows } from "./setting-rows.ts";
-import { isLoopback, readSettings, type SettingName } from "./settings.ts";
+import { isLoopback, parseS3Place, readSettings, type SettingName } from "./settings.ts";
 
 const rows = Object.entries(settingRows) as [SettingName, (typeof settingRows)[SettingName]][];
 
@@ -154,4 +154,16 @@ test("the address at which stations bring files is one of the web, and holds no 
   for (const value of ["csms.example", "ftp://csms.example", "https://me:secret@csms.example", "https://"]) {
     expect(refusal({ WATTLOG_UPLOAD_URL: value })).toMatch(/^WATTLOG_UPLOAD_URL=.* must be an address/);
   }
+});
+
+test("settings of the archive that contradict each other end the start", () => {
+  const archive = { WATTLOG_ARCHIVE: "/mnt/archive" };
+  expect(refusal({ WATTLOG_ARCHIVE: "s3://No_Bucket" })).toMatch(/^WATTLOG_ARCHIVE=.* must be a folder, or s3:/);
+  expect(refusal({ ...archive, WATTLOG_ARCHIVE_S3_ENDPOINT: "https://s3.example" })).toMatch(/names no s3:/);
+  expect(refusal({ ...archive, WATTLOG_LOG_KEEP_HOURS: "1", WATTLOG_ARCHIVE_EVERY_SECONDS: "7200" })).toMatch(
+    /^WATTLOG_LOG_KEEP_HOURS=1 is shorter/,
+  );
+  expect(readSettings({ ...archive, WATTLOG_LOG_KEEP_HOURS: "0" }).logKeepHours).toBe(0);
+  expect(parseS3Place("s3://a-bucket/some/prefix/")).toEqual({ bucket: "a-bucket", prefix: "some/prefix/" });
+  expect(parseS3Place("s3://a-bucket")).toEqual({ bucket: "a-bucket", prefix: "" });
 });
