@@ -12,8 +12,8 @@ import { verify } from "../faults/storm-run.ts";
 
 const stations = 16;
 /** From the moment the command is called, ms: in its start, its fold, its comparison, its take-over, wherever it is by then. */
-const deathsMs = [700, 1_100, 1_600];
-const enoughRecords = 2_500;
+const deathsMs = [800, 1_400];
+const enoughRecords = 1_500;
 
 interface Rebuilt {
   readonly tableSet: number;
