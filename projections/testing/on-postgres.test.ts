@@ -6,3 +6,6 @@ testOnPostgres();
 await import("../models/projector.test.ts");
 await import("../rest/api.test.ts");
 await import("../rest/security.test.ts");
+
+await import("../ocpi/senders.test.ts");
+await import("../ocpi/watermark.test.ts");
