@@ -86,20 +86,21 @@ export type Limited = "min_price" | "max_price";
 
 /**
  * 5.3.1, min_price and max_price: apart for the price without and with taxes. A limit that states only the price without
- * bounds only that; with taxes it is never less than without.
+ * bounds only that, but a minimum also the price with taxes, by the same amount.
  */
 export function limited(sum: Amount, { min, max }: ReadyTariff): { amount: Amount; by: readonly Limited[] } {
   let { excl, incl } = sum;
   const by: Limited[] = [];
-  if (min && (compare(excl, min.excl) < 0 || (min.incl && compare(incl, min.incl) < 0))) {
+  if (min) {
     excl = larger(excl, min.excl);
-    incl = larger(incl, min.incl ?? excl);
-    by.push("min_price");
+    incl = larger(incl, min.incl ?? min.excl);
+    if (excl !== sum.excl || incl !== sum.incl) by.push("min_price");
   }
-  if (max && (compare(excl, max.excl) > 0 || (max.incl && compare(incl, max.incl) > 0))) {
+  const raised = { excl, incl };
+  if (max) {
     excl = smaller(excl, max.excl);
     if (max.incl) incl = smaller(incl, max.incl);
-    by.push("max_price");
+    if (excl !== raised.excl || incl !== raised.incl) by.push("max_price");
   }
   return { amount: { excl, incl }, by };
 }

@@ -58,7 +58,8 @@ export function priceOf(tariff: ReadyTariff, session: Session): Priced {
   const lines = linesOf(periods);
   let sum = noAmount;
   for (const { component, volume } of lines) sum = added(sum, amountOf(component, volume, tariff.taxIncluded));
-  const { amount, by } = limited(sum, tariff);
+  // The limits are those of a charging session: a reservation that expired was none.
+  const { amount, by } = reservation?.expired ? { amount: sum, by: [] } : limited(sum, tariff);
   const { total, taxes } = rounded(lines, amount, tariff);
   return { tariff, periods, steps, lines, limitedBy: by, sum: shownAmount(sum), total, taxes };
 }

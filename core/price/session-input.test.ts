@@ -67,6 +67,15 @@ describe("a reservation ends when charging starts, however the session is given"
     const reservation = { start: time("10:00"), end: time("11:00") };
     expect(price(expired, { reservation: { ...reservation, expired: true } })).toBe("10.00");
     expect(price(expired, { samples: [], reservation })).toBe("10.00");
+    const limited = { ...expired, min_price: { excl_vat: 20 }, max_price: { excl_vat: 30 } };
+    expect(price(limited, { samples: [], reservation })).toBe("10.00");
+    expect(price(limited, { reservation: { start: time("09:30") } })).toBe("30.00");
+  });
+
+  test("energy between two samples at the very start of charging is sold", () => {
+    const doc = tariffOf([{ price_components: [component("ENERGY", 1)] }]);
+    const samples = [sample("10:00", 0), sample("10:00", 1_000), sample("12:00", 3_000)];
+    expect(price(doc, { samples, reservation: { start: time("09:30") } })).toBe("3.00");
   });
 });
 

@@ -126,12 +126,12 @@ function reserved(session: Session, reservation: Reservation): Session {
   const startsLater = session.start > reservation.start;
   const end = startsLater ? Math.min(reservation.end, session.start) : Math.min(reservation.end, session.end);
   const start = Math.max(session.start, end);
-  const before = session.samples.findLast((s) => s.at <= start);
-  const samples = session.samples.filter((s) => s.at > start);
+  const before = session.samples.findLast((s) => s.at < start);
+  const samples = session.samples.filter((s) => s.at >= start);
   return {
     ...session,
     start,
-    samples: before ? [{ ...before, at: start }, ...samples] : samples,
+    samples: before && samples[0]?.at !== start ? [{ ...before, at: start }, ...samples] : samples,
     reservation: { ...reservation, end },
   };
 }
