@@ -55,11 +55,6 @@ export class CommandResults {
     return true;
   }
 
-  /** Resolves once nothing is outstanding. */
-  async idle(): Promise<void> {
-    while (this.pending.size > 0) await Promise.all([...this.pending.values()].flatMap((all) => [...all]));
-  }
-
   private async carryOut(order: CommandOrder): Promise<void> {
     const result = await this.resultOf(order);
     try {
