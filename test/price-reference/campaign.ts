@@ -21,7 +21,7 @@ export interface Found extends Disagreement {
 
 export interface Outcome {
   /** Fewer than asked for where too many disagreed. */
-  readonly compared: number;
+  readonly done: number;
   readonly found: readonly Found[];
   /** How many cases reached each feature. */
   readonly reached: ReadonlyMap<string, number>;
@@ -54,7 +54,7 @@ export function campaign(
     progress(number + 1);
   }
   const missed = [...reached].filter(([, count]) => count < cases * FEWEST_SHARE).map(([feature]) => feature);
-  return { compared: number, found, reached, missed: found.length < mostFound ? missed : [] };
+  return { done: number, found, reached, missed: found.length < mostFound ? missed : [] };
 }
 
 /** Shrinks a case on which the engine disagrees, keeping its kind: an error stays an error, an amount an amount. */

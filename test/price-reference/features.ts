@@ -119,10 +119,7 @@ function noteSession(session: Session, { charging }: Explained, phases: number, 
     );
   }
   note("the first sample comes later", times.length > 0 && times[0]! > start);
-  note(
-    "no sample at the end",
-    times.some((time) => time < start || time > end),
-  );
+  note("no sample at the end", times.length > 0 && times.at(-1)! < end);
   note("no samples", samples.length === 0 && isPriced);
   note(
     "current is missing in a sample",

@@ -1,4 +1,4 @@
-// Random sessions: lengths from nothing to thirty hours, on days of clock change, with every state, and with what meters do.
+// Random sessions: lengths from nothing to four days, on days of clock change, with every state, and with what meters do.
 import { changesClock, dayNumber, offsetMinutes } from "./local-clock.ts";
 import type { Reservation, Sample, Session, State } from "./model.ts";
 import type { Random } from "./random.ts";
@@ -82,7 +82,8 @@ function randomLength(random: Random): number {
     [4, [1, MINUTE_MS]],
     [32, [MINUTE_MS, 90 * MINUTE_MS]],
     [45, [HOUR_MS, 12 * HOUR_MS]],
-    [15, [12 * HOUR_MS, 30 * HOUR_MS]],
+    [13, [12 * HOUR_MS, 30 * HOUR_MS]],
+    [2, [30 * HOUR_MS, 100 * HOUR_MS]],
   ]);
   return random.int(from, to);
 }

@@ -73,14 +73,23 @@ function addReservation(random: Random, session: Session, isTaxed: boolean, elem
   for (let left = random.int(1, 3); left > 0; left--) {
     const dimensions = random.pick<readonly Dimension[]>([["FLAT"], ["TIME"], ["TIME"], ["FLAT", "TIME"]]);
     const reservation = random.pick(["RESERVATION", "RESERVATION_EXPIRES"] as const);
-    const more = random.chance(0.3)
-      ? clockRestriction(random, session, instant(session.reservation?.start ?? session.start))
-      : {};
+    const more = random.chance(0.4) ? reservationRestriction(random, session) : {};
     elements.splice(random.int(0, elements.length), 0, {
       price_components: dimensions.map((dimension) => randomComponent(random, dimension, isTaxed)),
       restrictions: { ...more, reservation },
     });
   }
+}
+
+/** Mostly what may change while the reservation lasts; of the rest, whether it holds without energy and current. */
+function reservationRestriction(random: Random, session: Session): Restrictions {
+  const from = instant(session.reservation?.start ?? session.start);
+  const seconds = Math.floor((instant(session.reservation?.end ?? session.start) - from) / 1_000);
+  return random.weighted<() => Restrictions>([
+    [55, () => clockRestriction(random, session, random.int(from, from + seconds * 1_000))],
+    [35, () => minOrMax(random, "min_duration", "max_duration", () => random.int(1, Math.max(2, seconds)))],
+    [10, () => random.pick([{ min_kwh: 1 }, { max_kwh: 1 }, { max_current: 6 }, { min_power: 1 }, { max_power: 1 }])],
+  ])();
 }
 
 /** One to three restrictions that something may satisfy together. */
@@ -129,7 +138,7 @@ function minOrMax<Min extends keyof Restrictions, Max extends keyof Restrictions
 ): Restrictions {
   if (random.chance(0.15)) {
     const [low = 0, high = 0] = [value(), value()].toSorted((a, b) => a - b);
-    return { [min]: low, [max]: high };
+    if (low < high) return { [min]: low, [max]: high };
   }
   return { [random.chance(0.5) ? min : max]: value() };
 }

@@ -22,7 +22,7 @@ const FAULTS: Readonly<Record<string, (tariff: Tariff, session: Session) => [Tar
     withSamples(session, ({ state, ...each }) => ({ ...each, state: state === "suspended_evse" ? "idle" : state })),
   ],
   "the minimum of energy is exclusive": (tariff, session) => [
-    withRestrictions(tariff, (each) => (each.min_kwh === undefined ? each : { ...each, min_kwh: each.min_kwh + 1e-9 })),
+    withRestrictions(tariff, (each) => (each.min_kwh === undefined ? each : { ...each, min_kwh: each.min_kwh + 1e-6 })),
     session,
   ],
   "current is ignored": (tariff, session) => [tariff, withSamples(session, (each) => leaveOut(each, "currentA"))],

@@ -178,17 +178,30 @@ function costOf({ quantity, excess, dimension, component }: Use, tariff: Tariff)
 
 /** Both limits bound the total before and after taxes apart (Tariff object, notes). */
 function withLimits(cost: Amount, { min_price: min, max_price: max }: Tariff): Amount {
-  return bounded(bounded(cost, min, larger), max, smaller);
+  const raised = min ? raisedTo(amountsOf(min), cost) : cost;
+  return max ? cappedAt(amountsOf(max), raised) : raised;
 }
 
-function bounded(cost: Amount, limit: Limit | undefined, choose: (a: Fraction, b: Fraction) => Fraction): Amount {
-  if (!limit) return cost;
-  const [before, after] =
-    "before_taxes" in limit ? [limit.before_taxes, limit.after_taxes] : [limit.excl_vat, limit.incl_vat];
-  const excl = choose(cost.excl, decimal(before));
-  if (after !== undefined) return { excl, incl: choose(cost.incl, decimal(after)) };
-  if (compare(cost.excl, ZERO) === 0) return { excl, incl: compare(excl, ZERO) === 0 ? cost.incl : excl };
-  return { excl, incl: times(cost.incl, over(excl, cost.excl)) };
+/** What is paid after taxes is no less than a minimum that is stated before taxes alone (README, S21). */
+function raisedTo({ before, after = before }: LimitAmounts, cost: Amount): Amount {
+  return { excl: larger(cost.excl, decimal(before)), incl: larger(cost.incl, decimal(after)) };
+}
+
+/** A maximum that is stated before taxes alone leaves the total after taxes as it is (README, S21). */
+function cappedAt({ before, after }: LimitAmounts, cost: Amount): Amount {
+  const incl = after === undefined ? cost.incl : smaller(cost.incl, decimal(after));
+  return { excl: smaller(cost.excl, decimal(before)), incl };
+}
+
+interface LimitAmounts {
+  readonly before: number;
+  readonly after: number | undefined;
+}
+
+function amountsOf(limit: Limit): LimitAmounts {
+  return "before_taxes" in limit
+    ? { before: limit.before_taxes, after: limit.after_taxes }
+    : { before: limit.excl_vat, after: limit.incl_vat };
 }
 
 /** Line by line what the total is made of. */

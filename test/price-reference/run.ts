@@ -12,7 +12,12 @@ const PROGRESS_EVERY = 10_000;
 function run({ cases, seed }: Options): boolean {
   print(`price: ${cases} cases of seed ${seed}`);
   const started = performance.now();
-  const { compared, found, reached, missed } = campaign(wattlog, { cases, seed }, (done) => {
+  const {
+    done: last,
+    found,
+    reached,
+    missed,
+  } = campaign(wattlog, { cases, seed }, (done) => {
     if (done % PROGRESS_EVERY === 0) print(`${done} cases, ${((performance.now() - started) / 1_000).toFixed(1)} s`);
   });
   for (const [feature, count] of reached) print(`${String(count).padStart(8)}  ${feature}`);
@@ -22,9 +27,9 @@ function run({ cases, seed }: Options): boolean {
     if (each.smallest) print(toKeep(each.smallest));
   }
   print(
-    `${compared - found.length} cases agree, ${found.length} do not, ${missed.length} of ${reached.size} features missed`,
+    `${last - found.length} cases agree, ${found.length} do not, ${missed.length} of ${reached.size} features missed`,
   );
-  if (compared < cases) print(`ended after ${compared} cases: too many disagree`);
+  if (last < cases) print(`ended after ${last} cases: too many disagree`);
   const failed = found.length + missed.length;
   // Closing line of a suite (tools/test-summary.ts): agreeing and reaching everything are a test each.
   print(`${(found.length === 0 ? 1 : 0) + (missed.length === 0 ? 1 : 0)} passed, ${failed} failed, 0 skipped`);

@@ -64,14 +64,12 @@ function segments(session: Session): Segment[] {
   const start = instant(session.start);
   const end = instant(session.end);
   if (end < start) throw new RangeError("a session ends before it starts");
-  const samples = knotsOf(session.samples);
-  if (samples.some(({ at }) => at < start || at > end)) throw new RangeError("a sample is outside of the session");
   const unsampled: Knot = { at: start, wh: ZERO, holding: { state: "charging", currentA: null, powerW: null } };
-  const [first = unsampled] = samples;
-  const last = samples.at(-1) ?? unsampled;
+  const knots = session.samples.length > 0 ? knotsOf(session.samples) : [unsampled];
+  if (knots.some(({ at }) => at < start || at > end)) throw new RangeError("a sample is outside of the session");
   // Without a sample at the start the meter counts from there; the first one speaks for what was before it.
-  const line = [...(first.at === start ? [] : [{ ...first, at: start, wh: ZERO }]), ...samples, { ...last, at: end }];
-  if (line.length === 1) line.unshift(unsampled);
+  const atStart = knots[0]!.at === start ? [] : [{ ...knots[0]!, at: start, wh: ZERO }];
+  const line = [...atStart, ...knots, { ...knots.at(-1)!, at: end }];
   const startWh = line[0]!.wh;
   const all = line.slice(1).map((to, index): Segment => {
     const from = line[index]!;
