@@ -10,7 +10,12 @@ class Bus {
   alive: NodeId[] = [];
   isAway = false;
 
-  nodes(): Promise<readonly NodeId[]> {
+  /** Answers are on their way for as long as this is there. */
+  held: (() => void)[] | undefined;
+
+  async nodes(): Promise<readonly NodeId[]> {
+    const { held } = this;
+    if (held) await new Promise<void>((resolve) => held.push(resolve));
     return this.isAway ? Promise.reject(new Error("away")) : Promise.resolve(this.alive);
   }
 }
@@ -60,6 +65,22 @@ describe("a node counts as lost (T3)", () => {
     expect(watch.isLost(unknown)).toBe(false);
     await pass(2 * leaseMs);
     expect(watch.isLost(unknown)).toBe(true);
+  });
+
+  test("not for a time in which nobody looked, as in a process that was frozen", async () => {
+    const { bus, watch, pass } = watched();
+    const node = newNodeId();
+    bus.alive = [node];
+    await pass(10_000);
+    bus.held = [];
+    await pass(3 * leaseMs);
+    bus.alive = [];
+    for (const answer of bus.held) answer();
+    bus.held = undefined;
+    await pass(3_000);
+    expect(watch.isLost(node)).toBe(false);
+    await pass(2 * leaseMs);
+    expect(watch.isLost(node)).toBe(true);
   });
 
   test("never while the bus does not answer", async () => {
