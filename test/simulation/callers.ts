@@ -25,9 +25,9 @@ export class Callers {
         const wait = random.chance(0.5) ? random.whole(1, 20) : 0;
         this.ask(random.pick(apis), station, input, wait, false);
         // The same request in the same moment elsewhere: only one of them is the command (rule C1).
-        if (input.idempotencyKey !== undefined && random.chance(0.5)) {
+        if (input.idempotencyKey !== undefined && random.chance(0.7)) {
           const unlike = { ...input, action: "DataTransfer", payload: { vendorId: "simulation" } };
-          this.ask(random.pick(apis), station, random.chance(0.2) ? unlike : input, wait, false);
+          this.ask(random.pick(apis), station, random.chance(0.4) ? unlike : input, wait, false);
         }
         next();
       });

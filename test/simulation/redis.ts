@@ -27,6 +27,8 @@ export class RedisServer {
   private claims = new Map<string, Claim>();
   private leases = new Map<string, number>();
   private readonly past: State[] = [];
+  /** By node, its lease without a break: when the first one began, when the newest one did, and until when that runs. */
+  private readonly leased = new Map<string, { readonly first: number; from: number; until: number }>();
   private readonly links = new Set<Link>();
   readonly listeners = new Set<Listener>();
 
@@ -95,7 +97,11 @@ export class RedisServer {
         const [leaseMs, ...nodes] = args as [number, ...string[]];
         for (const [node, until] of this.leases) if (until <= now) this.leases.delete(node);
         const known = nodes.every((node) => this.leases.has(node)) ? 1 : 0;
-        for (const node of nodes) this.leases.set(node, now + leaseMs);
+        for (const node of nodes) {
+          this.leases.set(node, now + leaseMs);
+          const before = this.leased.get(node) ?? { first: now, from: now, until: now };
+          this.leased.set(node, { ...before, from: before.until < now ? now : before.from, until: now + leaseMs });
+        }
         return [now, known];
       }
       case "nodes":
@@ -111,7 +117,17 @@ export class RedisServer {
     return [String(epoch.generation), String(epoch.offset), connectionId, nodeId, protocol];
   }
 
+  /** What a look now and then cannot miss: how old the node is, and how long it was without a lease, ms. */
+  leaseOf(node: string, lookMs: number): { readonly ageMs: number; readonly absentMs: number } {
+    const { now } = this.scheduler;
+    const lease = this.leased.get(node);
+    if (!lease) return { ageMs: Number.POSITIVE_INFINITY, absentMs: Number.POSITIVE_INFINITY };
+    const isBrief = Math.min(now, lease.until) - lease.from < lookMs;
+    return { ageMs: now - lease.first, absentMs: isBrief ? Number.POSITIVE_INFINITY : now - lease.until };
+  }
+
   removeLease(node: string): number {
+    this.cutLease(node);
     return this.leases.delete(node) ? 1 : 0;
   }
 
@@ -159,10 +175,16 @@ export class RedisServer {
     if (this.past.length > keptStates) this.past.shift();
   }
 
+  private cutLease(node: string): void {
+    const lease = this.leased.get(node);
+    if (lease) lease.until = Math.min(this.scheduler.now, lease.until);
+  }
+
   private become({ claims, leases }: State): void {
     this.table = new OwnershipTable();
     this.claims = new Map(claims);
     this.leases = new Map(leases);
+    for (const node of this.leased.keys()) if (!leases.has(node)) this.cutLease(node);
     for (const claim of claims.values()) this.table.claim(claim);
   }
 

@@ -24,7 +24,7 @@ export interface Totals {
 /** What every run of some hundred seeds must have looked at, or it says nothing. */
 export const rules: readonly string[] = [
   ["promise 1", "promise 2", "promise 4", "outage", "batcher"],
-  ["I2", "I4", "I6", "T1", "F3", "F5", "F6", "C1", "C2", "C3", "C4"],
+  ["I2", "I4", "I6", "T1", "T3", "F3", "F5", "F6", "C1", "C2", "C3", "C4"],
   ["L1", "L2", "L3", "L4", "L5"],
 ].flat();
 

@@ -146,7 +146,16 @@ export class Station {
     journal.called(this.id, line.connectionId, id, text);
     line.says(text);
     if (this.temper === "wild" && random.chance(0.05)) line.says(text);
+    if (this.temper === "wild" && random.chance(0.12)) this.sayMore(line);
     this.expectAnswer(outstanding, line);
+  }
+
+  /** Some do not wait for an answer before they say the next thing (ocpp.md: tolerated on receive). */
+  private sayMore(line: Line): void {
+    const id = `${this.id}-${++this.messages}`;
+    const text = JSON.stringify([2, id, "Heartbeat", {}]);
+    this.needs.journal.called(this.id, line.connectionId, id, text);
+    line.says(text);
   }
 
   private expectAnswer(outstanding: Outstanding, line: Line): void {

@@ -12,6 +12,7 @@ import type { Random } from "./random.ts";
 import { RedisServer } from "./redis.ts";
 import { ApiRole, GatewayRole, party, ProcessorRole, times, type Servers } from "./roles.ts";
 import { Scheduler } from "./scheduler.ts";
+import { checkLost } from "./rules/ownership.ts";
 import { checkCommit } from "./rules/store.ts";
 import { checkWritten } from "./rules/written.ts";
 import { Station } from "./station.ts";
@@ -54,6 +55,7 @@ export class World {
         if (topic === this.log.topics.frames) {
           const fact = this.journal.stored(partition, record);
           trace.detail(() => describe(fact));
+          checkLost(this.journal, this.redis, fact);
         }
         if (topic === this.log.topics.events) projection.stored(topic, record.value);
       },

@@ -35,6 +35,7 @@ export function checkLog(journal: Journal): void {
       if (journal.callsOf.has(source)) checkPrefix(journal, source, kept);
     }
     checkTimes(journal, facts);
+    checkSuperseded(journal, facts);
   }
   checkAnswered(journal);
 }
@@ -54,6 +55,22 @@ function checkPrefix(journal: Journal, connection: string, kept: readonly Fact[]
 function checkTimes(journal: Journal, facts: readonly Fact[]): void {
   const falls = facts.find(({ stored }, at) => at > 0 && stored.logTime < facts[at - 1]!.stored.logTime);
   journal.check("T1", falls === undefined, () => `Log time falls at ${String(falls?.stored.offset)}.`);
+}
+
+/** Only a younger connection that was claimed takes a station from another one (rule I4). */
+function checkSuperseded(journal: Journal, facts: readonly Fact[]): void {
+  const epochs = new Map<string, number>();
+  const claimed = new Map<string, number>();
+  for (const { record, stored, isRepeat } of facts) {
+    if (isRepeat) continue;
+    const { source, station } = record;
+    if (record.kind === "connected") epochs.set(source, stored.offset);
+    const epoch = epochs.get(source) ?? 0;
+    if (record.kind === "claimed") claimed.set(station, Math.max(epoch, claimed.get(station) ?? 0));
+    if (record.kind !== "disconnected" || record.reason !== "superseded") continue;
+    const isRight = (claimed.get(station) ?? 0) > epoch;
+    journal.check("I4", isRight, () => `${source} of ${station} was closed for another one, and none is younger.`);
+  }
 }
 
 /** L1: each answered CALL once, unanswered ones at most once, nothing else. */

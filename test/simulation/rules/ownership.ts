@@ -2,9 +2,9 @@
 // knows it, the station is really there, and nobody is locked out.
 import { trusted } from "../../../core/ids/ids.ts";
 import type { DomainEvent } from "../../../core/records/domain-event.ts";
-import type { Journal } from "../journal.ts";
+import type { Fact, Journal } from "../journal.ts";
 import type { RedisServer } from "../redis.ts";
-import { party } from "../roles.ts";
+import { party, times } from "../roles.ts";
 import type { Station } from "../station.ts";
 import type { World } from "../world.ts";
 
@@ -57,6 +57,19 @@ export function checkOwners(
     const older = open.filter(({ node }) => living.has(node)).length - 1;
     journal.check("I4", older <= 0, () => `${older} older sockets of ${id} are still open.`);
   }
+}
+
+/** Of what a look at the leases may miss: three of them fit into one. */
+const lookMs = times.leaseMs / 2;
+
+/** Rule T3, at each record: a node is presumed lost only after two lease times without its lease. */
+export function checkLost(journal: Journal, redis: RedisServer, { record }: Fact): void {
+  if (record.kind !== "nodeLost") return;
+  const { ageMs, absentMs } = redis.leaseOf(record.nodeId, lookMs);
+  const isMissed = Math.min(ageMs, absentMs) >= 2 * times.leaseMs - lookMs;
+  journal.check("T3", isMissed, () => {
+    return `${record.nodeId}, ${ageMs.toFixed(0)} ms old, is presumed lost after ${absentMs.toFixed(0)} ms without a lease.`;
+  });
 }
 
 /** What was asked for in quiet weather came to a good end. */
