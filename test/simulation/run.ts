@@ -25,8 +25,8 @@ export interface Verdict {
 
 const calmMs = 90_000;
 const quietMs = 14_000;
-/** Past the last deadline, the last wait of a session for its CDR, and the ticks for both. */
-const laterMs = 28_000;
+/** Past the last deadline, the last wait of a session for its CDR, the ticks for both, and two lease times of dead nodes. */
+const laterMs = 45_000;
 
 /** @param print given each event where somebody wants to read them. */
 export async function simulate(seed: number, print?: (line: string) => void): Promise<Verdict> {

@@ -233,7 +233,12 @@ export class Station {
     const { random } = this.needs;
     if (this.temper === "calm") {
       if (this.charging.isCharging) this.charging.stop();
-      else if (this.isConnected && !this.outstanding && this.queue.length === 0 && !this.isSure)
+      else if (
+        this.isConnected &&
+        !this.outstanding &&
+        this.queue.length === 0 &&
+        (!this.isSure || random.chance(0.15))
+      )
         this.send({ action: "Heartbeat", payload: () => ({}) });
       return;
     }
