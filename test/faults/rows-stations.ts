@@ -3,7 +3,7 @@ import { connect } from "node:net";
 
 import { encodeFrame, opcodes } from "../../bench/fleet/ws-frames.ts";
 import { limits } from "../../core/config/limits.ts";
-import type { StationView } from "../harness/rest.ts";
+import type { CommandView, StationView } from "../harness/rest.ts";
 import { TestStation } from "../harness/station.ts";
 import { eventually, lastAnswer, sleep, within } from "../harness/wait.ts";
 import type { LoggedRecord } from "./fault-world.ts";
@@ -71,7 +71,7 @@ function stationsWithSeveral(frames: readonly LoggedRecord[]): string[] {
 
 /** Of one command, below what the api takes. */
 const payloadChars = 60_000;
-const mostCommands = 400;
+const mostCommands = 200;
 
 export const notReading: Row = {
   name: "station that does not read",
@@ -98,7 +98,9 @@ export const notReading: Row = {
       const payload = { vendorId: "flood", data: "x".repeat(payloadChars) };
       const { body } = await world.rest.command(id, { action: "DataTransfer", payload, timeoutSeconds: 5 });
       asked++;
-      // What it has not read it may still answer: the next one goes out at once.
+      // What it has not read it may still answer, once it was sent: the next one goes out at once.
+      const sent = async () => (await world.rest.get<CommandView>(`/commands/${body.id}`)).status !== "requested";
+      await eventually("the command to be sent", sent, { everyMs: 20 });
       deaf.say([3, body.id, { status: "Accepted" }]);
     }
     const reasons = (await world.frames(id)).flatMap(({ record }) =>
