@@ -96,6 +96,29 @@ describe("commands (C1-C4)", () => {
     expect(rig.kinds().slice(-2)).toEqual(["commandSent", "commandEnded"]);
   });
 
+  test("C3: one whose receipt in time is handled after its deadline, by a process that stood still, is not sent", async () => {
+    const rig = await FakeRig.start({ appendHoldMs: 60_000 });
+    const socket = await rig.claimed("CP-1");
+    const append = rig.log.append.bind(rig.log);
+    const thaw = Promise.withResolvers<void>();
+    rig.log.append = async (...given) => {
+      const receipt = await append(...given);
+      await thaw.promise;
+      return receipt;
+    };
+    ask(rig, socket);
+    await settle();
+    await rig.advance(30_000);
+    thaw.resolve();
+    await settle();
+    expect(socket.answers()).toEqual([]);
+    expect(commandKinds(rig)).toEqual(["commandSent"]);
+    rig.log.append = append;
+    const next = ask(rig, socket);
+    await settle();
+    expect(socket.answers().map((call) => call[1])).toEqual([next]);
+  });
+
   test("a result that the log hands to whoever waits is not said over the bus as well", async () => {
     const rig = await FakeRig.start();
     const socket = await rig.claimed("CP-1");

@@ -123,7 +123,11 @@ export class Commands {
     this.append(connection, value, sent, () => connection.usable);
   }
 
-  /** Rule C3: judged by the log's clock, not by ours. */
+  /**
+   * Rule C3: judged by the log's clock. Ours, which follows it, says only whether the receipt was handled late: a process that
+   * stood still goes on where it was, and a command that is too late by then is not sent. Its record says `sent`, so it
+   * ends as one that nobody answered.
+   */
   private mayWrite(connection: Connection, line: CommandLine, command: Command, logTime: number): void {
     const { current } = line;
     // Closed meanwhile: `closed` has ended it.
@@ -132,6 +136,7 @@ export class Commands {
       this.end(command, "expired");
       return this.freeSlot(connection, line);
     }
+    if (this.node.clock.now() >= command.deadline) return this.freeSlot(connection, line);
     if (!connection.usable) {
       this.end(command, "not_connected");
       line.current = undefined;
