@@ -86,7 +86,7 @@ export type Limited = "min_price" | "max_price";
 
 /**
  * 5.3.1, min_price and max_price: apart for the price without and with taxes. A limit that states only the price without
- * bounds only that, but a minimum also the price with taxes, by the same amount.
+ * bounds only that; a minimum also the price with taxes by the same amount, and a maximum where there are no taxes.
  */
 export function limited(sum: Amount, { min, max }: ReadyTariff): { amount: Amount; by: readonly Limited[] } {
   let { excl, incl } = sum;
@@ -98,8 +98,9 @@ export function limited(sum: Amount, { min, max }: ReadyTariff): { amount: Amoun
   }
   const raised = { excl, incl };
   if (max) {
+    const most = max.incl ?? (compare(excl, incl) === 0 ? max.excl : undefined);
     excl = smaller(excl, max.excl);
-    if (max.incl) incl = smaller(incl, max.incl);
+    if (most) incl = smaller(incl, most);
     if (excl !== raised.excl || incl !== raised.incl) by.push("max_price");
   }
   return { amount: { excl, incl }, by };

@@ -244,6 +244,12 @@ describe("taxes and limits", () => {
     ["a minimum of 2.3.0", { min_price: { before_taxes: 2, after_taxes: 1 } }, "2.00", "1.25"],
     ["a maximum", { max_price: { before_taxes: 4, after_taxes: 1.1 } }, "1.00", "1.10"],
     ["S21: a maximum before taxes alone", { max_price: { before_taxes: 0.5 } }, "0.50", "1.25"],
+    [
+      "S21: a maximum before taxes alone, without taxes",
+      { tax_included: "N/A", max_price: { before_taxes: 0.5 } },
+      "0.50",
+      "0.50",
+    ],
     ["S21: a minimum before taxes alone", { min_price: { before_taxes: 2 } }, "2.00", "2.00"],
   ])("%s", (_, more, exclVat, inclVat) => {
     expect(price(tariff([when({}, taxed)], more), kwh)).toEqual({ exclVat, inclVat });

@@ -187,8 +187,10 @@ function raisedTo({ before, after = before }: LimitAmounts, cost: Amount): Amoun
   return { excl: larger(cost.excl, decimal(before)), incl: larger(cost.incl, decimal(after)) };
 }
 
-/** A maximum that is stated before taxes alone leaves the total after taxes as it is (README, S21). */
-function cappedAt({ before, after }: LimitAmounts, cost: Amount): Amount {
+/** A maximum that is stated before taxes alone leaves the total after taxes as it is, unless there are no taxes (README, S21). */
+function cappedAt({ before, after: stated }: LimitAmounts, cost: Amount): Amount {
+  const isUntaxed = compare(cost.excl, cost.incl) === 0;
+  const after = stated ?? (isUntaxed ? before : undefined);
   const incl = after === undefined ? cost.incl : smaller(cost.incl, decimal(after));
   return { excl: smaller(cost.excl, decimal(before)), incl };
 }
