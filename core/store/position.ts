@@ -10,6 +10,9 @@ import type { PositionRow } from "./tables.ts";
 /** The set of tables that the first fold of a partition writes; a rebuild takes over with a higher one (rule B1). */
 export const firstTableSet = 1;
 
+/** How far a row stands, and in which tables. */
+export type Standing = Pick<PositionRow, "table_set" | "next">;
+
 /** A rebuild took the partition over: whoever folds it drops what it remembers and reads the row again (rule F3). */
 export class TableSetChanged extends Error {
   override readonly name = "TableSetChanged";
@@ -24,7 +27,7 @@ export class TableSetChanged extends Error {
 export class StoreRewound extends Error {
   override readonly name = "StoreRewound";
 
-  constructor(from: PositionRow, now: PositionRow | undefined) {
+  constructor(from: PositionRow, now: Standing | undefined) {
     super(
       `${from.role} of ${from.topic}/${from.partition} stood at ${from.next}, but the store is back at ${now?.next ?? "no row"}: ` +
         "it has lost what was committed after that, which is folded again.",
@@ -33,7 +36,7 @@ export class StoreRewound extends Error {
 }
 
 /** Whether the store has lost what a fold that stood at `from` had committed. */
-export function isRewound(from: PositionRow, now: PositionRow | undefined): boolean {
+export function isRewound(from: PositionRow, now: Standing | undefined): boolean {
   return now === undefined || (now.table_set === from.table_set && now.next < from.next);
 }
 
@@ -56,12 +59,12 @@ export async function whyNotMoved(db: Store["reader"], from: PositionRow): Promi
  * Whether the row says anything else than where a fold with nothing to do left it.
  * @returns what that fold ends with: TableSetChanged or StoreRewound; undefined: nothing, or another process folded on.
  */
-export function whatMoved(from: PositionRow, now: PositionRow | undefined): Error | undefined {
+export function whatMoved(from: PositionRow, now: Standing | undefined): Error | undefined {
   if (now !== undefined && now.table_set !== from.table_set) return tableSetChanged(now);
   return isRewound(from, now) ? new StoreRewound(from, now) : undefined;
 }
 
-function tableSetChanged(now: PositionRow): TableSetChanged {
+function tableSetChanged(now: Standing): TableSetChanged {
   return new TableSetChanged(`table set ${now.table_set} is live now`);
 }
 

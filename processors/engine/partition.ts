@@ -198,7 +198,7 @@ export class Partition<State> {
     }
     if (!this.isCaughtUp) this.caughtUpAt = this.end;
     this.position = position;
-    this.relay.wake(position.table_set);
+    this.relay.wake(position);
     const reached = (at: Position) => Promise.race([registry.reached(at), this.halted.promise]);
     const folder = new Folder({ log, store, registry, reached, fold, known: noKnownHolds, sends: true });
     const handler = async ({ records }: LogBatch) => {
@@ -233,7 +233,7 @@ export class Partition<State> {
     this.end = Math.max(this.end, position.next);
     for (const memory of batch.touched) this.due.set(memory.party, memory.station, fold.dueAt(memory.state));
     measure(metrics, batch);
-    if (batch.bodies.length > 0) this.relay.wake(position.table_set, batch.bundles());
+    if (batch.bodies.length > 0) this.relay.wake(position, batch.bundles());
     for (const effect of batch.effects) this.perform(effect);
     this.armTimer();
   }

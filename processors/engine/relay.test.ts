@@ -8,13 +8,18 @@ import { makeTopics, type Entry, type EventLog } from "../../core/log/log.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { openPosition } from "../../core/store/position.ts";
 import type { Store } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
 import { bundlesOf, rowOf, type Bundle, type Outgoing } from "./outgoing.ts";
 import { Relay } from "./relay.ts";
 
+const topics = makeTopics(1, 1);
 let folder: string;
 let store: Store;
 let relay: Relay;
+/** Of the fold, whose batches are a record each. */
+let position: PositionRow;
 /** First bytes of the events, in the order of the log. */
 let sent: number[];
 let append: (entries: readonly Entry[]) => Promise<void>;
@@ -31,18 +36,35 @@ const bundles = (from: number, count: number) =>
   );
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-const put = (some: readonly Bundle[]) =>
-  store.write({ changes: [{ act: "insertNew", table: "outbox", rows: some.map(rowOf) }] });
+async function put(some: readonly Bundle[]): Promise<void> {
+  const to = { ...position, next: position.next + 1 };
+  await store.write({
+    move: { from: position, to },
+    changes: [{ act: "insertNew", table: "outbox", rows: some.map(rowOf) }],
+  });
+  position = to;
+}
+
+const logIsAway = (): Promise<void> => Promise.reject(new Error("the log is away"));
 
 /** As a partition does it: committed, then told. */
 async function commit(some: readonly Bundle[]): Promise<void> {
   await put(some);
-  relay.wake(1, some);
+  relay.wake(position, some);
+}
+
+/** What a store that comes back without its last commits has of this fold: the row as it was, and nothing that waits. */
+async function loseCommits(to: PositionRow): Promise<void> {
+  await store.transaction(async (tx) => {
+    const rows = await tx.db.selectFrom("outbox").select(["table_set", "partition", "sequence"]).execute();
+    await tx.remove("outbox", rows);
+    await tx.upsert("position", [to]);
+  });
 }
 
 function relayOn(some: Store): Relay {
   const log = {
-    topics: makeTopics(1, 1),
+    topics,
     append: async (_topic: unknown, _partition: number, entries: readonly Entry[]) => {
       await append(entries);
       for (const { value } of entries) sent.push(new DataView(value.buffer, value.byteOffset).getUint32(0, true));
@@ -52,12 +74,23 @@ function relayOn(some: Store): Relay {
   return new Relay({ log, store: some, clock: systemClock, logger: createLogger("test", "silent"), partition: 0 });
 }
 
+const withReader = (reader: Store["reader"]): Store => ({
+  dialect: store.dialect,
+  reader,
+  snapshot: (work) => store.snapshot(work),
+  transaction: (work) => store.transaction(work),
+  write: (writing) => store.write(writing),
+  migrate: () => store.migrate(),
+  close: () => store.close(),
+});
+
 const waiting = () => store.reader.selectFrom("outbox").select("sequence").execute();
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "wattlog-relay-"));
   store = openSqliteStore(folder);
   await store.migrate();
+  position = await openPosition(store, "processor", topics.frames, 0);
   sent = [];
   append = async () => undefined;
   relay = relayOn(store);
@@ -70,7 +103,7 @@ afterEach(async () => {
 
 test("F6: what an earlier run left goes first, then what is committed, each once and in order", async () => {
   await put(bundles(0, 700));
-  relay.wake(1);
+  relay.wake(position);
   for (let from = 700; from < 1_000; from += 50) await commit(bundles(from, 50));
   await relay.drain();
   expect(sent).toEqual(numbers(1_000));
@@ -80,7 +113,7 @@ test("F6: what an earlier run left goes first, then what is committed, each once
 test("F6: more than memory holds while the log is away is read back from the outbox", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   append = () => promise;
-  relay.wake(1);
+  relay.wake(position);
   for (let from = 0; from < 20_000; from += 500) await commit(bundles(from, 500));
   resolve();
   await relay.drain();
@@ -127,7 +160,7 @@ test("F6: what is committed while an append is on its way stays in the outbox un
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let appends = 0;
   append = () => gates[appends++]!.promise;
-  relay.wake(1);
+  relay.wake(position);
   // Empty, so from here on the relay goes by what it is told.
   await expect.poll(() => store.reader.selectFrom("outbox").select("sequence").execute()).toEqual([]);
   await new Promise((resolve) => setTimeout(resolve, 20));
@@ -159,17 +192,62 @@ test("F6: a batch that memory cannot hold, committed while the outbox was read a
       return result;
     },
   });
-  relay = relayOn({
-    dialect: store.dialect,
-    reader,
-    snapshot: (work) => store.snapshot(work),
-    transaction: (work) => store.transaction(work),
-    write: (writing) => store.write(writing),
-    migrate: () => store.migrate(),
-    close: () => store.close(),
-  });
-  relay.wake(1);
+  relay = relayOn(withReader(reader));
+  relay.wake(position);
   await expect.poll(() => sent.length, { timeout: 5_000 }).toBe(large.flatMap(({ entries }) => entries).length);
   await relay.drain();
   expect(sent).toEqual(numbers(3 * limits.foldBatchRecords));
+});
+
+test("F6: after the store has lost commits nothing goes before what was lost with it, until the fold begins again", async () => {
+  append = logIsAway;
+  const before = position;
+  relay.wake(position);
+  await commit(bundles(0, 10));
+  await expect.poll(() => relay.problem).toContain("the log is away");
+  await loseCommits(before);
+  // Told of while the relay pauses: this it remembers, and those before it are to be read again.
+  relay.wake({ ...position, next: position.next + 1 }, bundles(10, 10));
+  append = async () => undefined;
+  await expect.poll(() => relay.problem, { timeout: 5_000 }).toContain("has lost what was committed");
+  expect(sent).toEqual([]);
+
+  position = before;
+  relay.wake(position);
+  await commit(bundles(0, 20));
+  await expect.poll(waiting, { timeout: 5_000 }).toEqual([]);
+  await expect.poll(() => sent).toEqual(numbers(20));
+  expect(relay.problem).toBeUndefined();
+});
+
+test("F6: what was committed before a loss, and told after the outbox was read, does not go without what came before it", async () => {
+  const before = position;
+  await put(bundles(0, 10));
+  const [lost, told] = [position, bundles(10, 10)];
+  await loseCommits(before);
+  let isFirst = true;
+  const reader = store.reader.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      if (isFirst) relay.wake({ ...lost, next: lost.next + 1 }, told);
+      isFirst = false;
+      return result;
+    },
+  });
+  relay = relayOn(withReader(reader));
+  relay.wake(lost);
+  await expect.poll(() => relay.problem, { timeout: 5_000 }).toContain("has lost what was committed");
+  expect(sent).toEqual([]);
+});
+
+test("F6, B1: rows that a rebuild has taken over are not overtaken by what is remembered of later ones", async () => {
+  append = logIsAway;
+  relay.wake(position);
+  await commit(bundles(0, 10));
+  await expect.poll(() => relay.problem).toContain("the log is away");
+  await loseCommits({ ...position, table_set: 2 });
+  relay.wake({ ...position, next: position.next + 1 }, bundles(10, 10));
+  append = async () => undefined;
+  await expect.poll(() => relay.problem, { timeout: 5_000 }).toContain("table set 2 is live now");
+  expect(sent).toEqual([]);
 });

@@ -5,7 +5,9 @@ import type { EventLog } from "../../core/log/log.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
+import { whatMoved } from "../../core/store/position.ts";
 import type { KeyOf, Store } from "../../core/store/store.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
 import { bundleOf, type Bundle } from "./outgoing.ts";
 import { Pauses } from "./retry.ts";
 
@@ -28,7 +30,8 @@ export class Relay {
   private readonly options: RelayOptions;
   private readonly pauses: Pauses;
   private isWoken = false;
-  private tableSet = 0;
+  /** Where the fold stood when it last told of something. */
+  private position!: PositionRow;
   /** Read from the store and not yet sent. */
   private ahead: readonly Bundle[] = [];
   /** What we were told of since: with what was read all that waits, where `isWhole`. */
@@ -51,13 +54,14 @@ export class Relay {
   }
 
   /**
-   * There may be something in the outbox of this table set.
+   * There may be something in the outbox.
+   * @param position as it is in the store now, with those bundles.
    * @param bundles what was committed just now; absent: the fold begins, perhaps in a store that has lost transactions, so
    * the store is asked, and events that were sent before may be sent again.
    */
-  wake(tableSet: number, bundles?: readonly Bundle[]): void {
+  wake(position: PositionRow, bundles?: readonly Bundle[]): void {
     this.isWoken = true;
-    this.tableSet = tableSet;
+    this.position = position;
     if (!bundles) {
       this.began += 1;
       this.sent = -1;
@@ -103,7 +107,7 @@ export class Relay {
     while (this.isWoken) {
       this.isWoken = false;
       try {
-        while (await this.sendSome(this.tableSet)) this.pauses.reset();
+        while (await this.sendSome()) this.pauses.reset();
         this.problem = undefined;
       } catch (error) {
         this.forget();
@@ -117,10 +121,10 @@ export class Relay {
   }
 
   /** @returns whether there may be more. */
-  private async sendSome(tableSet: number): Promise<boolean> {
+  private async sendSome(): Promise<boolean> {
     const { log, partition } = this.options;
     const { began } = this;
-    if (!this.isWhole && this.ahead.length === 0 && !(await this.read(tableSet))) return true;
+    if (!this.isWhole && this.ahead.length === 0 && !(await this.read())) return true;
     const some = forOneAppend(this.ahead.length > 0 ? this.ahead : this.kept);
     const last = some.at(-1);
     if (!last) return false;
@@ -135,24 +139,45 @@ export class Relay {
     return true;
   }
 
-  /** @returns false where what was read is worth nothing, for something was forgotten meanwhile. */
-  private async read(tableSet: number): Promise<boolean> {
-    const { forgotten } = this;
-    const rows = await this.options.store.reader
-      .selectFrom("outbox")
-      .selectAll()
-      .where("table_set", "=", tableSet)
-      .where("partition", "=", this.options.partition)
-      // What is below may be on its way out.
-      .where("sequence", ">", this.sent)
-      .orderBy("sequence")
+  /**
+   * @returns false where what was read is worth nothing, for something was forgotten meanwhile.
+   * @throws StoreRewound | TableSetChanged the outbox is not the one that we were told of. What we forgot is not in it, and
+   * what we know came after that: nothing goes until the fold has found out as well, and begins again.
+   */
+  private async read(): Promise<boolean> {
+    const { forgotten, position } = this;
+    const rows = await this.look(position);
+    if (forgotten !== this.forgotten) return false;
+    const moved = whatMoved(position, rows[0]);
+    if (moved) throw moved;
+    this.ahead = rows.flatMap(({ sequence, count, events }) => {
+      if (sequence === null || count === null || events === null) return [];
+      const { table_set, partition } = position;
+      return [bundleOf({ table_set, partition, sequence, count, events })];
+    });
+    // What is committed later we are told.
+    this.isWhole = this.ahead.length < readMost;
+    return true;
+  }
+
+  /** The next rows, each with the position as of the same moment; one of nulls where nothing waits. */
+  private look({ role, topic, partition, table_set }: PositionRow) {
+    return this.options.store.reader
+      .selectFrom("position")
+      .leftJoin("outbox", (join) =>
+        join
+          .on("outbox.table_set", "=", table_set)
+          .on("outbox.partition", "=", partition)
+          // What is below may be on its way out.
+          .on("outbox.sequence", ">", this.sent),
+      )
+      .select(["position.table_set", "position.next", "outbox.sequence", "outbox.count", "outbox.events"])
+      .where("position.role", "=", role)
+      .where("position.topic", "=", topic)
+      .where("position.partition", "=", partition)
+      .orderBy("outbox.sequence")
       .limit(readMost)
       .execute();
-    if (forgotten !== this.forgotten) return false;
-    this.ahead = rows.map(bundleOf);
-    // What is committed later we are told.
-    this.isWhole = rows.length < readMost;
-    return true;
   }
 
   /** Nothing waits for it: what stays is sent once more by the next start, and by nobody before that. */

@@ -55,6 +55,8 @@ function matcher(node: unknown): (row: Row) => boolean {
   switch (kind) {
     case "WhereNode":
       return matcher(fields["where"]);
+    case "OnNode":
+      return matcher(fields["on"]);
     case "ParensNode":
       return matcher(fields["node"]);
     case "AndNode": {
@@ -91,7 +93,8 @@ function comparison(operator: string, column: string, value: unknown): (row: Row
 function select(node: Node, rows: Rows): Row[] {
   const table = nameOf((node["from"] as { readonly froms: readonly unknown[] }).froms[0]);
   const matches = matcher(node["where"]);
-  const found = [...rows.of(table)].filter(matches);
+  const joins = (node["joins"] as readonly Node[] | undefined) ?? [];
+  const found = joins.reduce((left, join) => leftJoined(left, join, rows), [...rows.of(table)].filter(matches));
   const order = (node["orderBy"] as { readonly items: readonly Node[] } | undefined)?.items ?? [];
   const columns = order.map((item) => nameOf(item["orderBy"]));
   if (columns.length > 0) found.sort((a, b) => compared(columns, a, b));
@@ -100,6 +103,13 @@ function select(node: Node, rows: Rows): Row[] {
   const shown = cut.map((row) => projected(row, node["selections"] as readonly Node[]));
   if (!node["frontModifiers"]) return shown;
   return [...new Map(shown.map((row) => [JSON.stringify(row), row])).values()];
+}
+
+/** Of conditions that name the joined table alone. A column of both is the left one's. */
+function leftJoined(left: readonly Row[], join: Node, rows: Rows): Row[] {
+  if (join["joinType"] !== "LeftJoin") throw unknownQuery(join);
+  const right = [...rows.of(nameOf(join["table"]))].filter(matcher(join["on"]));
+  return left.flatMap((row) => (right.length === 0 ? [row] : right.map((other) => ({ ...other, ...row }))));
 }
 
 function compared(columns: readonly string[], a: Row, b: Row): number {
@@ -116,7 +126,7 @@ function projected(row: Row, selections: readonly Node[]): Row {
     const selection = one["selection"] as Node;
     if (selection.kind === "SelectAllNode") return { ...row };
     const column = nameOf(selection);
-    wanted[column] = row[column];
+    wanted[column] = row[column] ?? null;
   }
   return wanted;
 }
