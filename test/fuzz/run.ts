@@ -52,8 +52,9 @@ const neighbours = 24;
 /** Above the mark, so that a mutant too few of one action is a fault and no chance. */
 const answerMargin = 1.2;
 /**
- * From here on memory is looked at. Four threads have a heap each, and V8 gives hardly anything back of what a heap once needed:
- * after some 100 000 mutants they have their size, and what grows on behind that is kept for ever.
+ * From here on memory is looked at. Each thread has a heap, and V8 gives hardly anything back of what a heap once needed: after
+ * some 100 000 mutants, and once the folds have caught up with them, they have their size, and what grows on behind that is
+ * kept for ever.
  */
 const warmShare = 0.5;
 const progressMs = 5_000;
@@ -191,7 +192,13 @@ class Run {
       const { ocppUrl: url, rest } = this.running;
       const { faults } = this;
       const shaking = tryHandshakes({ url, seed, rest, faults, atOnce: 24 }, marksOf(frames).handshakes);
-      await Promise.all([...versions.flatMap((version) => this.version(version)), shaking]);
+      // Awaited at the end; until then its failure is nobody's surprise.
+      shaking.catch(() => undefined);
+      await Promise.all(versions.flatMap((version) => this.version(version, 0, warmShare)));
+      this.tell("half of it is sent; the folds catch up, so that memory is compared with memory at rest");
+      await this.untilLag(nearlyQuiet);
+      this.warmMb = this.rss.look();
+      await Promise.all(versions.flatMap((version) => this.version(version, warmShare, 1)));
       this.handshakes = await shaking;
     } finally {
       clearInterval(timer);
@@ -199,15 +206,17 @@ class Run {
     }
   }
 
-  private version(version: Version): Promise<void>[] {
+  /** @param from and `to`: shares of the whole. */
+  private version(version: Version, from: number, to: number): Promise<void>[] {
     const answers = this.streamOf(version, "answer", answerStations);
     const perAction = Math.ceil(marksOf(this.options.frames).perAction * answerMargin);
     const commands = Math.ceil(perAction / answersPerCommand) * answers.cells.length;
-    this.commands += commands;
     const calls = this.options.frames - commands * answersPerCommand;
+    const part = (whole: number, share: number) => Math.floor(whole * share);
+    this.commands += part(commands, to) - part(commands, from);
     return [
-      sendCalls(this.streamOf(version, "call", callStations), calls),
-      sendAnswers({ ...answers, rest: this.running.rest }, commands),
+      sendCalls(this.streamOf(version, "call", callStations), part(calls, to), part(calls, from)),
+      sendAnswers({ ...answers, rest: this.running.rest }, part(commands, to), part(commands, from)),
     ];
   }
 
@@ -268,8 +277,6 @@ class Run {
 
   private progress(): void {
     const sent = versions.map((version) => `${version}: ${this.tally.of(version).sent}/${this.options.frames}`);
-    const isWarm = versions.every((version) => this.tally.of(version).sent >= this.options.frames * warmShare);
-    if (isWarm && this.warmMb === 0) this.warmMb = this.rss.look();
     const { nowMb } = this.rss;
     this.tell(`${sent.join("  ")}  RSS ${nowMb} MB  faults ${this.faults.count}`);
   }

@@ -61,10 +61,10 @@ function rngOf(seed: number, version: Version, role: Role, number: number): Rng 
   return new Rng(`${seed}/${version}/${role}/${number}`);
 }
 
-/** Sends the mutants [0, count) over all stations. */
-export async function sendCalls(options: StreamOptions, count: number): Promise<void> {
+/** Sends the mutants [from, count) over all stations. */
+export async function sendCalls(options: StreamOptions, count: number, from = 0): Promise<void> {
   const { version, stations } = options;
-  const numbers = (of: number) => range(of, count, stations);
+  const numbers = (of: number) => range(from + of, count, stations);
   await Promise.all(
     Array.from({ length: stations }, (_, i) => callStation(options, `FUZZ-${version}-C${i}`, numbers(i))),
   );
