@@ -43,6 +43,27 @@ export const settingRows = {
     unit: "port",
     sentence: "Console, REST, OCPI.",
   },
+  httpsPort: {
+    env: "WATTLOG_HTTPS_PORT",
+    kind: "port",
+    fallback: "8443",
+    unit: "port",
+    sentence: "The same by HTTPS, where the two files below are named.",
+  },
+  tlsCertFile: {
+    env: "WATTLOG_TLS_CERT_FILE",
+    kind: "text",
+    fallback: "",
+    unit: "file",
+    sentence: "Certificate of the HTTPS port (PEM, with those between it and its root); unset: there is no such port.",
+  },
+  tlsKeyFile: {
+    env: "WATTLOG_TLS_KEY_FILE",
+    kind: "text",
+    fallback: "",
+    unit: "file",
+    sentence: "Its private key (PEM, not encrypted).",
+  },
   adminPort: {
     env: "WATTLOG_ADMIN_PORT",
     kind: "port",
@@ -276,7 +297,7 @@ export const settingRows = {
     fallback: "",
     unit: "web address",
     sentence:
-      "Address (https://…) at which stations reach the HTTP port, for uploads of diagnostics; unset: only on loopback, by http.",
+      "Address (https://…) at which stations reach the HTTP or HTTPS port, for uploads of diagnostics; unset: only on loopback, by http.",
   },
   ocpiUrl: {
     env: "WATTLOG_OCPI_URL",

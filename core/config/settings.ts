@@ -132,7 +132,13 @@ function requireLongSecret({ secretsKey }: Settings): void {
 }
 
 function requirePortsApart(settings: Settings): void {
-  const ports = (["ocppPort", "httpPort", "adminPort"] as const).filter((name) => settings[name] !== 0);
+  const used = [
+    "ocppPort",
+    "httpPort",
+    "adminPort",
+    ...(settings.tlsCertFile === "" ? [] : (["httpsPort"] as const)),
+  ] as const;
+  const ports = used.filter((name) => settings[name] !== 0);
   for (const name of ports) {
     const twin = ports.find((other) => other !== name && settings[other] === settings[name]);
     if (twin) {

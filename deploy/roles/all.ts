@@ -18,6 +18,7 @@ import { createMetrics, mergeMetrics, snapshotMetrics } from "../../core/runtime
 import type { Readiness } from "../../core/runtime/service.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
+import { httpsOf } from "./https.ts";
 import { checkAuthority } from "../authority/authority.ts";
 import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
@@ -67,6 +68,8 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
       `WATTLOG_PARTY=${settings.party} must be a country code and three characters, like DEABC.`,
     );
   await checkAuthority(settings);
+  // Wrong files are said before anything starts.
+  httpsOf(settings);
   const folder = settings.dataDir;
   const lock = lockFolder(folder);
   undo.add("data folder", () => lock.release());

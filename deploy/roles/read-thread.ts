@@ -14,6 +14,7 @@ import { authorityOf } from "../authority/authority.ts";
 import { throughArchive } from "./archive.ts";
 import { snapshotsIn } from "./registry-snapshot.ts";
 import { ocppUrlOf } from "./banner.ts";
+import { httpsOf } from "./https.ts";
 import { ocpiOf } from "./ocpi.ts";
 import { uploadsOf } from "./uploads.ts";
 import { serveThread } from "./thread.ts";
@@ -49,6 +50,7 @@ serveThread((input, fatal) => {
     metrics,
     logger,
     adminToken: input.adminToken,
+    https: httpsOf(settings),
     uploads: uploadsOf(settings),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),

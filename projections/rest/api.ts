@@ -19,6 +19,7 @@ import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { installDeadline, installGuard, installHeaders, securityHeaders } from "./guard.ts";
+import { HttpsDoor } from "./https-door.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
@@ -48,6 +49,8 @@ export interface Api extends Service {
   /** The port that it listens on, also where 0 was asked for. */
   port(): number;
   readiness(): Readiness;
+  /** undefined: no certificate was given, and there is no HTTPS port. */
+  httpsPort(): number | undefined;
   /** One-time; `/sign-in?code=…` turns it into the console's cookie. */
   signInCode(): string;
   /** For further routes on the same port (OCPI) before the start, and for tests. */
@@ -68,6 +71,7 @@ class HttpApi implements Api {
   private readonly waiters = new CommandWaiters();
   private readonly signer: CertificateSigner | undefined;
   private readonly listKeeper: LocalListKeeper;
+  private door: HttpsDoor | undefined;
   private listening = false;
   private draining: Promise<void> | undefined;
 
@@ -115,19 +119,13 @@ class HttpApi implements Api {
   async start(): Promise<void> {
     await this.waiters.start(this.context);
     this.feed.start();
-    const { host, port } = this.context.options;
-    try {
-      await this.app.listen({ host, port });
-    } catch (error) {
-      const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
-      if (!inUse) throw error;
-      throw new WattlogError(
-        "start/port-in-use",
-        `Port ${port} is taken: set WATTLOG_HTTP_PORT to a free one. ${messageOf(error)}`,
-        {
-          cause: error,
-        },
-      );
+    const { options, https } = this.context;
+    const { host, port } = options;
+    await listenOn(port, "WATTLOG_HTTP_PORT", () => this.app.listen({ host, port }));
+    if (https) {
+      this.door = new HttpsDoor(this.app, https);
+      const { door } = this;
+      await listenOn(https.port, "WATTLOG_HTTPS_PORT", () => door.listen(host, https.port));
     }
     this.listening = true;
     this.signer?.start();
@@ -137,6 +135,10 @@ class HttpApi implements Api {
   port(): number {
     const address = this.app.server.address();
     return typeof address === "object" && address ? address.port : this.context.options.port;
+  }
+
+  httpsPort(): number | undefined {
+    return this.door?.port();
   }
 
   readiness(): Readiness {
@@ -163,9 +165,22 @@ class HttpApi implements Api {
     this.feed.stop();
     await this.signer?.stop();
     await this.listKeeper.stop();
+    await this.door?.close();
     await this.app.close();
     await this.waiters.stop();
     this.listening = false;
+  }
+}
+
+/** @throws WattlogError `start/port-in-use` */
+async function listenOn(port: number, setting: string, listen: () => Promise<unknown>): Promise<void> {
+  try {
+    await listen();
+  } catch (error) {
+    const inUse = error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+    if (!inUse) throw error;
+    const sentence = `Port ${port} is taken: set ${setting} to a free one. ${messageOf(error)}`;
+    throw new WattlogError("start/port-in-use", sentence, { cause: error });
   }
 }
 

@@ -11,6 +11,7 @@ import type { Logger } from "../../core/runtime/logger.ts";
 import type { Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { ChangeSource } from "../models/changes.ts";
+import type { HttpsOptions } from "./https-door.ts";
 
 export interface ApiSettings {
   readonly host: string;
@@ -37,6 +38,8 @@ export interface ApiOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly adminToken: string;
+  /** Absent: by HTTP alone. */
+  readonly https?: HttpsOptions | undefined;
   /** Where stations' files are kept, and the address of this server as stations reach it; absent: no uploads here. */
   readonly uploads?: { readonly folder: string; readonly url: string | undefined };
   /** Absent: no OCPI here. */

@@ -5,6 +5,7 @@ import { createApi } from "../../../projections/rest/api.ts";
 import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
 import { ocpiOf } from "../ocpi.ts";
+import { httpsOf } from "../https.ts";
 import { uploadsOf } from "../uploads.ts";
 import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
@@ -22,6 +23,7 @@ export const startApiRole: StartRole = async (context) => {
     );
   }
   await checkAuthority(settings);
+  httpsOf(settings);
   const party = partyOf(settings);
   const nodeId = newNodeId();
   const joined = await joinLog(context, `wattlog-api-${nodeId}`);
@@ -43,6 +45,7 @@ export const startApiRole: StartRole = async (context) => {
     metrics,
     logger,
     adminToken: settings.adminToken,
+    https: httpsOf(settings),
     uploads: uploadsOf(settings),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),
