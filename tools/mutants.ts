@@ -5,22 +5,13 @@
 // It is applied to a copy of the tree. A patch that no longer applies, or no longer compiles, fails the run: then nobody
 // knows whether the test still tests. `--only NAME` runs one; `--no-baseline` trusts that all is green without a patch.
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+import { applyPatch, copyTree, headOf, ROOT, typeErrors } from "./patched-copy.ts";
+
 const MUTANTS = join(ROOT, "test", "mutants");
 /** Not tracked, needed, and never changed by a patch; the cache is that of the test servers. */
 const SHARED = ["node_modules", "build", ".cache"] as const;
@@ -70,7 +61,8 @@ function main(): number {
   }
   const copy = mkdtempSync(join(tmpdir(), "wattlog-mutants-"));
   try {
-    copyTree(copy);
+    mkdirSync(join(ROOT, ".cache"), { recursive: true });
+    copyTree(copy, [], SHARED);
     if (values["no-baseline"] !== true && !isGreen(copy, mutants)) return 1;
     const verdicts = mutants.map((mutant) => {
       const verdict = tryMutant(copy, mutant);
@@ -92,12 +84,7 @@ function readMutants(): Mutant[] {
 
 function readMutant(patch: string): Mutant {
   const name = basename(patch, ".patch");
-  const head = readFileSync(patch, "utf8").split(/^diff --git /m, 1)[0] ?? "";
-  const field = (key: string): string => {
-    const value = new RegExp(`^${key}: (.+)$`, "m").exec(head)?.[1];
-    if (value === undefined) throw new Error(`${patch} has no line "${key}: …" before its diff`);
-    return value.trim();
-  };
+  const field = headOf(patch);
   const named = (key: string): NamedTest => {
     const [file = "", ...titles] = field(key).split(separator);
     return { file, title: titles.join(separator) };
@@ -110,19 +97,6 @@ function readMutant(patch: string): Mutant {
     test: named("test"),
     sibling: named("sibling"),
   };
-}
-
-/** Every tracked file as it lies in the tree now, changes that are not committed included. */
-function copyTree(copy: string): void {
-  const listed = spawnSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 });
-  if (listed.status !== 0) throw new Error(`git ls-files failed: ${listed.stderr}`);
-  for (const path of listed.stdout.split("\0")) {
-    if (path === "" || !existsSync(join(ROOT, path))) continue;
-    mkdirSync(dirname(join(copy, path)), { recursive: true });
-    copyFileSync(join(ROOT, path), join(copy, path));
-  }
-  mkdirSync(join(ROOT, ".cache"), { recursive: true });
-  for (const folder of SHARED) symlinkSync(join(ROOT, folder), join(copy, folder));
 }
 
 /** Without any patch every test that a mutant names must be green, or its redness would prove nothing. */
@@ -141,10 +115,10 @@ function tryMutant(copy: string, mutant: Mutant): Verdict {
   const verdict = (problem: string | undefined, said = ""): Verdict => {
     return { mutant, problem, said, seconds: (performance.now() - started) / 1000 };
   };
-  const applied = applyPatch(copy, mutant, []);
+  const applied = applyPatch(copy, mutant.patch, []);
   if (applied !== undefined) return verdict(`does not apply: ${applied}`);
   try {
-    const wrong = typeErrors(copy, mutant);
+    const wrong = typeErrors(copy, mutant.patch);
     if (wrong !== undefined) return verdict(`does not compile: ${wrong}`);
     const outcomes = runTests(copy, [mutant.test, mutant.sibling]);
     const red = outcomes.get(mutant.test.title);
@@ -154,33 +128,8 @@ function tryMutant(copy: string, mutant: Mutant): Verdict {
     if (sibling?.status !== "passed") return verdict(`the sibling is not green: ${saidBy(sibling)}`);
     return verdict(undefined, red.failure);
   } finally {
-    applyPatch(copy, mutant, ["--reverse"]);
+    applyPatch(copy, mutant.patch, ["--reverse"]);
   }
-}
-
-/** @returns why it does not apply. */
-function applyPatch(copy: string, { patch }: Mutant, options: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync("git", ["apply", ...options, patch], {
-    cwd: copy,
-    encoding: "utf8",
-    // Also where the copy lies inside somebody's repository.
-    env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) },
-  });
-  return status === 0 ? undefined : stderr.trim().split("\n")[0];
-}
-
-/** @returns the first complaint about a file that the patch changes. */
-function typeErrors(copy: string, { patch }: Mutant): string | undefined {
-  const changed = [...readFileSync(patch, "utf8").matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? "");
-  const { stdout } = spawnSync(
-    process.execPath,
-    [join(ROOT, "node_modules/typescript/bin/tsc"), "--noEmit", "-p", "."],
-    {
-      cwd: copy,
-      encoding: "utf8",
-    },
-  );
-  return stdout.split("\n").find((line) => changed.some((file) => line.startsWith(`${file}(`)));
 }
 
 /** Runs these tests and nothing else. @returns by title how each came out. */

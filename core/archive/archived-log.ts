@@ -1,37 +1,25 @@
 // The log with its archive behind it: what the log has given up is read from there, and nobody notices (rule B2). Serves
 // both adapters. What neither holds is out of range: a sentence, never another offset.
-import type { Entry, EventLog, LogBatch, Receipt, Subscription, Topic, Topics, TrimmableLog } from "../log/log.ts";
+import { ForwardingLog } from "../log/forwarding-log.ts";
+import type { LogBatch, Subscription, Topic, TrimmableLog } from "../log/log.ts";
 import { isWattlogError, WattlogError } from "../runtime/errors.ts";
 import type { LogArchive } from "./archive.ts";
 
 const defaultMaxRecords = 4096;
 
-export class ArchivedLog implements EventLog {
-  readonly topics: Topics;
-  readonly listen: EventLog["listen"];
-  private readonly log: TrimmableLog;
+export class ArchivedLog extends ForwardingLog<TrimmableLog> {
   private readonly archive: LogArchive;
   private readonly subscriptions = new Set<Subscription>();
 
   constructor(log: TrimmableLog, archive: LogArchive) {
-    this.topics = log.topics;
-    this.listen = log.listen?.bind(log);
-    this.log = log;
+    super(log);
     this.archive = archive;
   }
 
-  append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
-    return this.log.append(topic, partition, entries);
-  }
-
-  endOffset(topic: Topic, partition: number): Promise<number> {
-    return this.log.endOffset(topic, partition);
-  }
-
-  async *read(topic: Topic, partition: number, from: number, to: number): AsyncGenerator<LogBatch> {
+  override async *read(topic: Topic, partition: number, from: number, to: number): AsyncGenerator<LogBatch> {
     let next = from;
     for (;;) {
-      const start = await this.log.startOffset(topic, partition);
+      const start = await this.inner.startOffset(topic, partition);
       if (next >= 0 && next < start) {
         for await (const batch of this.archived(topic, partition, next, Math.min(to, start))) {
           next = batch.records.at(-1)!.offset + 1;
@@ -40,7 +28,7 @@ export class ArchivedLog implements EventLog {
         if (next >= to) return;
       }
       try {
-        for await (const batch of this.log.read(topic, partition, next, to)) {
+        for await (const batch of this.inner.read(topic, partition, next, to)) {
           next = batch.records.at(-1)!.offset + 1;
           yield batch;
         }
@@ -51,7 +39,7 @@ export class ArchivedLog implements EventLog {
     }
   }
 
-  consume(
+  override consume(
     topic: Topic,
     partition: number,
     from: number,
@@ -61,9 +49,9 @@ export class ArchivedLog implements EventLog {
     const maxRecords = options?.maxRecords ?? defaultMaxRecords;
     const subscription = new ArchivedSubscription({
       from,
-      startOffset: () => this.log.startOffset(topic, partition),
+      startOffset: () => this.inner.startOffset(topic, partition),
       archived: (next, to) => this.archived(topic, partition, next, to),
-      live: (next, hand) => this.log.consume(topic, partition, next, hand, { maxRecords }),
+      live: (next, hand) => this.inner.consume(topic, partition, next, hand, { maxRecords }),
       trimmedMeanwhile: (next, error) => this.trimmedMeanwhile(topic, partition, next, error),
       handler,
       maxRecords,
@@ -74,16 +62,16 @@ export class ArchivedLog implements EventLog {
     return subscription;
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await Promise.all([...this.subscriptions].map((subscription) => subscription.stop()));
-    await this.log.close();
+    await this.inner.close();
     this.archive.close();
   }
 
   /** Whoever reads slowly may be overtaken by the trimming of what others have done with. */
   private async trimmedMeanwhile(topic: Topic, partition: number, next: number, error: unknown): Promise<boolean> {
     if (!isWattlogError(error, "log/out-of-range") || next < 0) return false;
-    return next < (await this.log.startOffset(topic, partition));
+    return next < (await this.inner.startOffset(topic, partition));
   }
 
   /** Everything of [from, to), or an error: the archive may not end before the log begins. */

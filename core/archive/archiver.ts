@@ -2,7 +2,8 @@
 // that the manifest does not name, whose segment was not read back from the archive and found whole, or that anybody
 // still needs. Whatever kills the archiver, its next start goes on where the manifest ends: at worst it copies again.
 import type { Topic, TrimmableLog } from "../log/log.ts";
-import type { Clock, Timer } from "../runtime/clock.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { Rounds } from "../runtime/rounds.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -44,12 +45,11 @@ class RunningArchiver implements Archiver {
   private readonly places: readonly Place[];
   /** By what failed; told until it works again. */
   private readonly problems = new Map<string, string>();
-  private timer: Timer | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private stopping = false;
+  private readonly rounds: Rounds;
 
   constructor(options: ArchiverOptions) {
     this.options = options;
+    this.rounds = new Rounds(options.clock, options.roundMs, () => this.look());
     const { registry, frames, events } = options.log.topics;
     this.places = [registry, frames, events].flatMap((topic) =>
       Array.from({ length: topic.partitions }, (_, partition) => new Place(topic, partition)),
@@ -57,14 +57,12 @@ class RunningArchiver implements Archiver {
   }
 
   async start(): Promise<void> {
-    this.next(0);
+    this.rounds.start(0);
   }
 
   /** What is being copied is finished: a segment and its entry. */
-  async drain(): Promise<void> {
-    this.stopping = true;
-    this.timer?.cancel();
-    await this.round;
+  drain(): Promise<void> {
+    return this.rounds.stop();
   }
 
   stop(): Promise<void> {
@@ -77,17 +75,10 @@ class RunningArchiver implements Archiver {
     return [{ name: "archive", problem: first && `${first}${more}` }];
   }
 
-  private next(ms: number): void {
-    if (this.stopping) return;
-    this.timer = this.options.clock.after(ms, () => {
-      this.round = this.look().then(() => this.next(this.options.roundMs));
-    });
-  }
-
   async look(): Promise<void> {
-    const isStopping = () => this.stopping;
+    const isStopping = () => this.rounds.isStopped;
     for (const place of this.places) {
-      if (this.stopping) return;
+      if (this.rounds.isStopped) return;
       await this.attempt(place.name, async () => {
         await copyClosed(place, this.options, isStopping);
         this.measure(place);
@@ -99,10 +90,10 @@ class RunningArchiver implements Archiver {
   }
 
   private async trim(topic: Topic): Promise<void> {
-    if (this.stopping) return;
+    if (this.rounds.isStopped) return;
     const { metrics, holds } = this.options;
     const places = this.places.filter((place) => place.topic === topic && place.archived !== undefined);
-    const starts = await giveUp(places, await holds(), this.options, () => this.stopping);
+    const starts = await giveUp(places, await holds(), this.options, () => this.rounds.isStopped);
     for (const [partition, start] of starts) {
       metrics.logTrimmedOffset.set({ topic: topic.name, partition: String(partition) }, start);
     }

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LogHarness } from "../log/log.contract.ts";
-import type { Entry, EventLog, LogBatch, Receipt, Subscription, Topic, Topics, TrimmableLog } from "../log/log.ts";
+import { ForwardingLog } from "../log/forwarding-log.ts";
+import type { Entry, EventLog, Receipt, Topic, TrimmableLog } from "../log/log.ts";
 import { LogArchive } from "./archive.ts";
 import { ArchivedLog } from "./archived-log.ts";
 import { FolderBlobs } from "./blobs-folder.ts";
@@ -40,63 +41,38 @@ export interface Halved {
   trims: number;
 }
 
-class HalvingLog implements EventLog {
-  readonly topics: Topics;
-  readonly listen: EventLog["listen"];
-  private readonly inner: TrimmableLog;
-  private readonly outer: ArchivedLog;
+/** Before the log with its archive. */
+class HalvingLog extends ForwardingLog<ArchivedLog> {
+  private readonly log: TrimmableLog;
   private readonly archive: LogArchive;
   private readonly halved: Halved;
   private halving: Promise<void> = Promise.resolve();
 
-  constructor(inner: TrimmableLog, folder: string, halved: Halved) {
-    this.inner = inner;
-    this.topics = inner.topics;
-    this.archive = new LogArchive(new FolderBlobs(folder));
-    this.outer = new ArchivedLog(inner, this.archive);
-    this.listen = this.outer.listen;
+  constructor(log: TrimmableLog, folder: string, halved: Halved) {
+    const archive = new LogArchive(new FolderBlobs(folder));
+    super(new ArchivedLog(log, archive));
+    this.log = log;
+    this.archive = archive;
     this.halved = halved;
   }
 
-  async append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
-    const receipt = await this.outer.append(topic, partition, entries);
+  override async append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt> {
+    const receipt = await super.append(topic, partition, entries);
     this.halving = this.halving.then(() => this.halve(topic, partition)).catch(() => undefined);
     await this.halving;
     return receipt;
   }
 
-  consume(
-    topic: Topic,
-    partition: number,
-    from: number,
-    handler: (batch: LogBatch) => Promise<void>,
-    options?: { readonly maxRecords?: number },
-  ): Subscription {
-    return this.outer.consume(topic, partition, from, handler, options);
-  }
-
-  read(topic: Topic, partition: number, from: number, to: number): AsyncIterable<LogBatch> {
-    return this.outer.read(topic, partition, from, to);
-  }
-
-  endOffset(topic: Topic, partition: number): Promise<number> {
-    return this.outer.endOffset(topic, partition);
-  }
-
-  close(): Promise<void> {
-    return this.outer.close();
-  }
-
   private async halve(topic: Topic, partition: number): Promise<void> {
-    const end = await this.inner.endOffset(topic, partition);
+    const end = await this.log.endOffset(topic, partition);
     const archived = await this.archive.end(topic, partition);
-    const start = await this.inner.startOffset(topic, partition);
+    const start = await this.log.startOffset(topic, partition);
     const half = Math.floor(end / 2);
     // Not for each of hundreds of appends on their way at once.
     if (half < start + Math.max(1, (end - start) / 4)) return;
-    await archiveRange(this.inner, this.archive, topic, partition, archived, end);
-    await this.inner.trim(topic, new Map([[partition, half]]));
-    if ((await this.inner.startOffset(topic, partition)) > start) this.halved.trims++;
+    await archiveRange(this.log, this.archive, topic, partition, archived, end);
+    await this.log.trim(topic, new Map([[partition, half]]));
+    if ((await this.log.startOffset(topic, partition)) > start) this.halved.trims++;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Cdr, CdrLine, CdrPeriod } from "../../core/records/domain-event.ts
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
-import { pageAnswer, pageQuery } from "./paging.ts";
+import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { docAtTime, placeAtPosition, placeAtTime } from "./places.ts";
 import { authorisationOf, cdrLocation } from "./session-facts.ts";
 import { currencyOf } from "./sessions.ts";
@@ -17,13 +17,10 @@ export const listCdrs: OcpiHandler = async (call) => {
   const page = pageQuery(call);
   const passed = await call.services.watermark.passed();
   const until = Math.min(page.to ?? Infinity, passed);
-  let total = 0;
-  const items: Members[] = [];
-  for await (const own of ownCdrs(call, page.from ?? 0, until)) {
-    if (total >= page.offset && items.length < page.limit) items.push(await showCdr(call, own));
-    total++;
-  }
-  return pageAnswer(call, page, total, items);
+  const { total, items } = await pageOf(page, ownCdrs(call, page.from ?? 0, until));
+  const shown: Members[] = [];
+  for (const own of items) shown.push(await showCdr(call, own));
+  return pageAnswer(call, page, total, shown);
 };
 
 interface OwnCdr {

@@ -43,6 +43,20 @@ export function isWithin({ from = -Infinity, to = Infinity }: PageQuery, lastUpd
   return lastUpdated >= from && lastUpdated < to;
 }
 
+/** A page of those that were found one by one, and how many there are in all. */
+export async function pageOf<T>(
+  { offset, limit }: PageQuery,
+  found: AsyncIterable<T>,
+): Promise<{ total: number; items: T[] }> {
+  const items: T[] = [];
+  let total = 0;
+  for await (const item of found) {
+    if (total >= offset && items.length < limit) items.push(item);
+    total++;
+  }
+  return { total, items };
+}
+
 /** @param total of all that match, whatever the page. */
 export function pageAnswer(call: OcpiCall, page: PageQuery, total: number, items: readonly unknown[]): OcpiAnswer {
   const next = page.offset + page.limit;

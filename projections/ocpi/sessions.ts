@@ -5,7 +5,7 @@ import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
 import { invalid, notFound } from "./envelope.ts";
-import { pageAnswer, pageQuery } from "./paging.ts";
+import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { placeAtTime, type Place } from "./places.ts";
 import { authorisationOf, tokenAtTime } from "./session-facts.ts";
 import { cdrTokenOf } from "./token-object.ts";
@@ -19,13 +19,8 @@ export const listSessions: OcpiHandler = async (call) => {
   if (page.from === undefined) throw invalid("date_from is required for sessions.");
   const passed = await call.services.watermark.passed();
   const until = Math.min(page.to ?? Infinity, passed);
-  let total = 0;
-  const wanted: string[] = [];
-  for await (const id of ownSessions(call, page.from, until)) {
-    if (total >= page.offset && wanted.length < page.limit) wanted.push(id);
-    total++;
-  }
-  return pageAnswer(call, page, total, await show(call, wanted));
+  const { total, items } = await pageOf(page, ownSessions(call, page.from, until));
+  return pageAnswer(call, page, total, await show(call, items));
 };
 
 type Key = Pick<SessionRow, "id" | "started_at" | "id_token" | "station" | "evse_id" | "connector_id" | "last_updated">;

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { trusted, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { CertificateAuthority } from "../../core/ports/ports.ts";
 import { noticeKey, timeOfNotice } from "../../core/records/station-documents.ts";
-import type { Timer } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
+import { Rounds } from "../../core/runtime/rounds.ts";
 import type { CommandSender } from "./command-sender.ts";
 import type { ApiOptions } from "./context.ts";
 import { Problem } from "./problems.ts";
@@ -50,28 +50,21 @@ export class CertificateSigner {
   /** The newest request of each party, station and use that was followed by no certificate. */
   private readonly open = new Map<string, Open>();
   private wholeLookAt = Number.NEGATIVE_INFINITY;
-  private timer: Timer | undefined;
-  private looking: Promise<void> | undefined;
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(context: ApiOptions, authority: CertificateAuthority, sender: CommandSender) {
     this.context = context;
     this.authority = authority;
     this.sender = sender;
+    this.rounds = new Rounds(context.clock, pollMs, () => this.look());
   }
 
   start(): void {
-    this.timer = this.context.clock.after(pollMs, () => {
-      this.looking = this.look().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.timer?.cancel();
-    await this.looking;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   private async look(): Promise<void> {
@@ -84,7 +77,7 @@ export class CertificateSigner {
       const oldest = keyAt(clock.now() - openMs);
       for (const [use, { key }] of this.open) if (key < oldest) this.open.delete(use);
       const due = [...this.open.values()].filter(({ notBefore }) => notBefore <= clock.monotonic());
-      for (let at = 0; at < due.length && !this.stopped; at += atOnce) {
+      for (let at = 0; at < due.length && !this.rounds.isStopped; at += atOnce) {
         await Promise.all(due.slice(at, at + atOnce).map((one) => this.serve(one)));
       }
     } catch (error) {

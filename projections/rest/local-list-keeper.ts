@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { trusted, type PartyId, type StationId } from "../../core/ids/ids.ts";
 import type { LocalListDoc } from "../../core/registry/entities.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
-import type { Timer } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
+import { Rounds } from "../../core/runtime/rounds.ts";
 import { Applicable, type Kind } from "./applies-to.ts";
 import { asProtocol } from "./command-check.ts";
 import type { CommandSender } from "./command-sender.ts";
@@ -53,28 +53,21 @@ export class LocalListKeeper {
   private readonly known = new Map<string, Known>();
   private waiting: Found[] = [];
   private lookAt = Number.NEGATIVE_INFINITY;
-  private timer: Timer | undefined;
-  private working: Promise<void> | undefined;
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(context: ApiOptions, sender: CommandSender, lists: LocalListSync) {
     this.context = context;
     this.sender = sender;
     this.lists = lists;
+    this.rounds = new Rounds(context.clock, pollMs, () => this.work());
   }
 
   start(): void {
-    this.timer = this.context.clock.after(pollMs, () => {
-      this.working = this.work().finally(() => {
-        if (!this.stopped) this.start();
-      });
-    });
+    this.rounds.start();
   }
 
-  async stop(): Promise<void> {
-    this.stopped = true;
-    this.timer?.cancel();
-    await this.working;
+  stop(): Promise<void> {
+    return this.rounds.stop();
   }
 
   private async work(): Promise<void> {
@@ -168,7 +161,7 @@ export class LocalListKeeper {
     const { context, sender, lists } = this;
     const { party, station, protocol, list, wanted } = found;
     // Asked for by somebody at this moment: the next look tells whether it was enough.
-    if (this.stopped || lists.isBusy(party, station)) return;
+    if (this.rounds.isStopped || lists.isBusy(party, station)) return;
     const patience = new Patience(context.clock, waitSeconds);
     const principal = principalOf(party);
     try {

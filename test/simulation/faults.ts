@@ -4,23 +4,14 @@
 // nobody knows whether the simulation still looks.
 //
 // `--only NAME` runs one; `--types` asks the compiler too, which takes longer than most faults.
-import { spawn, spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+import { applyPatch, copyTree, headOf, ROOT, typeErrors } from "../../tools/patched-copy.ts";
+
 const FAULTS = join(ROOT, "test", "simulation", "faults");
 /** What a run of the simulation needs of the tree. */
 const COPIED = [
@@ -60,48 +51,9 @@ interface Found {
 
 function readFault(file: string): Fault {
   const patch = join(FAULTS, file);
-  const head = readFileSync(patch, "utf8").split(/^diff --git /m, 1)[0] ?? "";
-  const field = (key: string): string => {
-    const value = new RegExp(`^${key}: (.+)$`, "m").exec(head)?.[1];
-    if (value === undefined) throw new Error(`${file} has no line "${key}: …" before its diff`);
-    return value.trim();
-  };
+  const field = headOf(patch);
   const rules = field("rules").split(", ");
   return { name: basename(file, ".patch"), patch, area: field("area"), rules, breaks: field("breaks") };
-}
-
-function copyTree(copy: string): void {
-  const listed = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", ...COPIED], {
-    cwd: ROOT,
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  if (listed.status !== 0) throw new Error(`git ls-files failed: ${listed.stderr}`);
-  for (const path of listed.stdout.split("\0")) {
-    if (path === "" || !existsSync(join(ROOT, path))) continue;
-    mkdirSync(dirname(join(copy, path)), { recursive: true });
-    copyFileSync(join(ROOT, path), join(copy, path));
-  }
-  for (const folder of SHARED) symlinkSync(join(ROOT, folder), join(copy, folder));
-}
-
-/** @returns why it does not apply. */
-function applyPatch(copy: string, { patch }: Fault, options: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync("git", ["apply", ...options, patch], {
-    cwd: copy,
-    encoding: "utf8",
-    // Also where the copy lies inside somebody's repository.
-    env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(copy) },
-  });
-  return status === 0 ? undefined : stderr.trim().split("\n")[0];
-}
-
-/** @returns the first complaint about a file that the patch changes. */
-function typeErrors(copy: string, { patch }: Fault): string | undefined {
-  const changed = [...readFileSync(patch, "utf8").matchAll(/^\+\+\+ b\/(.+)$/gm)].map((match) => match[1] ?? "");
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
-  const { stdout } = spawnSync(process.execPath, [tsc, "--noEmit", "-p", "."], { cwd: copy, encoding: "utf8" });
-  return stdout.split("\n").find((line) => changed.some((file) => line.startsWith(`${file}(`)));
 }
 
 function runSeeds(copy: string): Promise<string> {
@@ -122,10 +74,10 @@ async function tryFault(copy: string, fault: Fault, withTypes: boolean): Promise
   const found = (problem: string | undefined, rule = "", seed = 0, sentence = ""): Found => {
     return { fault, problem, rule, seed, sentence, seconds: (performance.now() - started) / 1000 };
   };
-  const applied = applyPatch(copy, fault, []);
+  const applied = applyPatch(copy, fault.patch, []);
   if (applied !== undefined) return found(`does not apply: ${applied}`);
   try {
-    const wrong = withTypes ? typeErrors(copy, fault) : undefined;
+    const wrong = withTypes ? typeErrors(copy, fault.patch) : undefined;
     if (wrong !== undefined) return found(`does not compile: ${wrong}`);
     const output = await runSeeds(copy);
     const [, seed, rule, sentence] = /^seed (\d+): ([^:]+): (.+)$/m.exec(output) ?? [];
@@ -134,7 +86,7 @@ async function tryFault(copy: string, fault: Fault, withTypes: boolean): Promise
     if (fault.rules.includes(rule)) return found(undefined, rule, Number(seed), sentence);
     return found(`found by another rule, ${rule}, at seed ${seed}: ${sentence}`, rule, Number(seed));
   } finally {
-    applyPatch(copy, fault, ["--reverse"]);
+    applyPatch(copy, fault.patch, ["--reverse"]);
   }
 }
 
@@ -168,7 +120,7 @@ async function main(): Promise<number> {
   const work = async (): Promise<void> => {
     const copy = mkdtempSync(join(tmpdir(), "wattlog-simulation-"));
     try {
-      copyTree(copy);
+      copyTree(copy, ["--cached", "--others", "--exclude-standard", ...COPIED], SHARED);
       for (let fault = waiting.shift(); fault; fault = waiting.shift()) {
         const found = await tryFault(copy, fault, values.types === true);
         const word = found.problem === undefined ? "found " : "MISSED";
