@@ -1,16 +1,21 @@
-// What a handler is given.
+// What a handler is given, and what of it is enough to show an object.
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { OcpiAnswer } from "./envelope.ts";
 import type { OcpiServices } from "./services.ts";
 import type { Partner } from "./partners.ts";
 
-export interface OcpiCall {
-  readonly context: ApiOptions;
-  readonly services: OcpiServices;
+/** What an object is shown by: whose it is, to whom it goes, and where the rest of it is read. */
+export interface OcpiView {
+  readonly context: Pick<ApiOptions, "store" | "registry" | "clock" | "logger">;
   /** Ours. */
   readonly party: PartyId;
   readonly partner: Partner;
+}
+
+export interface OcpiCall extends OcpiView {
+  readonly context: ApiOptions;
+  readonly services: OcpiServices;
   /** The token that it presented, decoded: what a credentials object says again. */
   readonly presented: string;
   readonly params: Readonly<Record<string, string>>;

@@ -2,7 +2,7 @@
 import type { Cdr, CdrLine, CdrPeriod } from "../../core/records/domain-event.ts";
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
-import type { OcpiCall, OcpiHandler } from "./call.ts";
+import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { docAtTime, placeAtPosition, placeAtTime } from "./places.ts";
 import { authorisationOf, cdrLocation } from "./session-facts.ts";
@@ -22,6 +22,18 @@ export const listCdrs: OcpiHandler = async (call) => {
   for (const own of items) shown.push(await showCdr(call, own));
   return pageAnswer(call, page, total, shown);
 };
+
+/** As it is pushed. undefined: there is none, it is another's, or it cannot be told; then the operator was. */
+export async function findCdr(view: OcpiView, id: string): Promise<Members | undefined> {
+  const row = await view.context.store.reader
+    .selectFrom("live_cdr")
+    .select(["id", "session_id", "station", "document", "last_updated"])
+    .where("party", "=", view.party)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  const own = row && ownCdr(view, row);
+  return own && showCdr(view, own);
+}
 
 interface OwnCdr {
   readonly row: Row;
@@ -69,7 +81,7 @@ async function* ownCdrs(call: OcpiCall, from: number, until: number): AsyncItera
 const withoutPrice: ReadonlySet<string> = new Set(["tariffRestrictionsUnsupported", "tariffInvalid"]);
 
 /** undefined: it is not this partner's, or cannot be told: the operator is. */
-function ownCdr({ context, party, partner }: OcpiCall, row: Row): OwnCdr | undefined {
+function ownCdr({ context, party, partner }: OcpiView, row: Row): OwnCdr | undefined {
   const cdr = JSON.parse(row.document) as Cdr;
   if (cdr.idToken === null) return undefined;
   const key = tokenKey(cdr.idToken);
@@ -93,7 +105,7 @@ function ownCdr({ context, party, partner }: OcpiCall, row: Row): OwnCdr | undef
 /** Before every log time. */
 const first = -Infinity;
 
-async function showCdr(call: OcpiCall, { row, cdr, token, location }: OwnCdr): Promise<Members> {
+async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): Promise<Members> {
   const { context, party } = call;
   const total = costOf(cdr.lines, cdr.total);
   const sign = cdr.credits === null ? 1 : -1;
@@ -137,7 +149,7 @@ function periodsOf({ periods, startedAt, durationMs, energyMwh }: Cdr): readonly
   return [{ startedAt, dimension: "TIME", durationMs: Math.max(0, durationMs), energyMwh }];
 }
 
-function logTimeOf({ context: { registry }, party }: OcpiCall, id: string, version: number): number {
+function logTimeOf({ context: { registry }, party }: OcpiView, id: string, version: number): number {
   return registry.versions(party, "tariff", id).find((one) => one.version === version)?.logTime ?? 0;
 }
 

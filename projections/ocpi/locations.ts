@@ -1,7 +1,7 @@
 // Sender interface of locations (2.2.1, Locations).
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { ApiOptions } from "../rest/context.ts";
-import type { OcpiCall, OcpiHandler } from "./call.ts";
+import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { notFound, statusCodes } from "./envelope.ts";
 import { LiveStatus } from "./live-status.ts";
 import { knownLocation, missingFields, showLocation, type KnownLocation, type Shown } from "./location-object.ts";
@@ -91,7 +91,22 @@ function* knownLocations({ registry, logger }: ApiOptions, party: PartyId): Iter
   }
 }
 
-async function show({ context, party }: OcpiCall, locations: readonly KnownLocation[]): Promise<readonly Shown[]> {
+type LocationView = Pick<OcpiView, "context" | "party">;
+
+/** Of ids that exist; those that OCPI cannot say are left out. */
+export async function showLocations(view: LocationView, ids: Iterable<string>): Promise<ReadonlyMap<string, Shown>> {
+  const known = [...ids].flatMap((id) => {
+    const location = knownLocation(view.context.registry.versions(view.party, "location", id));
+    return location ? [{ id, location }] : [];
+  });
+  const shown = await show(
+    view,
+    known.map(({ location }) => location),
+  );
+  return new Map(known.map(({ id }, at) => [id, shown[at]!]));
+}
+
+async function show({ context, party }: LocationView, locations: readonly KnownLocation[]): Promise<readonly Shown[]> {
   const stations = locations.flatMap(({ evses }) =>
     evses.flatMap(({ doc }) => (doc.connectors ?? []).flatMap(({ stationId }) => stationId ?? [])),
   );

@@ -3,7 +3,7 @@ import type { PartyId } from "../../core/ids/ids.ts";
 import type { TariffDoc, TokenDoc } from "../../core/registry/entities.ts";
 import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "../rest/context.ts";
-import type { OcpiCall, OcpiHandler } from "./call.ts";
+import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { invalid, notFound } from "./envelope.ts";
 import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { placeAtTime, type Place } from "./places.ts";
@@ -20,7 +20,7 @@ export const listSessions: OcpiHandler = async (call) => {
   const passed = await call.services.watermark.passed();
   const until = Math.min(page.to ?? Infinity, passed);
   const { total, items } = await pageOf(page, ownSessions(call, page.from, until));
-  return pageAnswer(call, page, total, await show(call, items));
+  return pageAnswer(call, page, total, await showSessions(call, items));
 };
 
 type Key = Pick<SessionRow, "id" | "started_at" | "id_token" | "station" | "evse_id" | "connector_id" | "last_updated">;
@@ -61,7 +61,7 @@ interface Facts {
 }
 
 /** A station's clock may be wrong by years: it began when the log says at the latest. */
-function factsOf({ context, party, partner }: OcpiCall, row: Key): Facts | undefined {
+function factsOf({ context, party, partner }: OcpiView, row: Key): Facts | undefined {
   const began = Math.min(row.started_at, row.last_updated);
   const token = tokenAtTime(context, partner, row.id_token, began);
   if (!token) return undefined;
@@ -75,7 +75,7 @@ function factsOf({ context, party, partner }: OcpiCall, row: Key): Facts | undef
   return undefined;
 }
 
-async function show(call: OcpiCall, ids: readonly string[]): Promise<readonly Members[]> {
+export async function showSessions(call: OcpiView, ids: readonly string[]): Promise<readonly Members[]> {
   if (ids.length === 0) return [];
   const { context, party } = call;
   const rows = await context.store.reader
@@ -94,7 +94,12 @@ async function show(call: OcpiCall, ids: readonly string[]): Promise<readonly Me
   return shown;
 }
 
-async function showSession(context: ApiOptions, party: PartyId, row: SessionRow, facts: Facts): Promise<Members> {
+async function showSession(
+  context: OcpiView["context"],
+  party: PartyId,
+  row: SessionRow,
+  facts: Facts,
+): Promise<Members> {
   const { place, token } = facts;
   const [excl, incl] = [numberOf(row.cost_excl_vat), numberOf(row.cost_incl_vat)];
   const ended = row.ended_at ?? row.last_updated;
