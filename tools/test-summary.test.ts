@@ -1,12 +1,23 @@
 import { expect, test } from "vitest";
-import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
+import {
+  closingLine,
+  judge,
+  parseClosingLine,
+  sumOf,
+  withSecondRun,
+  worthASecondRun,
+  type FileSummary,
+  type Summary,
+} from "./test-summary.ts";
 
 const summary = (passed: number, failed = 0, skipped: Summary["skipped"] = []): Summary => ({
   passed,
   failed,
   skipped,
   adapters: [],
+  failures: Array.from({ length: failed }, (_, i) => ({ name: `test ${i + 1}`, message: "expected" })),
 });
+const ofFile = (file: string | null, passed: number, failed = 0): FileSummary => ({ file, ...summary(passed, failed) });
 const judged = (s: Summary, options = { strict: false, filtered: false }): ReturnType<typeof judge> =>
   judge([{ name: "unit", summary: s }], { ...options, required: {} });
 
@@ -70,4 +81,24 @@ test("the closing line is read back from the end of a command's output", () => {
   });
   expect(parseClosingLine("kit: 4 passed, 0 failed")).toEqual({ passed: 4, failed: 0, skipped: 0 });
   expect(parseClosingLine("all good")).toBeNull();
+});
+
+test("a second run is for one or two files that failed, not for more, and not for errors without a file", () => {
+  expect(worthASecondRun([ofFile("a", 3), ofFile("b", 1, 1)])).toEqual(["b"]);
+  expect(worthASecondRun([ofFile("a", 3)])).toEqual([]);
+  expect(worthASecondRun(["a", "b", "c"].map((file) => ofFile(file, 1, 1)))).toEqual([]);
+  expect(worthASecondRun([ofFile("a", 1, 1), ofFile(null, 0, 1)])).toEqual([]);
+});
+
+test("what passes in its second run counts as passed and is named; what fails twice is red", () => {
+  const first = [ofFile("a", 3), ofFile("b", 1, 1), ofFile("c", 2, 1)];
+  const { files, unsteady } = withSecondRun(first, [ofFile("b", 2), ofFile("c", 2, 1)]);
+  expect(sumOf(files)).toMatchObject({ passed: 7, failed: 1 });
+  expect(unsteady).toEqual(first[1]!.failures);
+});
+
+test("a second run that says nothing of a file leaves its failure", () => {
+  const { files, unsteady } = withSecondRun([ofFile("b", 1, 1)], [ofFile(null, 0, 1)]);
+  expect(sumOf(files)).toMatchObject({ passed: 1, failed: 2 });
+  expect(unsteady).toEqual([]);
 });

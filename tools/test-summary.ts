@@ -7,11 +7,23 @@ export interface Skip {
   readonly reason: string | null;
 }
 
+export interface Failure {
+  readonly name: string;
+  /** The first lines of its error. */
+  readonly message: string;
+}
+
 export interface Summary {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: readonly Skip[];
   readonly adapters: readonly AdapterCount[];
+  readonly failures: readonly Failure[];
+}
+
+export interface FileSummary extends Summary {
+  /** Relative to the project; null for errors that no file can be blamed for. */
+  readonly file: string | null;
 }
 
 export interface Verdict {
@@ -27,6 +39,39 @@ const CLOSING_LINE = /^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$
 
 export function closingLine(counts: { passed: number; failed: number; skipped: number }): string {
   return `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
+}
+
+export function sumOf(summaries: readonly Summary[]): Summary {
+  return {
+    passed: summaries.reduce((sum, { passed }) => sum + passed, 0),
+    failed: summaries.reduce((sum, { failed }) => sum + failed, 0),
+    skipped: summaries.flatMap(({ skipped }) => skipped),
+    adapters: summaries.flatMap(({ adapters }) => adapters),
+    failures: summaries.flatMap(({ failures }) => failures),
+  };
+}
+
+/** So many files that failed are worth a second run: more is no accident. */
+const mostUnsteadyFiles = 2;
+
+/** The files that a second run is for, none where a second run could tell nothing (docs/decisions/0021). */
+export function worthASecondRun(first: readonly FileSummary[]): readonly string[] {
+  const failed = first.filter((summary) => summary.failed > 0).map(({ file }) => file);
+  const named = failed.filter((file) => file !== null);
+  return named.length === failed.length && named.length <= mostUnsteadyFiles ? named : [];
+}
+
+/** The first run with the files of the second in the place of theirs, and what failed in the first run alone. */
+export function withSecondRun(
+  first: readonly FileSummary[],
+  second: readonly FileSummary[],
+): { readonly files: readonly FileSummary[]; readonly unsteady: readonly Failure[] } {
+  const again = new Map(second.map((summary) => [summary.file, summary]));
+  const isSteady = ({ file }: FileSummary): boolean => (again.get(file)?.failed ?? 1) > 0;
+  return {
+    files: [...first.filter(({ file }) => !again.has(file)), ...second],
+    unsteady: first.filter((summary) => !isSteady(summary)).flatMap(({ failures }) => failures),
+  };
 }
 
 /** The counts of the last closing line in a command's output, or null where it has none. */

@@ -2,7 +2,7 @@
 //
 // Arguments go to vitest (`npm test -- core/ocpp -t "a promise"`), and narrow the run to its suites. The exit code is 0
 // only if at least one test passed, none failed, and each skipped one says why; with CI=true no skip may be due to a
-// missing server or tool. `--full` adds what takes too long for every commit.
+// missing server or tool. What failed is told again in the last lines. `--full` adds what takes too long for every commit.
 import { spawn } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,7 +14,17 @@ import { sweepServers } from "./servers/ensure.ts";
 import { adapterTable, REQUIRED } from "./test-adapters.ts";
 import { SYSTEM_TEST_FOLDERS } from "./test-folders.ts";
 import { SUMMARY_FILE_VARIABLE } from "./test-reporter.ts";
-import { closingLine, judge, parseClosingLine, type Summary } from "./test-summary.ts";
+import {
+  closingLine,
+  judge,
+  parseClosingLine,
+  sumOf,
+  withSecondRun,
+  worthASecondRun,
+  type Failure,
+  type FileSummary,
+  type Summary,
+} from "./test-summary.ts";
 
 /** A command that ends with "N passed, N failed, N skipped", each of its skips having been explained in its output. */
 interface CommandSuite {
@@ -41,7 +51,10 @@ const FULL_SUITES: readonly CommandSuite[] = [
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The longest teardown: a whole cluster and its servers end in it. */
 const teardownMs = 90_000;
-const BROKEN: Summary = { passed: 0, failed: 1, skipped: [], adapters: [] };
+
+function broken(message: string): FileSummary {
+  return { file: null, passed: 0, failed: 1, skipped: [], adapters: [], failures: [{ name: "the run", message }] };
+}
 
 async function main(): Promise<number> {
   const full = process.argv.includes("--full");
@@ -58,10 +71,18 @@ async function main(): Promise<number> {
     console.log(`== ${name}: ${seconds.toFixed(1)} s, ${closingLine(countsOf(summary))}`);
     stages.push({ name, summary, seconds });
   };
-  await stage("unit", () => runVitest("unit", args));
-  if (hasSystemTests()) await stage("system", () => runVitest("system", args));
-  if (full) await stage("server-faults", () => runVitest("server-faults", args));
   const inCi = full || process.env["CI"] === "true";
+  const unsteady: Failure[] = [];
+  await stage("unit", async () => sumOf(await runVitest("unit", args)));
+  if (hasSystemTests()) {
+    await stage("system", async () => {
+      const ran =
+        inCi && !filtered ? await runWithSecondRun("system") : { files: await runVitest("system", args), unsteady: [] };
+      unsteady.push(...ran.unsteady);
+      return sumOf(ran.files);
+    });
+  }
+  if (full) await stage("server-faults", async () => sumOf(await runVitest("server-faults", args)));
   if (inCi && !filtered) for (const suite of CI_SUITES) await stage(suite.name, () => runCommand(suite));
   if (full && !filtered) for (const suite of FULL_SUITES) await stage(suite.name, () => runCommand(suite));
   await sweepServers();
@@ -77,6 +98,10 @@ async function main(): Promise<number> {
   for (const skip of stages.flatMap((s) => s.summary.skipped)) {
     if (skip.reason !== null) console.log(`skipped: ${skip.name}: ${skip.reason}`);
   }
+  const told = (kind: string, { name, message }: Failure): void =>
+    console.log(`${kind}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`);
+  for (const failure of unsteady) told("unsteady, passed in a second run", failure);
+  for (const failure of stages.flatMap((s) => s.summary.failures)) told("failed", failure);
   const verdict = judge(stages, { strict: process.env["CI"] === "true", filtered });
   for (const problem of verdict.problems) console.log(`problem: ${problem}`);
   console.log(closingLine(verdict.counts));
@@ -87,8 +112,17 @@ function countsOf({ passed, failed, skipped }: Summary): { passed: number; faile
   return { passed, failed, skipped: skipped.length };
 }
 
+/** As docs/decisions/0021 says. */
+async function runWithSecondRun(project: string): Promise<ReturnType<typeof withSecondRun>> {
+  const first = await runVitest(project, []);
+  const again = worthASecondRun(first);
+  if (again.length === 0) return { files: first, unsteady: [] };
+  console.log(`\n== ${project}, the files that failed a second time: ${again.join(" ")}`);
+  return withSecondRun(first, await runVitest(project, again));
+}
+
 /** Runs one vitest project in a process of its own; a run that leaves no summary or lies about it counts as failed. */
-async function runVitest(project: string, args: readonly string[]): Promise<Summary> {
+async function runVitest(project: string, args: readonly string[]): Promise<readonly FileSummary[]> {
   const folder = mkdtempSync(join(tmpdir(), "wattlog-test-"));
   try {
     const file = join(folder, "summary.json");
@@ -98,9 +132,10 @@ async function runVitest(project: string, args: readonly string[]): Promise<Summ
       env: { ...process.env, [SUMMARY_FILE_VARIABLE]: file },
       isOver: () => existsSync(file),
     });
-    const summary = readSummary(file);
-    if (summary === null) return BROKEN;
-    return code.status !== 0 && summary.failed === 0 ? { ...summary, failed: 1 } : summary;
+    const files = readSummaries(file);
+    if (files === null) return [broken(`vitest ended with ${code.status} and without a summary`)];
+    const lies = code.status !== 0 && sumOf(files).failed === 0;
+    return lies ? [...files, broken(`vitest ended with ${code.status} although no test failed`)] : files;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -109,13 +144,14 @@ async function runVitest(project: string, args: readonly string[]): Promise<Summ
 async function runCommand({ command, args }: CommandSuite): Promise<Summary> {
   const { status, output } = await run(command, args, { capture: true });
   const counts = parseClosingLine(output);
-  if (counts === null) return BROKEN;
+  if (counts === null) return broken(`${command} ${args.join(" ")} ended with ${status} and without a count`);
   const skipped = Array.from({ length: counts.skipped }, (_, i) => ({
     name: `${command} #${i + 1}`,
     reason: "see its output",
   }));
   const failed = status !== 0 && counts.failed === 0 ? 1 : counts.failed;
-  return { passed: counts.passed, failed, skipped, adapters: [] };
+  const failures = failed === 0 ? [] : [{ name: args[0] ?? command, message: `${failed} failed: see its output` }];
+  return { passed: counts.passed, failed, skipped, adapters: [], failures };
 }
 
 interface RunOptions {
@@ -159,11 +195,10 @@ async function run(
   });
 }
 
-function readSummary(file: string): Summary | null {
+function readSummaries(file: string): readonly FileSummary[] | null {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Summary;
+    return JSON.parse(readFileSync(file, "utf8")) as FileSummary[];
   } catch {
-    console.error("vitest ended without a summary");
     return null;
   }
 }
