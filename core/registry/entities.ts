@@ -265,10 +265,10 @@ export const settingDefaults = {
   occupiedStatus: "BLOCKED",
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
-/** Written once, by the first process on an empty log: whose log this is. Its id is always `cluster`. */
+/** Written once, by the first process on an empty log: whose log this is, and (id `database`) what it is folded into. */
 export interface ClusterDoc {
-  readonly id: "cluster";
-  /** WATTLOG_CLUSTER_ID. */
+  readonly id: "cluster" | "database";
+  /** WATTLOG_CLUSTER_ID; the database's own id. */
   readonly name: string;
 }
 

@@ -37,9 +37,9 @@ function refuseDataFolder(name: ClusterRoleName, invocation: Invocation): void {
   );
 }
 
-export const runTopics: Run = async ({ settings }) => {
+export const runTopics: Run = async (invocation) => {
   const { provisionLog } = await import("../roles/cluster/provision.ts");
-  const done = await provisionLog(settings);
+  const done = await provisionLog(invocation.settings, flag(invocation, "new-database"));
   for (const line of done) say(line);
   if (done.length === 0) say("Every topic is as it must be.");
   return exitCodes.done;

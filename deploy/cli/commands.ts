@@ -188,8 +188,11 @@ ${importHelp(
   role("archiver", "Copies the log to WATTLOG_ARCHIVE and trims it, for a cluster; one process."),
   {
     name: "topics",
-    arguments: "",
+    arguments: "[--new-database]",
     help: "Make and set the cluster's topics; idempotent.",
+    details:
+      "  --new-database   the database is lost: the log goes on with the next, empty one, once every process has ended",
+    options: { "new-database": { type: "boolean" } },
     load: async () => (await import("./cluster.ts")).runTopics,
   },
   {

@@ -31,6 +31,9 @@ beforeEach((context) => {
   if ("missing" in found) context.skip(found.missing);
 });
 
+/** Another of the same server: names in it hold cluster and log anyway. */
+const otherRedis = (): string => `${servers.redis.server.url}/1`;
+
 async function refusal(role: string, env: Environment): Promise<string> {
   const process = await RoleProcess.start(role, { ...servers.environment, ...env });
   const exit = await within(90_000, process.child.exited);
@@ -91,6 +94,26 @@ test("a cluster of another name on the same Kafka is refused, by `wattlog topics
   const said = await Promise.all(["gateway", "projector"].map((role) => refusal(role, env)));
   for (const sentence of said) expect(sentence).toContain("is the log of the cluster wattlog");
 });
+
+test("a second cluster of the same name on the same Kafka, with a database of its own, is refused until the log is given to it", async () => {
+  const first = await RoleProcess.start("projector", servers.environment);
+  await first.ready();
+  const env = { DATABASE_URL: await servers.database(), REDIS_URL: otherRedis() };
+  await servers.provision(env);
+  const roles = ["api", "processor"];
+  for (const sentence of await Promise.all(roles.map((role) => refusal(role, env)))) {
+    expect(sentence).toMatch(/folded into another database than that in DATABASE_URL.*WATTLOG_CLUSTER_ID of its own/);
+  }
+  expect((await first.state())?.ready, "the one whose it is").toBe(true);
+  // The database is said to be lost: whoever has it ends as soon as another has come.
+  expect((await servers.run(["topics", "--new-database"])).code).toBe(0);
+  const next = await RoleProcess.start("projector", { ...servers.environment, ...env });
+  await next.ready();
+  expect(await within(60_000, first.child.exited)).toEqual({ code: 1, signal: null });
+  expect(first.child.stderr).toMatch(/ends: .*folded into another database/);
+  await next.stop();
+  expect((await servers.run(["topics", "--new-database"])).code, "and back").toBe(0);
+}, 180_000);
 
 test("a cluster on another's database is refused, whether it has another name or the same", async () => {
   const theirs = { KAFKA_BROKERS: other["KAFKA_BROKERS"]! };

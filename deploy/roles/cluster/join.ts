@@ -9,7 +9,7 @@ import { logIdentityOf, topicIds } from "../../../core/log/topic-ids.ts";
 import { RegistryView } from "../../../core/registry/view.ts";
 import { isWattlogError, messageOf } from "../../../core/runtime/errors.ts";
 import type { Store } from "../../../core/store/store.ts";
-import { claimLog, claimStore } from "./belonging.ts";
+import { claimLog, claimLogForDatabase, claimStore } from "./belonging.ts";
 import { connectStore, examineLog, generation, kafkaConnection, openLog, partyOf, topicsOf } from "./connect.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { RoleContext } from "./run-role.ts";
@@ -42,24 +42,26 @@ export async function joinLog(context: RoleContext, clientId: string): Promise<J
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   undo.add("registry", () => registry.stop());
   await registry.start();
-  await claimLog(settings.clusterId, partyOf(settings), { log, registry, clock });
+  await claimLog(settings.clusterId, { log, registry, clock, party: partyOf(settings) });
   return { log, registry, identity: logIdentityOf(ids) };
 }
 
 /** @throws WattlogError with one sentence; StartCancelled */
-export async function joinStore(context: RoleContext, { identity }: JoinedLog): Promise<Store> {
-  const { settings, waiting, undo, clockWatch } = context;
-  const store = await waiting.for(async () => {
+export async function joinStore(context: RoleContext, { log, registry, identity }: JoinedLog): Promise<Store> {
+  const { settings, waiting, undo, clock, clockWatch, fatal } = context;
+  const { store, databaseId } = await waiting.for(async () => {
     const opened = await connectStore(settings);
     try {
-      await claimStore(opened, { cluster: settings.clusterId, log: identity }, generation);
-      return opened;
+      const to = { cluster: settings.clusterId, log: identity };
+      return { store: opened, databaseId: await claimStore(opened, to, generation) };
     } catch (error) {
       await opened.close();
       throw error;
     }
   });
   undo.add("store", () => store.close());
+  const by = { log, registry, clock, party: partyOf(settings) };
+  undo.add("claim on the log", await claimLogForDatabase(databaseId, by, fatal));
   await clockWatch.with(async () => {
     const { rows } = await sql<{ now: string }>`
       select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now`.execute(store.reader);

@@ -2,7 +2,7 @@
 import type { Settings } from "../../../core/config/settings.ts";
 import { RegistryView } from "../../../core/registry/view.ts";
 import { systemClock } from "../../../core/runtime/clock.ts";
-import { claimLog, forgetLog } from "./belonging.ts";
+import { claimLog, forgetDatabase, forgetLog } from "./belonging.ts";
 import {
   connectUnmigratedStore,
   kafkaConnection,
@@ -12,8 +12,11 @@ import {
   requireCluster,
 } from "./connect.ts";
 
-/** @returns what was done, a line each; empty: everything was as it must be. */
-export async function provisionLog(settings: Settings): Promise<readonly string[]> {
+/**
+ * @param newDatabase the log goes on with another database, in place of one that is lost
+ * @returns what was done, a line each; empty: everything was as it must be.
+ */
+export async function provisionLog(settings: Settings, newDatabase: boolean): Promise<readonly string[]> {
   requireCluster(settings, ["kafkaBrokers"]);
   const party = partyOf(settings);
   const connection = kafkaConnection(settings, "wattlog-topics");
@@ -22,8 +25,11 @@ export async function provisionLog(settings: Settings): Promise<readonly string[
   const registry = new RegistryView(log);
   try {
     await registry.start();
-    await claimLog(settings.clusterId, party, { log, registry, clock: systemClock });
-    return done;
+    const clock = systemClock;
+    await claimLog(settings.clusterId, { log, registry, clock, party });
+    if (!newDatabase) return done;
+    await forgetDatabase({ log, registry, clock });
+    return [...done, "The log goes on with the next database that comes to it."];
   } finally {
     await registry.stop();
     await log.close();
