@@ -24,6 +24,9 @@ const audiences = [
   ["partners", "partner"],
 ] as const;
 
+/** What became of a tariff that was looked at; `lessSpecific`: it applies, and another goes before it. */
+export type Candidacy = "chosen" | "lessSpecific" | "notValidThen" | "otherType" | "forOthers";
+
 /** Between start_date_time (inclusive) and end_date_time (exclusive), and from validFrom on. */
 export function isValidAt(tariff: TariffDoc, at: number): boolean {
   const { validFrom, start_date_time: start, end_date_time: end } = tariff;
@@ -36,21 +39,37 @@ export function isValidAt(tariff: TariffDoc, at: number): boolean {
  * The most specific audience (`appliesTo: {tokens?, groups?, partners?}`, ours) goes first, then the type that was asked for
  * (OCPI 2.2.1, 5.4.7 TariffType) before one without a type, then the order in which they came.
  * @param tariffs of the connector, in its order, each in the version of the session's start.
+ * @param tell what became of each.
  */
-export function chooseTariff(tariffs: readonly TariffDoc[], ask: TariffAsk): TariffDoc | undefined {
+export function chooseTariff(
+  tariffs: readonly TariffDoc[],
+  ask: TariffAsk,
+  tell?: (tariff: TariffDoc, candidacy: Candidacy) => void,
+): TariffDoc | undefined {
   const type = typeAsked(ask);
   let best: TariffDoc | undefined;
   let bestRank = Infinity;
   for (const tariff of tariffs) {
-    if (!isValidAt(tariff, ask.at)) continue;
+    if (!isValidAt(tariff, ask.at)) {
+      tell?.(tariff, "notValidThen");
+      continue;
+    }
     const audience = audienceRank(tariff["appliesTo"], ask);
     const typeRank = tariff["type"] === undefined ? 1 : tariff["type"] === type ? 0 : undefined;
-    if (audience === undefined || typeRank === undefined) continue;
+    if (audience === undefined || typeRank === undefined) {
+      tell?.(tariff, audience === undefined ? "forOthers" : "otherType");
+      continue;
+    }
     const rank = 2 * audience + typeRank;
-    if (rank >= bestRank) continue;
+    if (rank >= bestRank) {
+      tell?.(tariff, "lessSpecific");
+      continue;
+    }
+    if (best) tell?.(best, "lessSpecific");
     best = tariff;
     bestRank = rank;
   }
+  if (best) tell?.(best, "chosen");
   return best;
 }
 

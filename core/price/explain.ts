@@ -8,12 +8,16 @@ import { periodCost, shownLines, type Priced } from "./price.ts";
 import { shownDecimals, type Rounding } from "./rounding.ts";
 import type { Candidates, Component, Dimension } from "./tariff.ts";
 
-/** An element that has the dimension and was passed over, by the first of its restrictions that did not hold. */
-export interface Skipped {
-  readonly element: number;
+/** A restriction of an element, and what it was held against. */
+export interface Held {
   readonly restriction: string;
   readonly limit: string;
   readonly actual: string;
+}
+
+/** An element that has the dimension and was passed over, by the first of its restrictions that did not hold. */
+export interface Skipped extends Held {
+  readonly element: number;
 }
 
 export interface ShownDimension {
@@ -25,6 +29,8 @@ export interface ShownDimension {
   /** null: no element's restrictions match, or none has the dimension: it is free. */
   readonly element: number | null;
   readonly unitPrice: string | null;
+  /** Why the element matched: all of its restrictions. */
+  readonly matched: readonly Held[];
   readonly skipped: readonly Skipped[];
 }
 
@@ -99,6 +105,7 @@ function shownPeriod(period: Period, { tariff }: Priced): ShownPeriod {
     billed: shownVolume(dimension, billed),
     element: component?.element ?? null,
     unitPrice: component?.priceText ?? null,
+    matched: matchedBy(candidates, dimension, component, period),
     skipped: skippedOf(candidates, dimension, component, period),
   });
   const dimensions: ShownDimension[] = [];
@@ -113,6 +120,16 @@ function shownPeriod(period: Period, { tariff }: Priced): ShownPeriod {
     dimensions,
     cost: periodCost(period, tariff),
   };
+}
+
+function matchedBy(
+  candidates: Candidates,
+  dimension: Dimension,
+  chosen: Component | null,
+  { moment }: Period,
+): readonly Held[] {
+  const checks = candidates[dimension].find(({ component }) => component === chosen)?.checks ?? [];
+  return checks.map((check) => ({ restriction: check.name, limit: check.limit, actual: check.actual(moment) }));
 }
 
 /** Those before the one that matched; all that have the dimension where none did. */

@@ -3,8 +3,9 @@ import type { Reading } from "../../core/records/domain-event.ts";
 import type { ChargingState, Sample } from "../../core/price/session.ts";
 import { shareOf } from "../../core/price/slices.ts";
 import { chargingStateOf, stateMeasurand } from "../transactions/charging-states.ts";
+import type { ReadingTrace, ReadingWord } from "../fold-trace.ts";
+import { energyRegister, toThousandths } from "../transactions/readings.ts";
 import { finalMwh, registersIn, startMwh, stopMwh } from "../transactions/energy.ts";
-import { toThousandths } from "../transactions/readings.ts";
 import type { Registers } from "../transactions/transaction.ts";
 
 interface Course {
@@ -23,16 +24,23 @@ interface Point {
   powerMw: number | null;
 }
 
+const currentMeasurand = "Current.Import";
+const powerMeasurand = "Power.Active.Import";
 const phases = new Set(["L1", "L2", "L3", "L1-N", "L2-N", "L3-N"]);
 
 /**
  * @param rows of the side table, in the order of their records. What lies outside of the session in time, or of its two
  * registers in energy, is not used; energy at a moment without a register lies on the line between its neighbours.
+ * @param trace hears what becomes of each reading.
  */
-export function samplesOf(course: Course, rows: readonly (readonly Reading[])[]): readonly Sample[] {
+export function samplesOf(
+  course: Course,
+  rows: readonly (readonly Reading[])[],
+  trace?: ReadingTrace,
+): readonly Sample[] {
   const { startedAt, endedAt } = course;
-  const points = pointsOf(course, rows);
-  const known = registerPoints(course, points);
+  const points = pointsOf(course, rows, trace);
+  const known = registerPoints(course, points, trace);
   const samples: Sample[] = [];
   let charging: ChargingState | null = null;
   let state: ChargingState = "charging";
@@ -62,7 +70,11 @@ export function samplesOf(course: Course, rows: readonly (readonly Reading[])[])
   return [...opening, ...inner, { at: endedAt, energyMwh: finalMwh(course.registers), state }];
 }
 
-function pointsOf(course: Course, rows: readonly (readonly Reading[])[]): readonly Point[] {
+function pointsOf(
+  course: Course,
+  rows: readonly (readonly Reading[])[],
+  trace: ReadingTrace | undefined,
+): readonly Point[] {
   const points = new Map<number, Point>();
   const at = (time: number): Point => {
     let point = points.get(time);
@@ -73,14 +85,46 @@ function pointsOf(course: Course, rows: readonly (readonly Reading[])[]): readon
     return point;
   };
   for (const row of rows) {
-    for (const register of registersIn(row)) if (register.at !== null) at(register.at).energyMwh = register.mwh;
+    if (trace) tellOthers(trace, row, course.endedAt);
+    for (const register of registersIn(row)) {
+      if (register.at === null) continue;
+      const point = at(register.at);
+      if (point.energyMwh !== null) trace?.registersAt(register.at, "laterOfItsTime");
+      point.energyMwh = register.mwh;
+    }
+    // After those that they take the place of.
+    if (trace) registersIn(row, trace);
     for (const reading of row) {
       if (reading.at !== null && reading.measurand === stateMeasurand) at(reading.at).state = reading.value;
     }
-    for (const [time, currentMa] of summed(row, "Current.Import", "A")) at(time).currentMa = currentMa;
-    for (const [time, powerMw] of summed(row, "Power.Active.Import", "W")) at(time).powerMw = powerMw;
+    for (const [time, currentMa] of summed(row, currentMeasurand, "A")) at(time).currentMa = currentMa;
+    for (const [time, powerMw] of summed(row, powerMeasurand, "W")) at(time).powerMw = powerMw;
   }
-  return [...points.values()].filter((p) => p.at <= course.endedAt).sort((a, b) => a.at - b.at);
+  const all = [...points.values()];
+  trace?.registersAt(null, "noTime");
+  if (trace) for (const { at: time } of all) if (time > course.endedAt) trace.registersAt(time, "afterEnd");
+  return all.filter((p) => p.at <= course.endedAt).sort((a, b) => a.at - b.at);
+}
+
+/** What becomes of the readings that are no registers; the registers are told by whoever looks at them. */
+function tellOthers(trace: ReadingTrace, row: readonly Reading[], endedAt: number): void {
+  const hasTotal = (of: Reading) => row.some((r) => r.measurand === of.measurand && r.at === of.at && r.phase === null);
+  const word = (reading: Reading, use: "current" | "power", base: "A" | "W"): ReadingWord => {
+    if (toThousandths(reading, base) === null) return "noNumber";
+    if (reading.phase === null) return use;
+    if (!phases.has(reading.phase)) return "noLinePhase";
+    return hasTotal(reading) ? "totalCounts" : use;
+  };
+  for (const reading of row) {
+    const { measurand, at } = reading;
+    if (measurand === energyRegister) continue;
+    if (at !== null && at > endedAt) trace.reading(reading, "afterEnd");
+    else if (measurand === stateMeasurand) trace.reading(reading, "state");
+    else if (measurand === currentMeasurand)
+      trace.reading(reading, at === null ? "noTime" : word(reading, "current", "A"));
+    else if (measurand === powerMeasurand) trace.reading(reading, at === null ? "noTime" : word(reading, "power", "W"));
+    else trace.reading(reading, "otherMeasurand");
+  }
 }
 
 /** By time: the value without a phase where there is one, else the sum over the lines (OCPI: summed over the phases). */
@@ -104,19 +148,34 @@ interface RegisterPoint {
 }
 
 /** The registers that can be true, from 0 at the start to the session's energy at the end; they never fall. */
-function registerPoints({ startedAt, endedAt, registers }: Course, points: readonly Point[]): readonly RegisterPoint[] {
+function registerPoints(
+  { startedAt, endedAt, registers }: Course,
+  points: readonly Point[],
+  trace: ReadingTrace | undefined,
+): readonly RegisterPoint[] {
   const start = startMwh(registers);
   const stop = stopMwh(registers);
   const known: RegisterPoint[] = [{ at: startedAt, energyMwh: 0 }];
   let reached = 0;
   for (const { at, energyMwh } of points) {
-    if (energyMwh === null || start === null || stop === null || at <= startedAt || at >= endedAt) continue;
-    if (energyMwh - start < reached || energyMwh > stop) continue;
+    if (energyMwh === null || start === null || stop === null) continue;
+    const why = refusal(at <= startedAt, at >= endedAt, energyMwh - start < reached, energyMwh > stop);
+    if (why !== undefined) {
+      trace?.registersAt(at, why);
+      continue;
+    }
     reached = energyMwh - start;
     known.push({ at, energyMwh: reached });
   }
   known.push({ at: endedAt, energyMwh: finalMwh(registers) });
   return known;
+}
+
+function refusal(isBefore: boolean, isAtEnd: boolean, falls: boolean, isAbove: boolean) {
+  if (isBefore) return "beforeStart";
+  if (isAtEnd) return "atEnd";
+  if (falls) return "falls";
+  return isAbove ? "aboveStop" : undefined;
 }
 
 function energyBetween(a: RegisterPoint, b: RegisterPoint, at: number): number {

@@ -2,7 +2,7 @@
 // (rule F1), so that a change of price during a session or before a late CDR changes nothing.
 import type { PartyId, Position, StationId } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
-import { chooseTariff, isValidAt, type TariffAsk } from "../../core/price/choose.ts";
+import { chooseTariff, isValidAt, type Candidacy, type TariffAsk } from "../../core/price/choose.ts";
 import { zoneOf } from "../../core/price/local-time.ts";
 import { priceOf, shownLines, type Priced } from "../../core/price/price.ts";
 import type { Session } from "../../core/price/session.ts";
@@ -43,22 +43,29 @@ export function priceSession(
   t: Ended,
   context: FoldContext,
 ): PricedCdr {
-  const { registry } = context;
-  const found = tariffOf(record.party, record.station, t, registry);
+  const found = tariffOf(record.party, record.station, t, context);
   const { tariff, location } = found;
   const readied = tariff && readyTariff(tariff);
   const ready = readied?.result === "ready" ? readied.tariff : undefined;
   const by = ready ?? nothingSold();
   const timeZone = location?.time_zone;
   const isZone = timeZone !== undefined && zoneOf(timeZone) !== undefined;
+  // A session that only charged, by a tariff that asks for nothing else, needs its two registers alone.
+  const samples = samplesOf(t, by.asks.anything || t.paused ? context.readingsOf(t.sessionId) : []);
   const session: Session = {
     timeZone: isZone ? timeZone : "UTC",
     start: t.startedAt,
     end: Math.max(t.startedAt, t.endedAt),
-    // A session that only charged, by a tariff that asks for nothing else, needs its two registers alone.
-    samples: samplesOf(t, by.asks.anything || t.paused ? context.readingsOf(t.sessionId) : []),
+    samples,
   };
   const priced = priceOf(by, session);
+  if (context.trace) {
+    // Told of every reading, also where two registers are enough.
+    samplesOf(t, context.readingsOf(t.sessionId), context.trace);
+    const invalid = readied?.result === "invalid" ? readied.why : undefined;
+    const { sessionId } = t;
+    context.trace.priced({ sessionId, location, timeZone: session.timeZone, tariff, invalid, samples, priced });
+  }
   const periods = cdrPeriods(priced.periods, limits.cdrPeriods);
   if (!ready) {
     const nothing = { tariffId: tariff?.id ?? null, currency: tariff?.currency ?? null, total: null, lines: [] };
@@ -90,15 +97,16 @@ interface Found {
 }
 
 /** Of those that the connector names, or of the party's default. */
-function tariffOf(party: PartyId, station: StationId, t: Ended, registry: RegistryLookup): Found {
+function tariffOf(party: PartyId, station: StationId, t: Ended, { registry, trace }: FoldContext): Found {
+  const tell = trace && ((tariff: TariffDoc, candidacy: Candidacy) => trace.candidate(tariff, candidacy));
   const { location, ids } = connectorTariffs(party, station, t, registry);
   const ask = askOf(party, t, registry);
   const versions = (wanted: readonly string[]): TariffDoc[] =>
     wanted.flatMap((id) => versionOf(party, id, t, registry) ?? []);
   const fallback = registry.setting(party, "defaultTariffId", t.registry);
   const tariff =
-    chooseTariff(versions(ids), ask) ??
-    (typeof fallback === "string" && fallback !== "" ? chooseTariff(versions([fallback]), ask) : undefined);
+    chooseTariff(versions(ids), ask, tell) ??
+    (typeof fallback === "string" && fallback !== "" ? chooseTariff(versions([fallback]), ask, tell) : undefined);
   return { tariff, location };
 }
 

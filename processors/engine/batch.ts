@@ -3,6 +3,7 @@ import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core
 import { logKey, trusted, type SessionId } from "../../core/ids/ids.ts";
 import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
+import type { FoldTrace } from "../fold-trace.ts";
 import type { FrameIndexRow, ParkedRow, QuarantineRow, ReadingRow, StationStateRow } from "../../core/store/tables.ts";
 import { bundlesOf, type Bundle, type Outgoing } from "./outgoing.ts";
 import { ReadingsNeeded, type Effect, type FoldContext, type StationFold } from "./station-fold.ts";
@@ -59,6 +60,7 @@ const eventsPerRecord = 2 ** 20;
 
 export class Batch<State> implements FoldContext {
   readonly registry: RegistryLookup;
+  readonly trace: FoldTrace | undefined;
   readonly counts: Counts = { applied: 0, skipped: 0, quarantined: 0, parked: 0 };
   readonly effects: Effect[] = [];
   /** For metrics. */
@@ -84,9 +86,10 @@ export class Batch<State> implements FoldContext {
   /** Of the next event among those at `atOffset`, over all stations. */
   private index = 0;
 
-  constructor(scope: Scope, registry: RegistryLookup) {
+  constructor(scope: Scope, registry: RegistryLookup, trace?: FoldTrace) {
     this.scope = scope;
     this.registry = registry;
+    this.trace = trace;
   }
 
   get generation(): number {
@@ -131,10 +134,12 @@ export class Batch<State> implements FoldContext {
     this.outbox.push({ sequence: order, key: logKey(party, station), value: event });
     this.bodies.push(body);
     this.emitted += 1;
+    this.trace?.emitted(body);
   }
 
   keep(sessionId: SessionId, readings: readonly Reading[]): void {
     const { offset, logTime } = this.place;
+    this.trace?.kept(sessionId, readings);
     // One row of a record and session.
     const same = this.readings.findLast((kept) => kept.offset !== offset || kept.sessionId === sessionId);
     if (same?.offset === offset) same.readings = [...same.readings, ...readings];
@@ -184,6 +189,7 @@ export class Batch<State> implements FoldContext {
     this.memory.sequence = mark.sequence;
     this.memory.hash = mark.hash;
     this.emitted = 0;
+    this.trace?.undone();
   }
 
   /** The index row of a station's hour, as it stands after the record. */

@@ -4,6 +4,7 @@ import type { CommandId, ConnectionId, NodeId, PartyId, SessionId, StationId } f
 import type { CommandOutcome, EventBody, Reading } from "../../core/records/domain-event.ts";
 import type { FrameRecord, FrameRecordOf, Protocol } from "../../core/records/frame-record.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
+import type { FoldTrace } from "../fold-trace.ts";
 
 /** What a fold wants done once its record is committed. Losing one costs time, never truth. */
 export type Effect =
@@ -79,6 +80,8 @@ export interface FoldContext {
    */
   readingsOf(sessionId: SessionId): readonly (readonly Reading[])[];
   ask(effect: Effect): void;
+  /** Absent but where somebody wants the reasons told. */
+  readonly trace?: FoldTrace | undefined;
 }
 
 /**

@@ -1,6 +1,8 @@
 // Energy of a transaction from its readings, in integer milliwatt-hours. The state holds running values only; folding
 // the rows of the side table through `withReadings` gives the same (rule F4), and in any order the same low and high.
+import type { RegisterSource } from "../../core/ports/explanation.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
+import type { ReadingTrace } from "../fold-trace.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { energyRegister, meterStartContext, meterStopContext } from "./readings.ts";
 import { noRegisters, type Registers } from "./transaction.ts";
@@ -30,11 +32,13 @@ const mostMilliwatts = 4e9;
 const shortestMs = 15 * 60_000;
 const msPerHour = 3_600_000;
 
+const isOf = (g: Group, r: Reading): boolean => g.at === r.at && g.context === r.context && g.location === r.location;
+
 function groupsIn(readings: readonly Reading[]): readonly Group[] {
   const groups: Group[] = [];
   for (const r of readings) {
     if (r.measurand !== energyRegister || r.energyMwh === null) continue;
-    let group = groups.find((g) => g.at === r.at && g.context === r.context && g.location === r.location);
+    let group = groups.find((g) => isOf(g, r));
     if (!group) {
       group = { at: r.at, context: r.context, location: r.location, total: null, phases: 0, phaseCount: 0 };
       groups.push(group);
@@ -52,17 +56,41 @@ function groupsIn(readings: readonly Reading[]): readonly Group[] {
  * The import registers of one message. Of one time, context and location the value without a phase is the total; where
  * there is none, the sum over the lines is (quirk 10: a total unlike the sum of its phases is still the total).
  */
-export function registersIn(readings: readonly Reading[]): readonly Register[] {
+export function registersIn(readings: readonly Reading[], trace?: ReadingTrace): readonly Register[] {
   const groups = groupsIn(readings);
   // The outlet is where energy is sold; another place counts only where the outlet is not measured.
   const isOutlet = (g: Group) => g.location === null || g.location === "Outlet";
   const chosen = groups.some(isOutlet) ? groups.filter(isOutlet) : groups;
+  if (trace) tellRegisters(trace, readings, groups, chosen);
   const registers: Register[] = [];
   for (const g of chosen) {
     const mwh = g.total ?? (g.phaseCount > 0 ? g.phases : null);
     if (mwh !== null) registers.push({ at: g.at, context: g.context, mwh });
   }
   return registers;
+}
+
+/** What became of each value of an energy register. */
+function tellRegisters(
+  trace: ReadingTrace,
+  readings: readonly Reading[],
+  groups: readonly Group[],
+  chosen: readonly Group[],
+): void {
+  const withTotal = new Set<Group>();
+  for (const r of readings) {
+    if (r.measurand !== energyRegister) continue;
+    const group = groups.find((g) => isOf(g, r));
+    if (r.energyMwh === null || !group) trace.reading(r, "noEnergy");
+    else if (r.phase !== null && !linePhases.has(r.phase)) trace.reading(r, "noLinePhase");
+    else if (!chosen.includes(group)) trace.reading(r, "notOutlet");
+    else if (r.phase !== null) trace.reading(r, group.total === null ? "register" : "totalCounts");
+    else if (withTotal.has(group)) trace.reading(r, "secondOfItsTime");
+    else {
+      withTotal.add(group);
+      trace.reading(r, "register");
+    }
+  }
 }
 
 const noWords: readonly SessionAnnotation[] = [];
@@ -106,14 +134,29 @@ export function withReadings(before: Registers, readings: readonly Reading[]): R
   return { meterStart, meterStop, begin, end, low, high };
 }
 
-/** The register at the start; null while no reading says. */
-export function startMwh(r: Registers): number | null {
-  return r.meterStart ?? r.begin ?? r.low;
+/** What tells the register at the start; null while no reading does. */
+export function startBy({ meterStart, begin, low }: Registers): (RegisterSource & keyof Registers) | null {
+  if (meterStart !== null) return "meterStart";
+  if (begin !== null) return "begin";
+  return low === null ? null : "low";
 }
 
-/** The register at the end, where the station said it is the end; else the highest seen. */
+/** What tells the register at the end: where the station said it is the end; else the highest seen. */
+export function stopBy({ meterStop, end, high }: Registers): (RegisterSource & keyof Registers) | null {
+  if (meterStop !== null) return "meterStop";
+  if (end !== null) return "end";
+  return high === null ? null : "high";
+}
+
+/** The register at the start; null while no reading says. */
+export function startMwh(r: Registers): number | null {
+  const by = startBy(r);
+  return by === null ? null : r[by];
+}
+
 export function stopMwh(r: Registers): number | null {
-  return r.meterStop ?? r.end ?? r.high;
+  const by = stopBy(r);
+  return by === null ? null : r[by];
 }
 
 /** Energy so far; 0 while there are not two registers to compare. */

@@ -1,9 +1,11 @@
 // Rule I5: (station, transactionId) names the newest incarnation. Finding it, and what happens to those that can get no
 // message any more.
 import { limits } from "../../core/config/limits.ts";
+import type { SessionId } from "../../core/ids/ids.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { settle, settleNow } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
+import type { PassedOver } from "../fold-trace.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { addToSession, endSession, replaced, type Exchange } from "./sessions.ts";
 import type { SettledTransaction, StartIdentity, Transaction, TransactionsState } from "./transaction.ts";
@@ -26,6 +28,16 @@ export function incarnationOf(active: Transaction): Incarnation {
 export function settledIncarnation(settled: SettledTransaction): Incarnation {
   const { start, stop, recent } = settled;
   return { active: undefined, settled, ended: true, start, stop, recent };
+}
+
+export function sessionOf({ active, settled }: Incarnation): SessionId | undefined {
+  return active?.sessionId ?? settled?.sessionId;
+}
+
+/** A repeat: counted, and told to whoever wants to know why it changes nothing. */
+export function passOver(known: Incarnation, word: PassedOver, context: FoldContext): void {
+  context.ask({ kind: "tolerated", word });
+  context.trace?.passedOver(sessionOf(known), word);
 }
 
 export function newestOf(state: TransactionsState, id: string): Incarnation | undefined {

@@ -13,6 +13,7 @@ import {
   overtaken,
   settledIncarnation,
   newestOf,
+  passOver,
   toldLate,
   withRoom,
   type Incarnation,
@@ -82,7 +83,7 @@ export function startTransaction(
   const verdict = known ? judgeStart(state, known, start) : "new";
   switch (verdict) {
     case "repeat":
-      context.ask({ kind: "tolerated", word: "repeatedStart" });
+      passOver(known!, "repeatedStart", context);
       return state;
     case "ambiguous":
       return toldLate(state, known!, context, [], "repeatAmbiguous");
@@ -163,7 +164,7 @@ export function meterValues(
   }
   const digest = readingsDigest(readings);
   if (known.recent.includes(digest)) {
-    context.ask({ kind: "tolerated", word: "repeatedReadings" });
+    passOver(known, "repeatedReadings", context);
     return state;
   }
   const t = known.active;
@@ -233,7 +234,7 @@ export function stopTransaction(
   const known = id === null ? stopWithoutId(state, request, digest) : newestOf(state, id);
   if (known?.ended) {
     if (known.stop === digest) {
-      context.ask({ kind: "tolerated", word: "repeatedStop" });
+      passOver(known, "repeatedStop", context);
       return state;
     }
     const readings = readingsOf(request["transactionData"]);

@@ -6,7 +6,7 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
-import { judgeStart, newestOf, overtaken, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
+import { judgeStart, newestOf, overtaken, passOver, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
 import { readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
 import {
@@ -83,12 +83,12 @@ export function transactionEvent(
 ): TransactionsState {
   const message = messageOf(record, request, boots);
   const known = newestOf(state, message.id);
-  if (known?.recent.includes(message.digest)) return repeated(state, context);
+  if (known?.recent.includes(message.digest)) return repeated(state, known, context);
   return message.type === "Started" ? started(state, known, message, context) : went(state, known, message, context);
 }
 
-function repeated(state: TransactionsState, context: FoldContext): TransactionsState {
-  context.ask({ kind: "tolerated", word: "repeatedEvent" });
+function repeated(state: TransactionsState, known: Incarnation, context: FoldContext): TransactionsState {
+  passOver(known, "repeatedEvent", context);
   return state;
 }
 
@@ -117,7 +117,7 @@ function started(
   const verdict = known ? judgeStart(state, known, start) : "new";
   switch (verdict) {
     case "repeat":
-      return repeated(state, context);
+      return repeated(state, known!, context);
     case "ambiguous":
       return toldLate(state, known!, context, [], "repeatAmbiguous");
     case "late":

@@ -127,6 +127,7 @@ const priceSchema = {
         billed: { ...text, description: "With what step_size adds" },
         element: { type: ["integer", "null"], description: "That matched, from 0; null: it is free" },
         unitPrice: { type: ["string", "null"] },
+        matched: listOf({ restriction: text, limit: text, actual: text }),
         skipped: listOf({ element: integer, restriction: text, limit: text, actual: text }),
       }),
       cost: money,
