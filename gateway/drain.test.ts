@@ -10,6 +10,9 @@ describe("drain", () => {
     const early = sockets.filter((socket) => socket.code !== undefined).length;
     expect(early).toBeGreaterThan(50);
     expect(early).toBeLessThan(500);
+    const [since] = (await rig.metrics.drainingSeconds.get()).values;
+    expect(since?.value).toBeCloseTo(1, 0);
+    expect((await rig.metrics.drainGraceSeconds.get()).values).toMatchObject([{ value: 10 }]);
     for (let s = 0; s < 10; s++) await rig.advance(1_000);
     await draining;
     expect(new Set(sockets.map((socket) => socket.code))).toEqual(new Set([1012]));

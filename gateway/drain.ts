@@ -24,7 +24,7 @@ export async function drainNode(node: Node, ownership: Ownership, drainMs: numbe
   const left = () => Math.max(0, begun + drainMs - clock.monotonic());
   await within(clock, left(), node.appender.flushed());
   await within(clock, left(), ownership.released());
-  node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());
+  node.metrics.publish(node.appender);
 }
 
 /** Resolves with `promise` or after `ms`, whichever is first; leaves no timer behind. */

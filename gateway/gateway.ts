@@ -102,6 +102,7 @@ class GatewayService implements Gateway {
   private unlisten: (() => Promise<void>) | undefined;
   private housekeeping: Timer | undefined;
   private draining: Promise<void> | undefined;
+  private drainingSince: number | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(deps: GatewayDeps) {
@@ -157,7 +158,8 @@ class GatewayService implements Gateway {
     if (this.draining === undefined) {
       this.admission.close();
       this.commands.drain();
-      this.draining = drainNode(this.node, this.ownership, this.deps.options.drainMs ?? limits.drainMs);
+      this.drainingSince = this.node.clock.monotonic();
+      this.draining = drainNode(this.node, this.ownership, this.drainMs);
     }
     return this.draining;
   }
@@ -165,6 +167,10 @@ class GatewayService implements Gateway {
   stop(): Promise<void> {
     this.stopping ??= this.stopOnce();
     return this.stopping;
+  }
+
+  private get drainMs(): number {
+    return this.deps.options.drainMs ?? limits.drainMs;
   }
 
   private makeNode(): Node {
@@ -286,7 +292,8 @@ class GatewayService implements Gateway {
       if (now - connection.heardAt > restAfterMs) connection.duplicates?.rest();
     }
     this.commands.forget();
-    node.metrics.publish(node.appender.queuedBytes(), node.appender.oldestMs());
+    node.metrics.publish(node.appender);
+    node.metrics.draining(this.drainingSince === undefined ? 0 : now - this.drainingSince, this.drainMs);
     this.housekeeping = node.clock.after(housekeepingMs, () => this.keepHouse());
   }
 

@@ -4,6 +4,7 @@ import { actions } from "../core/ocpp/actions.ts";
 import type { Annotation } from "../core/records/annotations.ts";
 import type { Protocol } from "../core/records/frame-record.ts";
 import type { Metrics } from "../core/runtime/metrics.ts";
+import type { Appender } from "./append/appender.ts";
 import type { CloseReason } from "./connection/close-codes.ts";
 import type { Connection } from "./connection/connection.ts";
 
@@ -14,6 +15,9 @@ interface FrameCount {
 }
 
 const versions: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
+
+/** Below this age a takeover is no station that comes back after its link broke. */
+const flapMs = 60_000;
 
 export class GatewayMetrics {
   /** CALLs that wait for the log. */
@@ -70,8 +74,16 @@ export class GatewayMetrics {
     this.metrics.oldKeys.inc();
   }
 
-  takeover(): void {
+  /** @param ageMs of the connection that was taken over */
+  takeover(ageMs: number): void {
     this.metrics.takeovers.inc();
+    if (ageMs < flapMs) this.metrics.flaps.inc();
+  }
+
+  /** @param forMs since the drain began; 0: there is none. @param graceMs what it may take */
+  draining(forMs: number, graceMs: number): void {
+    this.metrics.drainingSeconds.set(forMs / 1000);
+    this.metrics.drainGraceSeconds.set(graceMs / 1000);
   }
 
   quarantined(): void {
@@ -86,8 +98,8 @@ export class GatewayMetrics {
     this.metrics.logAnomalies.inc({ kind: "stalled" });
   }
 
-  /** Once a second. @param oldestMs age of the oldest record that waits. */
-  publish(queuedBytes: number, oldestMs: number): void {
+  /** Once a second. */
+  publish(appender: Pick<Appender, "queuedBytes" | "oldestMs" | "sickPartitions">): void {
     for (const [version, counts] of this.frames) {
       for (const count of counts.values()) this.publishFrames(count);
       const other = this.others.get(version);
@@ -98,8 +110,9 @@ export class GatewayMetrics {
     if (this.repeatedCalls > 0) this.metrics.annotations.inc({ annotation: "repeatedCall" }, this.repeatedCalls);
     this.repeatedCalls = 0;
     this.metrics.unanswered.set(this.unanswered);
-    this.metrics.logQueueBytes.set(queuedBytes);
-    this.metrics.oldestUnanswered.set(oldestMs / 1000);
+    this.metrics.logQueueBytes.set(appender.queuedBytes());
+    this.metrics.partitionsRefusing.set(appender.sickPartitions());
+    this.metrics.oldestUnanswered.set(appender.oldestMs() / 1000);
   }
 
   private publishFrames(row: FrameCount): void {

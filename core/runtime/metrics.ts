@@ -1,8 +1,28 @@
 // The only file that names prom-client. Every metric with its help, once; nobody creates another elsewhere.
 // No station, token or message id is ever a label (operations.md): cardinality is bounded.
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import { PlainHistogram } from "./plain-histogram.ts";
+
+/** What `ocpp_log_anomalies_total` tells apart: the log's clients, the appender, the folds, the projection. */
+export const anomalyKinds = [
+  "rejected",
+  "stalled",
+  "refused",
+  "missing",
+  "offset",
+  "log-time",
+  "watchdog",
+  "connect",
+  "unknownRecord",
+  "storeRewound",
+  "chainBroken",
+  "orphanEvent",
+] as const;
+
+export const quarantineStages = ["gateway", "decode", "fold"] as const;
+/** Of ended sessions without a CDR: its time has not come, somebody holds it back and says why, it should be there. */
+export const withoutCdrReasons = ["settling", "held", "overdue"] as const;
 
 const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -12,11 +32,15 @@ export interface Metrics {
   readonly upgrades: Counter<"result">;
   readonly closes: Counter<"code" | "reason">;
   readonly takeovers: Counter;
+  readonly flaps: Counter;
+  readonly drainingSeconds: Gauge;
+  readonly drainGraceSeconds: Gauge;
   readonly framesReceived: Counter<"action" | "version">;
   readonly answerSeconds: PlainHistogram;
   readonly unanswered: Gauge;
   readonly oldestUnanswered: Gauge;
   readonly logQueueBytes: Gauge;
+  readonly partitionsRefusing: Gauge;
   readonly logAnomalies: Counter<"kind">;
   readonly annotations: Counter<"annotation">;
   readonly sessionAnnotations: Counter<"annotation">;
@@ -32,7 +56,6 @@ export interface Metrics {
   readonly partitionsOwned: Gauge<"role">;
   readonly partitionsWithoutOwner: Gauge<"role">;
   readonly partitionMoves: Counter<"role" | "move">;
-  readonly registryLag: Gauge;
   readonly archivedOffset: Gauge<"topic" | "partition">;
   readonly archiveLag: Gauge<"topic" | "partition">;
   readonly archiveOldest: Gauge<"topic" | "partition">;
@@ -41,15 +64,24 @@ export interface Metrics {
   readonly archiveFailures: Counter;
   readonly clockSkew: Gauge<"against">;
   readonly quarantine: Counter<"stage">;
+  readonly quarantineHeld: Gauge<"stage">;
   readonly stationsOnline: Gauge;
   readonly stationsRegistered: Gauge;
   readonly sessionsActive: Gauge;
   readonly sessionsStarted: Counter;
   readonly sessionsEnded: Counter;
   readonly sessionEnergy: Counter;
+  readonly sessionsWithoutCdr: Gauge<"reason">;
   readonly cdrsIssued: Counter;
   readonly cdrEnergy: Counter;
+  readonly cdrEnergyMismatches: Counter;
   readonly cdrsUnpriced: Counter<"reason">;
+  readonly ocpiRequests: Counter<"party" | "module" | "status">;
+  readonly ocpiPushes: Counter<"party" | "module" | "result">;
+  readonly ocpiPushOldest: Gauge<"party">;
+  readonly ready: Gauge<"role">;
+  readonly partReady: Gauge<"part">;
+  readonly buildInfo: Gauge<"version">;
 }
 
 /** One per thread; the admin port adds them up with `mergeMetrics`. */
@@ -67,7 +99,7 @@ export function createMetrics(): Metrics {
   });
   // The registry asks a metric for its name and for `get`; its types want one of the client's own classes.
   registry.registerMetric(answerSeconds as unknown as Histogram);
-  return {
+  return beginAtZero({
     registry,
     connections: gauge("ocpp_gateway_connections", "Open OCPP connections", ["version", "profile"]),
     upgrades: counter("ocpp_gateway_upgrades_total", "WebSocket upgrades by result", ["result"]),
@@ -79,6 +111,12 @@ export function createMetrics(): Metrics {
       "ocpp_gateway_takeovers_total",
       "Connections closed because a newer one of the station was claimed",
     ),
+    flaps: counter(
+      "ocpp_gateway_flaps_total",
+      "Takeovers of a connection that was not a minute old: two callers under one identity, or a link that comes and goes",
+    ),
+    drainingSeconds: gauge("ocpp_gateway_draining_seconds", "Since this gateway began to drain; 0: it does not"),
+    drainGraceSeconds: gauge("ocpp_gateway_drain_grace_seconds", "What a drain of this gateway may take"),
     framesReceived: counter(
       "ocpp_frames_received_total",
       "Frames received by action (known ones, else other) and version",
@@ -88,7 +126,15 @@ export function createMetrics(): Metrics {
     unanswered: gauge("ocpp_unanswered_frames", "CALLs received and not yet answered"),
     oldestUnanswered: gauge("ocpp_oldest_unanswered_seconds", "Age of the oldest CALL not yet answered"),
     logQueueBytes: gauge("ocpp_log_queue_bytes", "Bytes waiting for the log"),
-    logAnomalies: counter("ocpp_log_anomalies_total", "Appends that failed or came back wrong, by kind", ["kind"]),
+    partitionsRefusing: gauge(
+      "ocpp_log_partitions_refusing",
+      "Partitions of the log that take no records of this gateway",
+    ),
+    logAnomalies: counter(
+      "ocpp_log_anomalies_total",
+      "What must not happen in the log: appends that failed or came back wrong, records that cannot be folded, by kind",
+      ["kind"],
+    ),
     annotations: counter("ocpp_frame_annotations_total", "Tolerated deviations by word", ["annotation"]),
     sessionAnnotations: counter("ocpp_session_annotations_total", "Oddities that the fold met, by word", [
       "annotation",
@@ -127,7 +173,6 @@ export function createMetrics(): Metrics {
       "Partitions taken, given to others, and lost to others while this process was away",
       ["role", "move"],
     ),
-    registryLag: gauge("wattlog_registry_lag_records", "Registry records not yet applied in this process"),
     archivedOffset: gauge("wattlog_archived_offset", "One past the last record that the archive's manifest holds", [
       "topic",
       "partition",
@@ -148,16 +193,96 @@ export function createMetrics(): Metrics {
     archiveFailures: counter("wattlog_archive_failures_total", "Attempts to archive or trim that failed"),
     clockSkew: gauge("wattlog_clock_skew_seconds", "How far this machine's clock is ahead of a server's", ["against"]),
     quarantine: counter("wattlog_quarantine_total", "Records put into quarantine by stage", ["stage"]),
+    quarantineHeld: gauge("wattlog_quarantine_held", "Records in quarantine that wait for somebody, by stage", [
+      "stage",
+    ]),
     stationsOnline: gauge("ocpp_stations_online", "Stations with a claimed connection"),
     stationsRegistered: gauge("ocpp_stations_registered", "Stations in the registry"),
     sessionsActive: gauge("ocpp_sessions_active", "Sessions that have not ended"),
     sessionsStarted: counter("ocpp_sessions_started_total", "Sessions started"),
     sessionsEnded: counter("ocpp_sessions_ended_total", "Sessions ended"),
     sessionEnergy: counter("ocpp_session_energy_watthours_total", "Energy of ended sessions"),
+    sessionsWithoutCdr: gauge(
+      "ocpp_sessions_without_cdr",
+      "Ended sessions that have no CDR: settling, held, or overdue (nothing says why)",
+      ["reason"],
+    ),
     cdrsIssued: counter("ocpi_cdrs_issued_total", "CDRs issued"),
     cdrEnergy: counter("ocpi_cdr_energy_watthours_total", "Energy of issued CDRs"),
+    cdrEnergyMismatches: counter(
+      "ocpi_cdr_energy_mismatches_total",
+      "CDRs issued with another energy than their session had",
+    ),
     cdrsUnpriced: counter("ocpi_cdrs_unpriced_total", "CDRs without a price: noTariff, or tariffInvalid", ["reason"]),
-  };
+    ocpiRequests: counter("ocpi_requests_total", "Requests of roaming partners by party, module and HTTP status", [
+      "party",
+      "module",
+      "status",
+    ]),
+    ocpiPushes: counter(
+      "ocpi_push_total",
+      "Pushes to roaming partners by party, module and result: delivered, exists, failed (tried again), refused, withheld",
+      ["party", "module", "result"],
+    ),
+    ocpiPushOldest: gauge("ocpi_push_oldest_seconds", "How long the push that waits longest has been due", ["party"]),
+    ready: gauge("wattlog_ready", "1 where all parts of a process are ready, as /health/ready says", ["role"]),
+    partReady: gauge("wattlog_part_ready", "1 where a part of this process is ready", ["part"]),
+    buildInfo: gauge("wattlog_build_info", "1; its label is the version that runs", ["version"]),
+  });
+}
+
+/** A counter that appears with its first count has never risen: alerts look at what rose, so that it begins at 0. */
+function beginAtZero(metrics: Metrics): Metrics {
+  for (const kind of anomalyKinds) metrics.logAnomalies.inc({ kind }, 0);
+  for (const stage of quarantineStages) metrics.quarantine.inc({ stage }, 0);
+  return metrics;
+}
+
+// Of the client's own; its counts of open files read a folder with an entry a connection, on the thread that answers chargers.
+const ofThreads = [
+  "nodejs_eventloop_lag_seconds",
+  "nodejs_eventloop_lag_p50_seconds",
+  "nodejs_eventloop_lag_p99_seconds",
+  "nodejs_eventloop_lag_max_seconds",
+  "nodejs_heap_size_used_bytes",
+  "nodejs_heap_size_total_bytes",
+  "nodejs_external_memory_bytes",
+  "nodejs_gc_duration_seconds",
+] as const;
+const ofProcesses = [
+  "nodejs_version_info",
+  "process_cpu_user_seconds_total",
+  "process_cpu_system_seconds_total",
+  "process_cpu_seconds_total",
+  "process_resident_memory_bytes",
+  "process_start_time_seconds",
+] as const;
+
+/**
+ * Event loop, heap and garbage collection of the thread that calls, under its name; of the process (CPU, memory) too where it
+ * is the one that answers scrapes: threads share them, and what two of them tell is added up.
+ */
+export function watchRuntime({ registry }: Metrics, thread: string, ofProcess: "with process" | "thread alone"): void {
+  const ours = new Set(registry.getMetricsAsArray().map(({ name }) => name));
+  collectDefaultMetrics({ register: registry, labels: { thread } });
+  const kept: readonly string[] = ofProcess === "with process" ? [...ofThreads, ...ofProcesses] : ofThreads;
+  for (const { name } of registry.getMetricsAsArray()) {
+    if (!ours.has(name) && !kept.includes(name)) registry.removeSingleMetric(name);
+  }
+  // The client leaves it out of what it adds up, though one thread alone tells it.
+  const started = registry.getSingleMetric("process_start_time_seconds");
+  if (started) Object.assign(started, { aggregator: "max" });
+}
+
+/** What readiness answers, as metrics: parts that were and are no more are forgotten. */
+export function tellReadiness(
+  { ready, partReady }: Metrics,
+  role: string,
+  parts: readonly { readonly name: string; readonly problem: string | undefined }[],
+): void {
+  ready.set({ role }, parts.every(({ problem }) => problem === undefined) ? 1 : 0);
+  partReady.reset();
+  for (const { name, problem } of parts) partReady.set({ part: name }, problem === undefined ? 1 : 0);
 }
 
 /** Values of one thread, to be posted to another. */

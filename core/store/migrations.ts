@@ -47,7 +47,19 @@ const migrations: readonly Migration[] = [
   { version: 4, apply: rewriteInPlace },
   { version: 5, apply: bundleOutbox },
   { version: 6, apply: shareRows },
+  { version: 7, apply: indexUnfinishedSessions },
 ];
+
+/**
+ * Sessions that have not ended, or have no CDR, are counted for metrics every few seconds, of all that there ever were. Only
+ * columns that change once or twice are in these, so that rows are rewritten in place as before.
+ */
+async function indexUnfinishedSessions(db: Builder): Promise<void> {
+  await sql`create index if not exists session_active on session (started_at) where ended_at is null`.execute(db);
+  await sql`create index if not exists session_without_cdr on session (ended_at) where ended_at is not null and cdr_id is null`.execute(
+    db,
+  );
+}
 
 async function shareRows(db: Builder, dialect: Dialect): Promise<void> {
   await sql`drop view live_meter_value`.execute(db);

@@ -14,7 +14,13 @@ import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { messageOf, WattlogError } from "../../core/runtime/errors.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
-import { createMetrics, mergeMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
+import {
+  createMetrics,
+  mergeMetrics,
+  snapshotMetrics,
+  tellReadiness,
+  watchRuntime,
+} from "../../core/runtime/metrics.ts";
 import type { Readiness } from "../../core/runtime/service.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
@@ -28,6 +34,7 @@ import { snapshotsIn } from "./registry-snapshot.ts";
 import type { ThreadQuestion } from "./thread-protocol.ts";
 import { RoleThread } from "./thread.ts";
 import { Undo } from "./undo.ts";
+import { version } from "./version.ts";
 
 const generation = 1;
 
@@ -135,6 +142,8 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   const [{ httpPort, signInCode } = {}] = await askAll("start");
 
   const metrics = createMetrics();
+  watchRuntime(metrics, "gateway", "with process");
+  metrics.buildInfo.set({ version }, 1);
   const ocppHost = settings.ocppBind || settings.bind;
   const gateway = createGateway({
     options: {
@@ -159,13 +168,17 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
     await askAll("drain");
   });
 
+  const readiness = async () => {
+    const parts = await askAll("readiness");
+    const logPart: Readiness = { name: "log", problem: logServer.problem };
+    return [logPart, ...gateway.readiness(), ...parts.flat()];
+  };
   const admin = new AdminServer({
-    metrics: async () => mergeMetrics([await snapshotMetrics(metrics), ...(await askAll("metrics"))]),
-    readiness: async () => {
-      const parts = await askAll("readiness");
-      const logPart: Readiness = { name: "log", problem: logServer.problem };
-      return [logPart, ...gateway.readiness(), ...parts.flat()];
+    metrics: async () => {
+      tellReadiness(metrics, "all", await readiness());
+      return mergeMetrics([await snapshotMetrics(metrics), ...(await askAll("metrics"))]);
     },
+    readiness,
   });
   const adminPort = await admin.listen(settings.bind, settings.adminPort);
   undo.add("admin port", () => admin.close());

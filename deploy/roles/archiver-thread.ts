@@ -4,7 +4,7 @@ import { holdsOf } from "../../core/archive/holds.ts";
 import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
-import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
+import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime/metrics.ts";
 import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { archiveOf, archiverOf } from "./archive.ts";
 import type { LogThreadInput } from "./thread-protocol.ts";
@@ -15,6 +15,7 @@ serveThread(({ settings, folder, topics, logPort }: LogThreadInput) => {
   const archive = archiveOf(settings);
   if (!archive) throw new Error("This thread needs an archive.");
   const metrics = createMetrics();
+  watchRuntime(metrics, "archiver", "thread alone");
   const log = EmbeddedLog.attach({ port: logPort, folder, topics });
   const store = openStoreReadOnly(folder);
   const archiver = archiverOf(settings, {

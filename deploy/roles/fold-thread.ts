@@ -6,12 +6,14 @@ import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
-import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
+import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProcessor } from "../../processors/processor.ts";
 import { serveChanges } from "../../projections/models/changes.ts";
 import { createProjector } from "../../projections/models/projector.ts";
+import { Pushes } from "../../projections/ocpi/pushes/pushes.ts";
 import { throughArchive } from "./archive.ts";
+import { ocpiOf } from "./ocpi.ts";
 import { SnapshotKeeper, snapshotsIn } from "./registry-snapshot.ts";
 import { goBehindOthers } from "./thread-priority.ts";
 import { serveThread } from "./thread.ts";
@@ -24,6 +26,7 @@ const writeEveryMs = 20;
 
 serveThread((input, fatal) => {
   const metrics = createMetrics();
+  watchRuntime(metrics, "folds", "thread alone");
   const logger = createLogger("processor", input.settings.logLevel);
   const log = throughArchive(
     EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics }),
@@ -52,6 +55,15 @@ serveThread((input, fatal) => {
     metrics,
     logger: createLogger("projector", input.settings.logLevel),
   });
+  const pushes = new Pushes({
+    log,
+    store,
+    registry,
+    clock: systemClock,
+    metrics,
+    logger: createLogger("ocpi", input.settings.logLevel),
+    ocpi: () => ocpiOf(input.settings),
+  });
   const keeper = new SnapshotKeeper(registry, systemClock, logger);
   const endChanges = serveChanges(projector, input.changesPort, systemClock);
   return {
@@ -60,17 +72,21 @@ serveThread((input, fatal) => {
       await registry.start();
       await processor.start();
       await projector.start();
+      for (let partition = 0; partition < log.topics.events.partitions; partition++) pushes.take(partition);
+      pushes.start();
       keeper.start();
       return {};
     },
     metrics: () => snapshotMetrics(metrics),
-    readiness: async () => [...processor.readiness(), projector.readiness()],
+    readiness: async () => [...processor.readiness(), projector.readiness(), pushes.readiness()],
     async drain() {
+      await pushes.stop();
       await processor.drain();
       await projector.drain();
       return null;
     },
     async stop() {
+      await pushes.stop();
       await processor.stop();
       await projector.stop();
       endChanges();

@@ -6,7 +6,7 @@ import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock } from "../../core/runtime/clock.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import { createLogger } from "../../core/runtime/logger.ts";
-import { createMetrics, snapshotMetrics } from "../../core/runtime/metrics.ts";
+import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime/metrics.ts";
 import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { attachChanges } from "../../projections/models/changes.ts";
 import { createApi } from "../../projections/rest/api.ts";
@@ -23,6 +23,7 @@ import { version } from "./version.ts";
 serveThread((input, fatal) => {
   const { settings } = input;
   const metrics = createMetrics();
+  watchRuntime(metrics, "api", "thread alone");
   const logger = createLogger("api", settings.logLevel);
   const log = throughArchive(
     EmbeddedLog.attach({ port: input.logPort, folder: input.folder, topics: input.topics }),

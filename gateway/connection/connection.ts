@@ -54,7 +54,8 @@ export class Connection implements Admitted {
   closed = false;
   /** Why we close it; set before the socket is ended, so that nothing is taken from it in between. */
   closing: CloseName | undefined;
-  /** Monotonic ms. */
+  /** Monotonic ms, as all times here. */
+  readonly openedAt: number;
   heardAt: number;
   pingedAt: number;
   /** CALLs that wait for the log. */
@@ -81,6 +82,7 @@ export class Connection implements Admitted {
     this.shownKey = admitted.shownKey;
     this.isRejected = admitted.isRejected;
     this.socket = socket;
+    this.openedAt = now;
     this.heardAt = now;
     this.pingedAt = now;
     this.tokens = tokens;

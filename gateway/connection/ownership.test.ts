@@ -51,6 +51,21 @@ describe("ownership (I3, I4)", () => {
     expect([...rig.bus.owners.values()]).toMatchObject([{ connectionId: newer.connection!.id }]);
   });
 
+  test("a takeover of a young connection counts as flapping, one of a connection that stood for long does not", async () => {
+    const rig = await FakeRig.start();
+    const counted = async () => {
+      const [takeovers] = (await rig.metrics.takeovers.get()).values;
+      const [flaps] = (await rig.metrics.flaps.get()).values;
+      return [takeovers?.value, flaps?.value];
+    };
+    await rig.claimed("CP-1");
+    await rig.advance(61_000);
+    await rig.claimed("CP-1");
+    expect(await counted()).toEqual([1, 0]);
+    await rig.claimed("CP-1");
+    expect(await counted()).toEqual([2, 1]);
+  });
+
   test("an older connection that shows life only after a newer one was claimed is closed", async () => {
     const rig = await FakeRig.start();
     const older = rig.server.connect("CP-1");

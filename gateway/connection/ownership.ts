@@ -97,7 +97,7 @@ export class Ownership {
   }
 
   private supersede(connection: Connection): void {
-    this.node.metrics.takeover();
+    this.node.metrics.takeover(this.node.clock.monotonic() - connection.openedAt);
     closeNow(connection, "superseded");
   }
 

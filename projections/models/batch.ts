@@ -18,6 +18,8 @@ export interface BatchResult {
   readonly broken: readonly { readonly party: string; readonly station: string; readonly reason: string }[];
   /** Events of sessions or commands without a row: a fold that is wrong. */
   readonly orphans: readonly DomainEvent[];
+  /** CDRs that say another energy than their session's row: a fold that is wrong. */
+  readonly mismatches: readonly DomainEvent[];
 }
 
 type Item =
@@ -54,7 +56,12 @@ export class Projection {
     await chains.load(store.reader, items);
     const { applied, broken } = linkAll(items, chains);
     await rows.load(store.reader, applied);
-    const orphans = applied.filter((event) => projectEvent(event, rows) === "orphan");
+    const orphans: DomainEvent[] = [];
+    const mismatches: DomainEvent[] = [];
+    for (const event of applied) {
+      if (saysOtherEnergy(event, rows)) mismatches.push(event);
+      if (projectEvent(event, rows) === "orphan") orphans.push(event);
+    }
     const counted = { applied: applied.length, skipped: items.length - applied.length };
     const to = positionAfter(from, batch, counted);
     await store.write({
@@ -64,8 +71,15 @@ export class Projection {
     chains.written();
     rows.written();
     this.at = to;
-    return { position: to, applied, broken, orphans };
+    return { position: to, applied, broken, orphans, mismatches };
   }
+}
+
+/** A credit takes back what it names, whatever the session says by now. */
+function saysOtherEnergy({ body }: DomainEvent, rows: WorkingSet): boolean {
+  if (body.kind !== "cdrIssued" || body.cdr.credits !== null) return false;
+  const session = rows.sessions.get(body.cdr.sessionId);
+  return session !== undefined && session.energy_mwh !== body.cdr.energyMwh;
 }
 
 function linkAll(items: readonly Item[], chains: Chains) {

@@ -3,7 +3,7 @@ import type { EventLog } from "../../core/log/log.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
-import type { Metrics } from "../../core/runtime/metrics.ts";
+import { quarantineStages, withoutCdrReasons, type Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 
@@ -14,6 +14,11 @@ export interface GaugesOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
+
+/** From the end of settling to a CDR in its table, far beyond what it takes. */
+const settleGraceMs = 60_000;
+/** Looked at; where there are more, how many matters no more. */
+const mostWithoutCdr = 10_000;
 
 export class Gauges {
   private readonly options: GaugesOptions;
@@ -36,9 +41,13 @@ export class Gauges {
     const active = await store.reader
       .selectFrom("live_session")
       .select((eb) => eb.fn.countAll<number | string>().as("count"))
-      .where("status", "=", "active")
+      .where("ended_at", "is", null)
       .executeTakeFirst();
+    const held = await this.heldByStage();
+    const withoutCdr = await this.withoutCdr();
     if (this.ended) return;
+    for (const stage of quarantineStages) metrics.quarantineHeld.set({ stage }, held.get(stage) ?? 0);
+    for (const reason of withoutCdrReasons) metrics.sessionsWithoutCdr.set({ reason }, withoutCdr[reason]);
     metrics.stationsOnline.set(Number(online?.count ?? 0));
     metrics.sessionsActive.set(Number(active?.count ?? 0));
     let registered = 0;
@@ -59,6 +68,38 @@ export class Gauges {
     }
     if (!totals) return;
     for (const gauge of [metrics.stationsOnline, metrics.sessionsActive, metrics.stationsRegistered]) gauge.remove();
+    metrics.quarantineHeld.reset();
+    metrics.sessionsWithoutCdr.reset();
+  }
+
+  private async heldByStage(): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.options.store.reader
+      .selectFrom("live_quarantine")
+      .select(["stage", (eb) => eb.fn.countAll<number | string>().as("count")])
+      .where("state", "=", "held")
+      .groupBy("stage")
+      .execute();
+    return new Map(rows.map(({ stage, count }) => [stage, Number(count)]));
+  }
+
+  /** An index has these rows and no others. What settles longer than its party lets it is overdue. */
+  private async withoutCdr(): Promise<Record<(typeof withoutCdrReasons)[number], number>> {
+    const { store, registry, clock } = this.options;
+    const rows = await store.reader
+      .selectFrom("live_session")
+      .select(["party", "cdr_reason", "last_updated"])
+      .where("ended_at", "is not", null)
+      .where("cdr_id", "is", null)
+      .limit(mostWithoutCdr)
+      .execute();
+    const counts = { settling: 0, held: 0, overdue: 0 };
+    for (const { party, cdr_reason, last_updated } of rows) {
+      const settleMs = Number(registry.setting(trusted.party(party), "settleAfterMs"));
+      if (cdr_reason !== null && cdr_reason !== "settling") counts.held++;
+      else if (clock.now() - last_updated > settleMs + settleGraceMs) counts.overdue++;
+      else counts.settling++;
+    }
+    return counts;
   }
 
   private async lag(position: PositionRow): Promise<void> {

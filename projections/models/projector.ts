@@ -179,6 +179,10 @@ class EventProjector implements Projector {
       logger.error(broken, "the chain of events of a station is broken; its projection stopped, the others go on");
     }
     this.stoppedStations += result.broken.length;
+    for (const { station, cause } of result.mismatches) {
+      metrics.cdrEnergyMismatches.inc();
+      logger.error({ station, cause }, "a CDR has another energy than its session");
+    }
     for (const { station, cause, body } of result.orphans) {
       metrics.logAnomalies.inc({ kind: "orphanEvent" });
       logger.error({ station, cause, kind: body.kind }, "an event of a session or command that never began");

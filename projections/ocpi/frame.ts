@@ -14,7 +14,7 @@ import { same } from "./values.ts";
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Of OCPI routes. */
-    ocpi?: { readonly access: Access; readonly isFunctional: boolean };
+    ocpi?: { readonly access: Access; readonly isFunctional: boolean; readonly module: string };
   }
   interface FastifyRequest {
     ocpi: Caller | null;
@@ -42,12 +42,22 @@ export function installFrame(
     requireAccess(request.ocpi, config?.access ?? elsewhere(request));
     if (config?.isFunctional) route(request, reply, request.ocpi.partner, partners);
   });
+  app.addHook("onResponse", async (request, reply) => count(request, reply, context));
   installParser(app);
   app.setErrorHandler((error: FastifyError | Error, request, reply) => {
     const answer = answerTo(error);
     if (answer.http === 500) request.log.error({ err: error, route: request.routeOptions.url }, "request failed");
     return sendAnswer(reply, context, answer);
   });
+}
+
+/** A partner that is known: nobody else can make label values. */
+function count({ ocpi, routeOptions }: FastifyRequest, { statusCode }: FastifyReply, { metrics }: ApiOptions): void {
+  if (ocpi === null) return;
+  const module = routeOptions.config.ocpi?.module ?? "other";
+  const [role] = ocpi.partner.doc.roles;
+  const party = role ? `${role.countryCode}${role.partyId}` : "unregistered";
+  metrics.ocpiRequests.inc({ party, module, status: String(statusCode) });
 }
 
 const tokenScheme = /^Token +(\S{1,2048}) *$/i;

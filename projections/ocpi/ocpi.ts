@@ -29,14 +29,14 @@ export function installOcpi(parent: FastifyInstance, context: ApiOptions, servic
 }
 
 function install(app: FastifyInstance, context: ApiOptions, services: OcpiServices, route: OcpiRoute): void {
-  const { method, access, isFunctional, handle } = route;
+  const { method, access, isFunctional, module, handle } = route;
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const answer = await handle(callOf(request, reply, context, services));
     return sendAnswer(reply, context, answer);
   };
   // The specification's own examples end lists with a slash.
   for (const url of [route.path, `${route.path}/`]) {
-    app.route({ method, url, config: { ocpi: { access, isFunctional } }, schema: { hide: true }, handler });
+    app.route({ method, url, config: { ocpi: { access, isFunctional, module } }, schema: { hide: true }, handler });
   }
 }
 

@@ -56,7 +56,7 @@ onAdaptersOfEach("promise 6, a poison record is held and redriven", (open) => {
     expect(rows).toMatchObject([{ station: "POISON", stage: "fold", state: "held" }]);
     expect(Buffer.from(rows[0]!.bytes).toString("utf8")).toContain('"StartTransaction"');
     const counter = await fold.metrics.quarantine.get();
-    expect(counter.values).toMatchObject([{ labels: { stage: "fold" }, value: 1 }]);
+    expect(counter.values.filter(({ value }) => value > 0)).toMatchObject([{ labels: { stage: "fold" }, value: 1 }]);
 
     fold.isPoison = () => false;
     await fold.redrive(rows[0]!);

@@ -3,11 +3,19 @@
 import type { Settings } from "../../../core/config/settings.ts";
 import { messageOf } from "../../../core/runtime/errors.ts";
 import { createLogger, type Logger } from "../../../core/runtime/logger.ts";
-import { createMetrics, mergeMetrics, snapshotMetrics, type Metrics } from "../../../core/runtime/metrics.ts";
+import {
+  createMetrics,
+  mergeMetrics,
+  snapshotMetrics,
+  tellReadiness,
+  watchRuntime,
+  type Metrics,
+} from "../../../core/runtime/metrics.ts";
 import type { Readiness } from "../../../core/runtime/service.ts";
 import { SteeredClock } from "../../../core/runtime/steered-clock.ts";
 import { AdminServer } from "../admin-server.ts";
 import { Undo } from "../undo.ts";
+import { version } from "../version.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import type { ClusterRoleName } from "./connect.ts";
 import { StartCancelled, Waiting } from "./waiting.ts";
@@ -55,6 +63,8 @@ export async function startRole(
 ): Promise<RunningRole> {
   const logger = createLogger(name, settings.logLevel);
   const metrics = createMetrics();
+  watchRuntime(metrics, name, "with process");
+  metrics.buildInfo.set({ version }, 1);
   const clock = new SteeredClock();
   const clockWatch = new ClockWatch({ clock, metrics, logger });
   const waiting = new Waiting(logger);
@@ -65,12 +75,14 @@ export async function startRole(
   failed.catch(() => undefined);
   let role: StartedRole | undefined;
   let stopping: Promise<void> | undefined;
+  const readiness = () =>
+    role ? [...role.readiness(), ...problems.map((ask) => ask())] : [{ name, problem: waiting.problem ?? "Starting." }];
   const admin = new AdminServer({
-    metrics: async () => mergeMetrics([await snapshotMetrics(metrics)]),
-    readiness: async () =>
-      role
-        ? [...role.readiness(), ...problems.map((ask) => ask())]
-        : [{ name, problem: waiting.problem ?? "Starting." }],
+    metrics: async () => {
+      tellReadiness(metrics, name, readiness());
+      return mergeMetrics([await snapshotMetrics(metrics)]);
+    },
+    readiness: async () => readiness(),
   });
   void asked.then(() => waiting.cancel());
   try {

@@ -1,0 +1,78 @@
+import { sql } from "kysely";
+import { afterEach, beforeEach, expect, it } from "vitest";
+
+import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
+import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
+import { EmbeddedLog } from "../../core/log/log-embedded.ts";
+import type { DomainEvent } from "../../core/records/domain-event.ts";
+import { settingDefaults } from "../../core/registry/entities.ts";
+import { openTestStore } from "../../test/harness/stores.ts";
+import { StationWriter } from "../testing/events.ts";
+import { World } from "../testing/world.ts";
+import { Gauges } from "./measures.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await World.open({
+    openLog: async (folder, topics) => {
+      const server = await EmbeddedLogServer.start({ folder, topics });
+      return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
+    },
+    openStore: openTestStore,
+    openBus: () => new EmbeddedBusHub().client(),
+  });
+});
+afterEach(() => world.close());
+
+/** A session up to its end, without the CDR; `reason`: why there is none. */
+function ended(station: string, endedAt: number, reason: string | null): DomainEvent[] {
+  const writer = new StationWriter(station, endedAt - 4_000);
+  const events = writer.session("RFID-1", 5_000, 1, true);
+  const { body } = events[0]!;
+  if (body.kind !== "sessionStarted") throw new Error("it has no start");
+  const { sessionId } = body;
+  const end = { sessionId, endedAt, reason: "Local", meterStopMwh: 5_005_000, energyMwh: 5_000, annotations: [] };
+  events.push(writer.event({ kind: "sessionEnded", ...end }));
+  if (reason !== null) events.push(writer.event({ kind: "cdrWithheld", sessionId, reason }));
+  return events;
+}
+
+async function values(name: string): Promise<Record<string, number>> {
+  const found = await world.metrics.registry.getSingleMetric(name)!.get();
+  return Object.fromEntries(found.values.map(({ labels, value }) => [Object.values(labels).join(), value]));
+}
+
+it("counts ended sessions without a CDR: those that settle, that somebody holds, that should have one by now", async () => {
+  const now = Date.now();
+  const longAgo = now - settingDefaults.settleAfterMs - 120_000;
+  await world.appendEvents([
+    ...ended("CP-SETTLES", now, "settling"),
+    ...ended("CP-JUST-ENDED", now, null),
+    ...ended("CP-HELD", longAgo, "the meter ran backwards"),
+    ...ended("CP-OVERDUE", longAgo, "settling"),
+    ...ended("CP-FORGOTTEN", longAgo, null),
+    ...new StationWriter("CP-ACTIVE").session("RFID-1", 5_000, 1, true),
+    ...new StationWriter("CP-DONE").session("RFID-1", 5_000, 1),
+  ]);
+  await world.caughtUp(await world.project());
+  const gauges = new Gauges(world);
+  await gauges.measure([], true);
+  expect(await values("ocpp_sessions_without_cdr")).toEqual({ settling: 2, held: 1, overdue: 2 });
+  expect(await values("ocpp_sessions_active")).toEqual({ "": 1 });
+  expect(await values("wattlog_quarantine_held")).toEqual({ gateway: 0, decode: 0, fold: 0 });
+  gauges.forget([], true);
+  expect(await values("ocpp_sessions_without_cdr")).toEqual({});
+});
+
+it("asks an index for unfinished sessions, not every session that there ever was", async () => {
+  for (const [condition, index] of [
+    ["ended_at is null", "session_active"],
+    ["ended_at is not null and cdr_id is null", "session_without_cdr"],
+  ] as const) {
+    const query = sql<{
+      detail: string;
+    }>`explain query plan select count(*) from live_session where ${sql.raw(condition)}`;
+    const { rows } = await query.execute(world.store.reader);
+    expect(rows[0]?.detail).toContain(index);
+  }
+});
