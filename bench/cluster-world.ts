@@ -1,5 +1,7 @@
 // A cluster of its own for a benchmark: one Kafka broker, Redis and Postgres that nobody else uses, and one role a
 // process on them, as `npm run cluster` starts them. What each of these processes costs is read from outside.
+import { readdirSync, readlinkSync, statSync } from "node:fs";
+
 import { ownServer, type OwnServer } from "../tools/servers/ensure.ts";
 import { ServerMissing } from "../tools/servers/install.ts";
 import { startCluster, type Cluster } from "../tools/cluster.ts";
@@ -73,9 +75,27 @@ export class ClusterWorld {
     return used;
   }
 
+  /** What Kafka's segments hold, bytes, of all topics: the files that the broker has open. */
+  logBytes(): number {
+    const files = this.servers.kafka.server.nodes.flatMap(({ pid }) =>
+      readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => segment(`/proc/${pid}/fd/${descriptor}`)),
+    );
+    return [...new Set(files)].reduce((sum, file) => sum + statSync(file).size, 0);
+  }
+
   async stop(): Promise<void> {
     await this.cluster.stop();
     await endAll(this.servers);
+  }
+}
+
+/** The file behind a descriptor where it is a segment of records; a descriptor may be closed by then. */
+function segment(descriptor: string): string[] {
+  try {
+    const file = readlinkSync(descriptor);
+    return /\/\d{20}\.log$/.test(file) ? [file] : [];
+  } catch {
+    return [];
   }
 }
 

@@ -22,6 +22,9 @@ interface Measured {
   readonly frames: number;
   readonly seconds: number;
   readonly cpu: CpuByProcess;
+  /** What the log and the tables grew by, indexes included, events as well as frames. */
+  readonly logBytes: number;
+  readonly storeBytes: number;
 }
 
 class Bench {
@@ -49,6 +52,7 @@ class Bench {
   /** Folds what is written while the folds stand still, so that they find all of it. */
   async measure(count: number, stations: number): Promise<Measured> {
     const before = await this.readings();
+    const [logBefore, storeBefore] = [this.world.logBytes(), await this.storeBytes()];
     this.toFolds("SIGSTOP");
     await fill(this.log, count, stations, `replay-${stations}-${++this.runs}-`);
     const cpu = this.world.cpu();
@@ -61,7 +65,16 @@ class Bench {
     const rows = (await this.readings()) - before;
     // Stations send full rounds, and several of them at a time where they are few.
     if (rows < written * readingsPerFrame) throw new InvalidRun(`Only ${rows} readings of ${written} frames are rows.`);
-    return { frames: rows / readingsPerFrame, seconds, cpu: used };
+    const logBytes = this.world.logBytes() - logBefore;
+    const storeBytes = (await this.storeBytes()) - storeBefore;
+    return { frames: rows / readingsPerFrame, seconds, cpu: used, logBytes, storeBytes };
+  }
+
+  private async storeBytes(): Promise<number> {
+    const { rows } = await this.database.query<{ bytes: string }>(
+      "select pg_database_size(current_database()) as bytes",
+    );
+    return Number(rows[0]?.bytes);
   }
 
   private toFolds(signal: "SIGSTOP" | "SIGCONT"): void {
@@ -125,6 +138,16 @@ function resultOf(stations: number, taken: readonly Measured[]): { goal: Goal; f
         `${label}: frames from Kafka to the rows that REST reads`,
         middle((run) => run.frames / run.seconds),
         "1/s",
+      ),
+      figure(
+        `${label}: frames and events in Kafka`,
+        middle((run) => run.logBytes / run.frames),
+        "bytes/frame",
+      ),
+      figure(
+        `${label}: rows and indexes in Postgres`,
+        middle((run) => run.storeBytes / run.frames),
+        "bytes/frame",
       ),
     ],
   };

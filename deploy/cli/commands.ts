@@ -158,6 +158,26 @@ ${importHelp(
     load: async () => (await import("./price.ts")).runPrice,
   },
   {
+    name: "capacity",
+    arguments: "--stations N …",
+    help: "Pods, partitions, brokers and bytes for a fleet, from measured costs (docs/capacity.md).",
+    details: `  --stations N      charging stations
+  --frames F        frames a station sends an hour, on average (22)
+  --peak P          the busiest minutes against the average (3)
+  --tokens N        in the registry (0)
+  --connections N   of a gateway when all are there (10 000)
+  --log-days D      that records stay in Kafka before the archive alone has them (7)`,
+    options: {
+      stations: { type: "string" },
+      frames: { type: "string" },
+      peak: { type: "string" },
+      tokens: { type: "string" },
+      connections: { type: "string" },
+      "log-days": { type: "string" },
+    },
+    load: async () => (await import("./capacity.ts")).runCapacity,
+  },
+  {
     name: "partner",
     arguments: "add|register|list|show|pause|resume|rotate|remove …",
     help: "Roaming partners, by OCPI.",
