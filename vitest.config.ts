@@ -11,6 +11,8 @@ export default defineConfig({
   test: {
     reporters: ["default", ...summaryReporters()],
     globalSetup: "./tools/test-setup.ts",
+    // As test/harness/wait.ts: only what never comes is waited for so long.
+    expect: { poll: { timeout: 45_000 } },
     projects: [
       {
         extends: true,
@@ -20,7 +22,9 @@ export default defineConfig({
           exclude: [...untested, ...system, ...SERVER_FAULT_TESTS],
           // Left to itself vitest leaves one processor idle, which of two is half.
           maxWorkers: "100%",
-          testTimeout: 20_000,
+          // Many times what any of them takes: a busy machine is no fault.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

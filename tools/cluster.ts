@@ -150,7 +150,7 @@ function launch(
   };
 }
 
-const readyMs = 60_000;
+const readyMs = 120_000;
 
 async function ready({ name, child, adminUrl }: ClusterProcess): Promise<void> {
   const until = Date.now() + readyMs;

@@ -244,9 +244,10 @@ describe("a server that is not there", () => {
   test.concurrent("a server killed and started again twice loses no session", async () => {
     let mock = await startMock();
     const port = Number(new URL(mock.url).port);
-    const running = run(mock, { stations: 10, protocol: "2.0.1", seconds: 4, speed: 600 });
+    const running = run(mock, { stations: 10, protocol: "2.0.1", seconds: 5, speed: 600 });
     for (let i = 0; i < 2; i++) {
       await new Promise((resolve) => setTimeout(resolve, 900));
+      await expect.poll(() => mock.connections).toBeGreaterThanOrEqual(10);
       await mock.close();
       await new Promise((resolve) => setTimeout(resolve, 300));
       mock = await startMock({}, port);

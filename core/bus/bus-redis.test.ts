@@ -254,15 +254,15 @@ describe("the bus on Redis", () => {
     ];
     for (const [url, wanted] of cases) {
       const started = performance.now();
-      const bus = open({ url, times: { connectMs: 700, commandMs: 300 } });
+      const bus = open({ url, times: { connectMs: 1_000, commandMs: 600 } });
       const sentence = await bus.check().then(String, messageOf);
       expect(sentence).toMatch(wanted);
       expect(sentence).not.toMatch(/secret|wrong|\n/);
-      expect(performance.now() - started).toBeLessThan(4_000);
+      expect(performance.now() - started).toBeLessThan(20_000);
       // Nothing waits for a server that is not there.
       const asked = performance.now();
       await expect(bus.nodes()).rejects.toSatisfy((error) => isWattlogError(error) && error.code.startsWith("bus/"));
-      expect(performance.now() - asked).toBeLessThan(500);
+      expect(performance.now() - asked).toBeLessThan(2_000);
     }
     await raw.call("ACL", "DELUSER", user);
     raw.disconnect();

@@ -62,7 +62,7 @@ describe("what is wrong with DATABASE_URL or the server is said in one sentence,
     const { port } = silent.address() as AddressInfo;
     const started = performance.now();
     expect(await refusal(changed((url) => (url.port = String(port))))).toMatch(/cannot be used now/);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     silent.close();
   });
 

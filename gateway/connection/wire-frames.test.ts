@@ -123,8 +123,7 @@ describe("message ids", () => {
     expect(exchanges().map(({ annotations }) => annotations)).toEqual([[], ["reusedMessageId"]]);
     await rig.gateway.drain();
     await station.until(() => station.closed !== undefined, waitMs);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
-    expect(await rig.metrics.registry.metrics()).toContain('annotation="reusedMessageId"} 1');
+    await expect.poll(() => rig.metrics.registry.metrics()).toContain('annotation="reusedMessageId"} 1');
   });
 
   test.each(versions)("wire: %s: integers beyond 2^53 are kept digit by digit", async (version) => {

@@ -48,7 +48,7 @@ export class TestStation {
   }
 
   /** @throws where it does not become true within `ms`. */
-  async until(condition: () => boolean, ms = 3_000): Promise<void> {
+  async until(condition: () => boolean, ms = 30_000): Promise<void> {
     const deadline = performance.now() + ms;
     while (!condition()) {
       if (performance.now() > deadline) throw new Error(`waited in vain; received ${JSON.stringify(this.received)}`);

@@ -58,8 +58,7 @@ describe("what lists by date end at (rule B6)", () => {
       { key: logKey(party, trusted.station("CP-1")), value: encodeEvent(event) },
     ]);
     await world.caughtUp(roaming.projector);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(await watermark.passed()).toBeGreaterThan(before);
+    await expect.poll(() => watermark.passed()).toBeGreaterThan(before);
   });
 
   /** Bytes are enough: nobody folds them here. @returns its log time */

@@ -1,6 +1,7 @@
 // What operations sees of a cluster's folds: lag against the log's end, who has which partition, and readiness that fails
 // where a fold is stuck or the store is away, while liveness stays.
 import { getPriority } from "node:os";
+import { isDeepStrictEqual } from "node:util";
 
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -56,6 +57,8 @@ async function health({ adminUrl }: ClusterProcess, what: "ready" | "live"): Pro
   return { status: answer.status, parts };
 }
 
+const inOrder = (byPartitions: ReadonlyMap<number, number[]>) => [...byPartitions].toSorted(([a], [b]) => a - b);
+
 const lagOf = (role: string) => byPartition(role, "wattlog_consumer_lag_records", `role="${role}"`);
 
 /** A record that only a newer version can read: the fold stops in front of it (rule F8). */
@@ -86,27 +89,32 @@ test("on one machine the folds go behind whoever answers chargers and callers", 
 });
 
 test("each partition is told of by its owner alone; none is without an owner; a quiet cluster has no lag", async () => {
-  world.load({ stations: 12, seconds: 8 });
+  world.load({ stations: 12, seconds: 4 });
   for (const summary of await world.summaries(90_000)) expect(summary.ok).toBe(true);
-  await eventually("nothing lags", async () => {
-    const all = [...(await lagOf("processor")).values(), ...(await lagOf("projector")).values()];
-    return all.length === 2 * partitions && all.every((values) => values.join() === "0");
+  const told = async () => ({
+    lag: { processor: inOrder(await lagOf("processor")), projector: inOrder(await lagOf("projector")) },
+    seconds: {
+      processor: inOrder(await byPartition("processor", "wattlog_fold_lag_seconds")),
+      projector: inOrder(await byPartition("projector", "wattlog_projection_lag_seconds")),
+    },
+    owned: await Promise.all(
+      world.ofRole("processor").map(async (one) => (await metricsOf(one)).get("wattlog_partitions_owned")),
+    ),
+    withoutOwner: await world.metric("processor", "wattlog_partitions_without_owner"),
+    ownedByProjector: await world.metric("projector", "wattlog_partitions_owned"),
   });
-  const owned = await Promise.all(
-    world.ofRole("processor").map(async (one) => (await metricsOf(one)).get("wattlog_partitions_owned")),
-  );
-  expect(owned).toEqual([partitions / 2, partitions / 2]);
-  expect(await world.metric("processor", "wattlog_partitions_without_owner")).toBe(0);
-  expect(await world.metric("projector", "wattlog_partitions_owned")).toBe(partitions);
-  for (const metric of ["wattlog_fold_lag_seconds", "wattlog_projection_lag_seconds"]) {
-    const role = metric.includes("fold") ? "processor" : "projector";
-    const seconds = await byPartition(role, metric);
-    expect(new Set(seconds.keys())).toEqual(new Set([0, 1, 2, 3]));
-    expect([...seconds.values()].flat()).toEqual([0, 0, 0, 0]);
-  }
+  const none = Array.from({ length: partitions }, (_, partition): [number, number[]] => [partition, [0]]);
+  const quiet: Awaited<ReturnType<typeof told>> = {
+    lag: { processor: none, projector: none },
+    seconds: { processor: none, projector: none },
+    owned: [partitions / 2, partitions / 2],
+    withoutOwner: 0,
+    ownedByProjector: partitions,
+  };
+  expect(await lastAnswer(told, (now) => isDeepStrictEqual(now, quiet), { timeoutMs: 60_000 })).toEqual(quiet);
   const rows = await world.query("select sum(next) as folded from position where role = 'processor'");
   expect(Number(rows[0]?.["folded"]), "there was something to fold").toBeGreaterThan(20);
-}, 120_000);
+}, 240_000);
 
 test("while the store is away every role that needs it is not ready, all of them live, and they are ready again after", async () => {
   const needing = ["processor", "projector", "api"].flatMap((role) => world.ofRole(role));
@@ -126,7 +134,7 @@ test("while the store is away every role that needs it is not ready, all of them
     await world.postgres.restart("postgres");
   }
   await world.healed();
-}, 90_000);
+}, 240_000);
 
 test("a partition goes to another process with its metrics: what its last owner saw is told no more", async () => {
   const [first, second] = world.ofRole("processor");
@@ -135,7 +143,7 @@ test("a partition goes to another process with its metrics: what its last owner 
     await eventually(
       "the other has all of them",
       async () => (await metricsOf(second!)).get("wattlog_partitions_owned") === partitions,
-      { timeoutMs: 40_000 },
+      { timeoutMs: 90_000 },
     );
   } finally {
     process.kill(first!.child.pid!, "SIGCONT");
@@ -147,11 +155,11 @@ test("a partition goes to another process with its metrics: what its last owner 
   });
   const isShared = ({ given, owned, told }: Awaited<ReturnType<typeof shared>>): boolean =>
     given >= partitions / 2 && owned === partitions / 2 && told.join() === "1,1,1,1";
-  const seen = await lastAnswer(shared, isShared, { timeoutMs: 40_000 });
+  const seen = await lastAnswer(shared, isShared, { timeoutMs: 90_000 });
   expect(seen.told, "each partition is told of once").toEqual([1, 1, 1, 1]);
   expect(seen.owned).toBe(partitions / 2);
   expect(seen.given, "the other gave what it had taken").toBeGreaterThanOrEqual(partitions / 2);
-}, 120_000);
+}, 240_000);
 
 test("F8: a stuck fold is not ready, names its partition and lags by what waits; the others and liveness are unharmed", async () => {
   const stuck = 2;
@@ -165,7 +173,7 @@ test("F8: a stuck fold is not ready, names its partition and lags by what waits;
   expect(Number(rows[0]?.["next"])).toBe(before);
   await eventually("its seconds grow", async () => {
     const seconds = (await byPartition("processor", "wattlog_fold_lag_seconds")).get(stuck)?.[0] ?? 0;
-    return seconds > 5 && seconds < 60;
+    return seconds > 2 && seconds < 120;
   });
   const answers = await Promise.all(world.ofRole("processor").map((one) => health(one, "ready")));
   const problems = answers.flatMap(({ parts }) => parts.filter(({ problem }) => problem !== undefined));
@@ -173,4 +181,4 @@ test("F8: a stuck fold is not ready, names its partition and lags by what waits;
   expect(problems[0]?.problem).toContain("version 99");
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
   for (const one of world.cluster.processes) expect((await health(one, "live")).status).toBe(200);
-}, 90_000);
+}, 180_000);

@@ -28,7 +28,7 @@ export interface MovingRun {
 const occasions = ["asked", "durable", "received"] as const;
 const mostPauseMs = 40;
 /** A command's time, the grace of its tick, and what a busy machine adds. */
-const mostEndMs = 40_000;
+const mostEndMs = 90_000;
 const receivedWithinMs = 1_500;
 const departures: readonly Departure[] = ["cut", "closed", "left open"];
 

@@ -8,12 +8,15 @@ import { commandIdOf, trusted } from "../../core/ids/ids.ts";
 import { party } from "../harness/gateway.ts";
 import { eventually, sleep } from "../harness/wait.ts";
 import { ask, ended, judge, runMoves, type Asked } from "./moving-run.ts";
-import { MovingStation } from "./moving-station.ts";
+import { commandOf, MovingStation } from "./moving-station.ts";
 import { useOwnCluster } from "./own-cluster.ts";
 
 const cluster = useOwnCluster({
   roles: ["gateway", "gateway", "gateway", "processor", "projector", "api", "api"],
 });
+
+/** Of what must end by the move or the answer, and by no deadline, however slow the machine is. */
+const timeoutSeconds = 30;
 
 async function stationAt(gateway: number, id: string): Promise<MovingStation> {
   const station = new MovingStation(id);
@@ -37,7 +40,7 @@ for (const [way, key] of [
     cluster().freeze("gateway-1");
     let asked: Asked;
     try {
-      asked = await ask(cluster(), 1, station.id, "while frozen", { key });
+      asked = await ask(cluster(), 1, station.id, "while frozen", { key, timeoutSeconds });
       expect(asked.status).toBe(202);
       await station.moveTo(cluster().gateways[2]!);
       // Within the lease: the node that wakes up still takes commands.
@@ -49,7 +52,7 @@ for (const [way, key] of [
     expect(done).toMatchObject({ status: "done", outcome: "not_connected" });
     expect(station.received).toEqual([]);
     // The station is commanded where it is now.
-    const next = await ask(cluster(), 1, station.id, "after the move", { wait: 15, timeoutSeconds: 15 });
+    const next = await ask(cluster(), 1, station.id, "after the move", { wait: 30, timeoutSeconds });
     expect(next.body).toMatchObject({ outcome: "accepted" });
     expect(station.received.map(({ value }) => value)).toEqual(["after the move"]);
   });
@@ -69,7 +72,7 @@ test("the key again at the other api, which does not know of it: neither bound a
         async () => (await recordsOf(id)).filter((k) => k === "commandRequested").length === times,
       );
     for (const [api, then] of [between, () => Promise.resolve()].entries()) {
-      asked.push(ask(cluster(), api, station.id, station.id, { key: "twice" }));
+      asked.push(ask(cluster(), api, station.id, station.id, { key: "twice", timeoutSeconds: 6 }));
       await requested(api + 1);
       await then();
     }
@@ -100,21 +103,21 @@ test("the key again at the other api, which does not know of it: neither bound a
 test.concurrent("a station that moves between send and result: unknown, sent once, and an answer from elsewhere changes nothing", async () => {
   await using station = await stationAt(0, "SENT");
   station.manner = () => "never";
-  const asked = await ask(cluster(), 1, station.id, "never again");
-  await eventually("the CALL", () => station.received.length === 1);
+  const has = (id: string): boolean => station.received.some(({ commandId }) => commandId === id);
+  const asked = await cluster().rests[1]!.commandReaching(station.id, commandOf("never again"), has);
   await station.moveTo(cluster().gateways[2]!);
-  station.answer(asked.id!);
-  const done = await ended(cluster(), asked.id!);
+  station.answer(asked.id);
+  const done = await ended(cluster(), asked.id);
   expect(done).toMatchObject({ status: "done", outcome: "unknown" });
   expect(station.received).toHaveLength(1);
-  expect(await recordsOf(asked.id!)).toEqual(["commandRequested", "commandSent"]);
+  expect(await recordsOf(asked.id)).toEqual(["commandRequested", "commandSent"]);
 });
 
 test.concurrent("one key at both apis while the station moves: one CALL, and both callers hear the same of it", async () => {
   const rounds = await Promise.all(
     Array.from({ length: 6 }, async (_, i) => {
       await using station = await stationAt(i % 3, `KEY-${i}`);
-      const both = [0, 1].map((api) => ask(cluster(), api, station.id, `round ${i}`, { key: `key-${i}`, wait: 15 }));
+      const both = [0, 1].map((api) => ask(cluster(), api, station.id, `round ${i}`, { key: `key-${i}`, wait: 30 }));
       await sleep(i * 8);
       await station.moveTo(cluster().gateways[(i + 1) % 3]!);
       const [first, second] = await Promise.all(both);
@@ -136,8 +139,8 @@ test.concurrent("two commands under one key at both apis: one is sent, the other
         [0, 1].map((api) =>
           ask(cluster(), api, station.id, `round ${i} of api ${api}`, {
             key: `two-${i}`,
-            wait: 15,
-            timeoutSeconds: 15,
+            wait: 30,
+            timeoutSeconds,
           }),
         ),
       );

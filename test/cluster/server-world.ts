@@ -9,7 +9,7 @@ import { tempFolder } from "../harness/paths.ts";
 import { runSql } from "../harness/postgres.ts";
 import { eventually } from "../harness/wait.ts";
 
-const healthyWithinMs = 45_000;
+const healthyWithinMs = 120_000;
 const verifyMs = 180_000;
 const keptLines = 200;
 
@@ -151,6 +151,11 @@ export class ServerWorld {
       .flatMap((text) => text.split("\n"))
       .filter((line) => line.startsWith(name) && line.includes(labels));
     return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  }
+
+  /** Tells the fleets to end: stations finish what they have begun. */
+  endLoad(): void {
+    for (const { child } of this.fleets) child.signal("SIGTERM");
   }
 
   /** The fleets' own view, once they have ended. */

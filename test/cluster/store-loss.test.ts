@@ -82,9 +82,11 @@ async function project(options: Pick<FoldOptions, "owns" | "store"> = {}): Promi
   return projector;
 }
 
+const patienceMs = 60_000;
+
 /** Time goes on while it waits, for pauses and looks run by it. */
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 2_000; turn++) {
+  for (const end = performance.now() + patienceMs; performance.now() < end;) {
     if (await holds()) return;
     clock.advance(500);
     await new Promise((resolve) => setTimeout(resolve, 2));

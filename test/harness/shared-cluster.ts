@@ -50,7 +50,7 @@ export interface SharedClusterView {
 }
 
 /** The frozen broker is waited for so long, ms: well above what a busy broker takes, well below a test's patience. */
-const appendHoldMs = 5_000;
+const appendHoldMs = 8_000;
 const keptLines = 400;
 
 interface Up {

@@ -2,6 +2,9 @@
 import { WsClient, type WsClosed } from "../../bench/fleet/ws-client.ts";
 import { within } from "./wait.ts";
 
+/** Above the time that a gateway waits for the log: what has no answer by then gets none. */
+const answerMs = 30_000;
+
 export type Protocol = "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
 
 /** A frame as it came: `[3, id, payload]`, `[4, id, code, description, details]`, `[2, id, action, payload]`. */
@@ -97,14 +100,14 @@ export class TestStation implements AsyncDisposable {
   }
 
   /** Sends a CALL and resolves with its answer's payload. @throws on CALLERROR, close, or no answer in time. */
-  async call<T = Readonly<Record<string, unknown>>>(action: string, payload: object, timeoutMs = 15_000): Promise<T> {
+  async call<T = Readonly<Record<string, unknown>>>(action: string, payload: object, timeoutMs = answerMs): Promise<T> {
     const incoming = await this.exchange(this.frame(action, payload), timeoutMs);
     if (incoming.frame[0] !== 3) throw new Error(`${action} was answered ${incoming.text}`);
     return incoming.frame[2] as T;
   }
 
   /** Sends a frame and resolves with what answers its id. @throws on close, or no answer in time. */
-  async exchange(frame: { readonly id: string; readonly text: string }, timeoutMs = 15_000): Promise<Incoming> {
+  async exchange(frame: { readonly id: string; readonly text: string }, timeoutMs = answerMs): Promise<Incoming> {
     const answer = this.answerTo(frame.id);
     this.sendRaw(frame.text);
     const first = await within(timeoutMs, Promise.race([answer, this.closed]));

@@ -3,6 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export { setTimeout as sleep } from "node:timers/promises";
 
+/** Many times what anything takes on a busy machine: only what never comes is waited for so long. */
+const patienceMs = 45_000;
+
 export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly everyMs?: number;
@@ -15,7 +18,7 @@ export interface WaitOptions {
 export async function eventually<T>(
   what: string,
   ask: () => T | undefined | false | Promise<T | undefined | false>,
-  { timeoutMs = 20_000, everyMs = 50 }: WaitOptions = {},
+  { timeoutMs = patienceMs, everyMs = 50 }: WaitOptions = {},
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
@@ -38,7 +41,7 @@ export async function eventually<T>(
 export async function lastAnswer<T>(
   ask: () => Promise<T>,
   isWished: (answer: T) => boolean,
-  { timeoutMs = 15_000, everyMs = 100 }: WaitOptions = {},
+  { timeoutMs = patienceMs, everyMs = 100 }: WaitOptions = {},
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {

@@ -127,7 +127,7 @@ export async function startWattlog(options: StartOptions = {}): Promise<Running>
         const found = readRunFile(folder);
         return found && found.pid !== before ? found : undefined;
       },
-      { timeoutMs: options.startTimeoutMs ?? 30_000, everyMs: 20 },
+      { timeoutMs: options.startTimeoutMs ?? 90_000, everyMs: 20 },
     );
     if (run === "ended") throw new Error(`wattlog ended with ${String(child.exit?.code ?? child.exit?.signal)}`);
     return new Running(child, run, folder, options.folder === undefined);
@@ -143,7 +143,7 @@ export async function failToStart(
 ): Promise<{ child: Child; exit: Exit; seconds: number }> {
   const child = new Child(process.execPath, [commandFile, "all"], { env: await environment(env) });
   showWordsOnFailure(child);
-  const exit = await within(20_000, child.exited);
+  const exit = await within(60_000, child.exited);
   if (exit === "nothing") {
     child.signal("SIGKILL");
     throw new Error(`it started, or hung, where it should have refused\n${child.words()}`);

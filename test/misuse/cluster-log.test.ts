@@ -133,7 +133,7 @@ test("topics that are deleted and made anew under the same names: whoever ran en
   await eventually("it to tell of the records", async () =>
     (await next.problem()).includes("not the one that was folded"),
   );
-}, 180_000);
+}, 300_000);
 
 test("a station is let in by a log that was made anew, whatever offset it had reached in the one before", async () => {
   await using gateway = await RoleProcess.start("gateway", servers.environment);

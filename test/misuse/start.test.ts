@@ -97,6 +97,12 @@ function sentencesOf(text: string): string[] {
   return text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("{"));
 }
 
+/** Ten seconds are those of a machine that loads a command within one; a slower one has as many times more. */
+async function expectSoon(seconds: number): Promise<void> {
+  const loading = seconds < slowestSeconds ? 0 : (await runCommand(["--help"])).seconds;
+  expect(seconds).toBeLessThan(slowestSeconds * Math.max(1, loading));
+}
+
 for (const { what, env, names } of misuses) {
   test(`${what}: exit code 2, one sentence that names it, within ${slowestSeconds} s`, async () => {
     const { child, exit, seconds } = await failToStart(env());
@@ -105,7 +111,7 @@ for (const { what, env, names } of misuses) {
     expect(sentences, "one sentence").toHaveLength(1);
     for (const name of names()) expect(sentences[0]).toContain(name);
     expect(sentences[0], "a stack trace is no sentence").not.toMatch(/^\s+at /);
-    expect(seconds).toBeLessThan(slowestSeconds);
+    await expectSoon(seconds);
   });
 }
 
@@ -115,7 +121,7 @@ test("a second wattlog on the same folder is refused with what to do, and the fi
   expect(exit, `it said ${child.words()}`).toEqual({ code: 2, signal: null });
   expect(child.stderr).toContain(running.folder);
   expect(child.stderr).toContain("WATTLOG_DATA_DIR");
-  expect(seconds).toBeLessThan(slowestSeconds);
+  await expectSoon(seconds);
   expect((await fetch(`${running.adminUrl}/health/ready`)).status, "the first").toBe(200);
   expect((await running.rest.send("GET", "/stations")).status, "its run.json still serves").toBe(200);
 });
@@ -125,6 +131,6 @@ test("a command that there is not, and a wrong option, are wrong use", async () 
     const { code, stderr, seconds } = await runCommand(args);
     expect(code, `${args.join(" ")}: ${stderr}`).toBe(2);
     expect(stderr.trim(), `it said ${args.join(" ")}`).not.toBe("");
-    expect(seconds).toBeLessThan(slowestSeconds);
+    await expectSoon(seconds);
   }
 });

@@ -176,7 +176,7 @@ onEachSystem("a local authorisation list", (system) => {
       const model = new Model(limits(protocol));
       const first = await bootedModel(system(), name, protocol, model);
       await rest.post("/local-lists", { id: name, appliesTo: { stations: [name] }, uids });
-      const has = (what: string, holds: () => boolean) => eventually(what, holds, { timeoutMs: 20_000 });
+      const has = (what: string, holds: () => boolean) => eventually(what, holds, { timeoutMs: 100_000 });
       await has("the whole list", () => model.list.entries.size === 3 && model.list.version === 1);
 
       await token(uids[0]!, false);

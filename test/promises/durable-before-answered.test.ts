@@ -5,7 +5,7 @@ import type { Receipt } from "../../core/log/log.ts";
 import { onAdaptersOfEach } from "../harness/adapters.ts";
 import { HeldLog } from "../harness/held-log.ts";
 import { startGateway, type GatewayUnderTest } from "../harness/gateway.ts";
-import { bootedStation, type TestStation } from "../harness/station.ts";
+import { bootedStation, type Incoming, type TestStation } from "../harness/station.ts";
 import { injectIntoSyncs, straceMissing } from "../harness/strace.ts";
 import { onEachSystem, onSystem } from "../harness/system.ts";
 import { eventually, sleep, within } from "../harness/wait.ts";
@@ -18,16 +18,15 @@ async function bootedStations(gateway: GatewayUnderTest): Promise<TestStation[]>
   return Promise.all(boots);
 }
 
-/** Sends a Heartbeat from each while the log is held. @returns the ids, and how many were answered by then. */
-async function answersWhileHeld(
+/** Sends a Heartbeat from each while the log is held. @returns the ids, and what counts those that were answered. */
+function sendWhileHeld(
   log: HeldLog,
   stations: readonly TestStation[],
-): Promise<{ ids: string[]; answered: number }> {
+): { readonly ids: readonly string[]; readonly answered: () => number } {
   log.hold();
   const calls = stations.map((station) => ({ station, frame: station.frame("Heartbeat", {}) }));
   for (const { station, frame } of calls) station.sendRaw(frame.text);
-  await sleep(heldMs);
-  const answered = calls.filter(({ station, frame }) => station.answersTo(frame.id).length > 0).length;
+  const answered = () => calls.filter(({ station, frame }) => station.answersTo(frame.id).length > 0).length;
   return { ids: calls.map(({ frame }) => frame.id), answered };
 }
 
@@ -40,9 +39,10 @@ onAdaptersOfEach("promise 1, durable before answered", (open) => {
   test("no CALL is answered while the log holds its record, and each is once the log has it", async () => {
     await using gateway = await startGateway(await open(2));
     const stations = await bootedStations(gateway);
-    const { ids, answered } = await answersWhileHeld(gateway.log, stations);
-    expect(answered, "answers before the log's receipt").toBe(0);
-    expect(gateway.log.waiting, "appends that wait").toBeGreaterThan(0);
+    const { ids, answered } = sendWhileHeld(gateway.log, stations);
+    await eventually("appends that wait", () => gateway.log.waiting > 0);
+    await sleep(heldMs);
+    expect(answered(), "answers before the log's receipt").toBe(0);
     gateway.log.release();
     await Promise.all(
       stations.map((station, i) => eventually("the answer", () => station.answersTo(ids[i]!).length > 0)),
@@ -62,8 +62,8 @@ onAdaptersOfEach("promise 1, durable before answered", (open) => {
       stored.catch(() => undefined);
       return { baseOffset: 0, logTime: Date.now() };
     };
-    const { answered } = await answersWhileHeld(log, stations);
-    expect(answered).toBe(stationCount);
+    const { answered } = sendWhileHeld(log, stations);
+    await expect.poll(answered).toBe(stationCount);
     for (const station of stations) await station.close();
   });
 
@@ -73,7 +73,7 @@ onAdaptersOfEach("promise 1, durable before answered", (open) => {
     gateway.log.fail(new Error("planted"));
     const frame = station.frame("Heartbeat", {});
     station.sendRaw(frame.text);
-    const closed = await within(10_000, station.closed);
+    const closed = await within(30_000, station.closed);
     expect(closed).toMatchObject({ code: 1013 });
     expect(station.answersTo(frame.id)).toEqual([]);
     gateway.log.fail(undefined);
@@ -83,8 +83,10 @@ onAdaptersOfEach("promise 1, durable before answered", (open) => {
   });
 });
 
-const syncDelayMs = 50;
-const slowCalls = 12;
+const syncDelayMs = 250;
+const slowCalls = 5;
+/** Below what an answer may take while the log stands still. */
+const stillMs = 1_000;
 
 onEachSystem("promise 1, durable before answered", (system) => {
   /** One at each gateway. */
@@ -97,9 +99,12 @@ onEachSystem("promise 1, durable before answered", (system) => {
     const waiting = await stations("STALL");
     const stall = await system().stallLog();
     const calls = waiting.map((station) => ({ station, frame: station.frame("Heartbeat", {}) }));
+    const sentAt = performance.now();
     for (const { station, frame } of calls) station.sendRaw(frame.text);
-    await sleep(1_000);
-    const early = calls.flatMap(({ station, frame }) => station.answersTo(frame.id));
+    await sleep(stillMs);
+    // By when they came, not by when we look: a sync that stands still goes on after a while.
+    const isEarly = ({ at }: Incoming): boolean => at < sentAt + stillMs;
+    const early = calls.flatMap(({ station, frame }) => station.answersTo(frame.id).filter(isEarly));
     expect(early, "answers before the log had the record").toEqual([]);
     await stall.end();
     for (const { station, frame } of calls) {
@@ -118,13 +123,14 @@ onEachSystem("promise 1, durable before answered", (system) => {
     const calls = refused.map((station) => ({ station, frame: station.frame("Heartbeat", {}) }));
     for (const { station, frame } of calls) station.sendRaw(frame.text);
     for (const { station, frame } of calls) {
-      expect(await within(15_000, station.closed), "the socket").toMatchObject({ code: 1013 });
+      expect(await within(45_000, station.closed), "the socket").toMatchObject({ code: 1013 });
       expect(station.answersTo(frame.id), "answers to what the log does not have").toEqual([]);
     }
     await broken.end();
     for (const [i, { url }] of system().gateways.entries()) {
       const { station, frame } = calls[i]!;
-      const again = await eventually("to be served again", () => bootedStation({ url, id: station.id }));
+      const served = () => bootedStation({ url, id: station.id });
+      const again = await eventually("to be served again", served, { timeoutMs: 90_000 });
       expect((await again.exchange(frame)).frame[0], "the resend").toBe(3);
       await again.close();
     }
@@ -132,24 +138,28 @@ onEachSystem("promise 1, durable before answered", (system) => {
 });
 
 onSystem("one process", "promise 1, durable before answered", (system) => {
-  test("while a sync takes 50 ms no answer comes sooner, and the main loop goes on", async (context) => {
+  test("while a sync takes 250 ms no answer comes sooner, and the main loop goes on", async (context) => {
     const missing = straceMissing();
     if (missing) context.skip(missing);
     const { gateways, adminUrls, pids } = system();
     const station = await bootedStation({ url: gateways[0].url, id: "SLOW-SYNC" });
     await using _slow = await injectIntoSyncs(pids[0]!, `delay_enter=${syncDelayMs * 1000}`);
     const probe = watchMainLoop(adminUrls[0]!);
+    const startedAt = performance.now();
     const answerMs: number[] = [];
     for (let i = 0; i < slowCalls; i++) {
       const sentAt = performance.now();
       const answer = await station.exchange(station.frame("Heartbeat", {}));
       answerMs.push(answer.at - sentAt);
     }
+    const tookMs = performance.now() - startedAt;
     const loopMs = await probe.stop();
     expect(answerMs).toHaveLength(slowCalls);
     expect(Math.min(...answerMs), "the fastest answer, ms").toBeGreaterThanOrEqual(syncDelayMs);
     expect(loopMs.length, "probes of the main loop").toBeGreaterThanOrEqual(10);
-    expect(quantile(loopMs, 0.9), "a plain GET beside it, nine of ten, ms").toBeLessThan(syncDelayMs / 2);
+    // A loop that waits for a sync with each call stands still half of the time; that of a busy machine does now and then.
+    const stoodStillMs = loopMs.filter((ms) => ms > syncDelayMs / 2).reduce((sum, ms) => sum + ms, 0);
+    expect(stoodStillMs / tookMs, "share of the time in which a plain GET beside it waited").toBeLessThan(0.25);
     await station.close();
   });
 });
@@ -174,9 +184,4 @@ function watchMainLoop(adminUrl: string): { stop(): Promise<number[]> } {
       return times;
     },
   };
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

@@ -78,7 +78,6 @@ onEachSystem("promise 6, no frame is swallowed", (system, _place, { onceUp }) =>
     return lastAnswer(
       () => system().rest.all<QuarantineView>(`/quarantine?station=${encodeURIComponent(station)}`),
       (rows) => rows.length >= count,
-      { timeoutMs: 8_000 },
     );
   }
 
@@ -123,7 +122,6 @@ onEachSystem("promise 6, no frame is swallowed", (system, _place, { onceUp }) =>
     const total = await lastAnswer(
       async () => (await counted()) - before,
       (count) => count >= garbage.length * 3,
-      { timeoutMs: 5_000 },
     );
     expect(total).toBe(garbage.length * 3);
   });

@@ -35,7 +35,7 @@ interface LoggedFrame {
   readonly messageId?: string;
 }
 
-const answerMs = 15_000;
+const answerMs = 30_000;
 /** For a command whose answer is not in the excerpt: the next one waits for its end. */
 const unansweredSeconds = 1;
 const call = 2;

@@ -97,7 +97,7 @@ export class KitStation {
   }
 
   /** @throws with everything it said where it ends instead. */
-  said(event: string, timeoutMs = 15_000): Promise<Said> {
+  said(event: string, timeoutMs = 60_000): Promise<Said> {
     return eventually(
       `the kit to say ${event}\n${this.child.words()}`,
       () => {

@@ -63,7 +63,7 @@ onEachSystem("the mobilityhouse kit, every action", (system) => {
       await rest.post("/stations", { id, acceptance: "accepted", validation: "strict" });
       const args = [join(kitFolder, "every_action.py"), gateways[0].url, id, protocol];
       const station = new KitStation(kits.python, args);
-      const ready = await station.said("ready", 60_000);
+      const ready = await station.said("ready");
       expect([ready["sent"], ready["answered"]].map((list) => (list as string[]).length)).toEqual([sent, answered]);
       const of = (event: string) => station.lines.filter((line) => line.event === event);
       expect(of("refused")).toEqual([]);
@@ -100,7 +100,7 @@ async function commandAll(
 ): Promise<readonly string[]> {
   const otherwise: string[] = [];
   for (const [turn, { action, payload }] of commands.entries()) {
-    const { status, body } = await rest.command(id, { action, payload }, 10);
+    const { status, body } = await rest.command(id, { action, payload }, 30);
     expect([action, status, body.status]).toEqual([action, 202, "done"]);
     const said = await eventually(
       `the kit to say its answer to ${String(action)}`,

@@ -24,7 +24,7 @@ export async function driveSession(
           action: "RequestStartTransaction",
           payload: { idToken: { idToken: kitToken, type: "ISO14443" }, remoteStartId: 7, evseId: 1 },
         };
-  const started = await rest.command(station, start, 10);
+  const started = await rest.command(station, start, 30);
   expect(started.body, "the remote start").toMatchObject({ status: "done", outcome: "accepted" });
   await charging();
   const session = await eventually("the session to run", async () => (await rest.sessionsOf(station))[0]);
@@ -34,7 +34,7 @@ export async function driveSession(
     version === "1.6"
       ? { action: "RemoteStopTransaction", payload: { transactionId: Number(transactionId) } }
       : { action: "RequestStopTransaction", payload: { transactionId } };
-  const ended = await rest.command(station, stop, 10);
+  const ended = await rest.command(station, stop, 30);
   expect(ended.body, "the remote stop").toMatchObject({ status: "done", outcome: "accepted" });
   await stopped();
   await expectSettled(rest, station);

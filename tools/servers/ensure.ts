@@ -24,7 +24,7 @@ import {
 } from "./protocol.ts";
 
 const keeperFile = fileURLToPath(new URL("./keeper.ts", import.meta.url));
-const keeperStartMs = 10_000;
+const keeperStartMs = 30_000;
 
 class KeeperGone extends Error {
   constructor() {

@@ -91,7 +91,7 @@ export class ServerProcess {
   }
 
   private async ready(logFile: string, over: () => string | false): Promise<void> {
-    const { readyText, readyWithinMs = 60_000, port, name, isServing = () => takesConnections(port) } = this.options;
+    const { readyText, readyWithinMs = 120_000, port, name, isServing = () => takesConnections(port) } = this.options;
     const until = performance.now() + readyWithinMs;
     const words = (): string => readFileSync(logFile, "utf8");
     for (;;) {
@@ -118,7 +118,8 @@ function takesConnections(port: number): Promise<boolean> {
 }
 
 const firstPort = 20_000;
-const ports = 10_000;
+/** What begins at 28000 is for the processes that tests start (test/harness/ports.ts). */
+const ports = 8_000;
 let nextPort = Math.floor(Math.random() * ports);
 
 /**
