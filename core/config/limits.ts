@@ -170,6 +170,10 @@ export const limits = {
   startRetryMs: 1_000,
   /** Whether the topics are still those of the start is asked so often. */
   logLookMs: 10_000,
+  /** The same after a question that no broker has answered. */
+  logLookAgainMs: 2_000,
+  /** A Kafka that has answered nothing for so long cannot be reached: above what a broker that is frozen or replaced costs. */
+  logSilentMs: 15_000,
   /** Whether the store answers is asked so often by a role that would not notice. */
   storeLookMs: 2_000,
   drainMs: 25_000,

@@ -26,7 +26,8 @@ export const startApiRole: StartRole = async (context) => {
   httpsOf(settings);
   const party = partyOf(settings);
   const nodeId = newNodeId();
-  const joined = await joinLog(context, `wattlog-api-${nodeId}`);
+  // What was folded is read without it.
+  const joined = await joinLog(context, `wattlog-api-${nodeId}`, "goes on without");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
   const storeWatch = new StoreWatch(store, clock);

@@ -19,7 +19,7 @@ export const startArchiverRole: StartRole = async (context) => {
     throw new WattlogError("config/invalid", sentence);
   }
   undo.add("archive", () => archive.close());
-  const joined = await joinLog(context, clientId);
+  const joined = await joinLog(context, clientId, "needed");
   const store = await joinStore(context, joined);
   // Not by its process's own name: there is one of them, wherever it runs.
   const hold = new NameHold({ store, role: "archiver", name: "archiver", clock, onLost: fatal });

@@ -10,7 +10,7 @@ export const startGatewayRole: StartRole = async (context) => {
   requireCluster(settings, ["kafkaBrokers", "redisUrl"]);
   const party = partyOf(settings);
   const nodeId = newNodeId();
-  const joined = await joinLog(context, `wattlog-gateway-${nodeId}`);
+  const joined = await joinLog(context, `wattlog-gateway-${nodeId}`, "needed");
   const { log, registry } = joined;
   const bus = await joinBus(context, joined, "goes on without");
   const host = settings.ocppBind || settings.bind;

@@ -3,7 +3,9 @@
 import { sql } from "kysely";
 
 import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
+import { unreachableKafka } from "../../../core/log/kafka-errors.ts";
 import type { Anomaly } from "../../../core/log/kafka-sender.ts";
+import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
 import type { EventLog } from "../../../core/log/log.ts";
 import { logIdentityOf, topicIds } from "../../../core/log/topic-ids.ts";
 import { RegistryView } from "../../../core/registry/view.ts";
@@ -23,8 +25,15 @@ export interface JoinedLog {
   readonly identity: string;
 }
 
-/** @throws WattlogError with one sentence; StartCancelled */
-export async function joinLog(context: RoleContext, clientId: string): Promise<JoinedLog> {
+/**
+ * @param needed a role that is of no use without it is not ready while no broker answers; the others say so in a note
+ * @throws WattlogError with one sentence; StartCancelled
+ */
+export async function joinLog(
+  context: RoleContext,
+  clientId: string,
+  needed: "needed" | "goes on without",
+): Promise<JoinedLog> {
   const { settings, metrics, logger, clock, waiting, undo, fatal } = context;
   const connection = kafkaConnection(settings, clientId);
   const ids = await waiting.for((attempt) => examineLog(settings, connection, attempt));
@@ -34,16 +43,33 @@ export async function joinLog(context: RoleContext, clientId: string): Promise<J
   };
   const log = new TimedLog(openLog(settings, connection, onAnomaly), clock);
   undo.add("log", () => log.close());
-  const watch = new LogWatch({ ids, ask: () => topicIds(connection, topicsOf(settings)), clock, fatal });
-  watch.start();
-  undo.add("watch on the log", () => watch.stop());
-  context.problems.push(() => ({ name: "log", problem: watch.problem }));
+  watchLog(context, ids, connection, needed);
   const registry = new RegistryView(log, clock);
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   undo.add("registry", () => registry.stop());
   await registry.start();
   await claimLog(settings.clusterId, { log, registry, clock, party: partyOf(settings) });
   return { log, registry, identity: logIdentityOf(ids) };
+}
+
+function watchLog(
+  { settings, clock, undo, problems, fatal }: RoleContext,
+  ids: ReadonlyMap<string, string>,
+  connection: KafkaConnection,
+  needed: "needed" | "goes on without",
+): void {
+  const ask = (attempt: number) =>
+    topicIds(connection, topicsOf(settings), attempt).catch((error: unknown) => {
+      throw unreachableKafka(error, connection);
+    });
+  const watch = new LogWatch({ ids, ask, clock, fatal });
+  watch.start();
+  undo.add("watch on the log", () => watch.stop());
+  problems.push(() =>
+    needed === "needed"
+      ? { name: "log", problem: watch.problem ?? watch.silence }
+      : { name: "log", problem: watch.problem, note: watch.silence },
+  );
 }
 
 /** @throws WattlogError with one sentence; StartCancelled */

@@ -13,6 +13,7 @@ const start = new Map([
 async function watch(answers: readonly (ReadonlyMap<string, string> | undefined)[]) {
   const clock = new FakeClock();
   const ended: string[] = [];
+  const silences: (string | undefined)[] = [];
   let at = 0;
   const one = new LogWatch({
     ids: start,
@@ -26,14 +27,28 @@ async function watch(answers: readonly (ReadonlyMap<string, string> | undefined)
   });
   one.start();
   for (let look = 0; look < answers.length; look++) {
-    clock.advance(limits.logLookMs);
+    clock.advance(answers[look - 1] === undefined && look > 0 ? limits.logLookAgainMs : limits.logLookMs);
     await new Promise((resolve) => setTimeout(resolve, 2));
+    silences.push(one.silence);
   }
-  return { problem: one.problem, ended, asked: at };
+  return { problem: one.problem, silences, ended, asked: at };
 }
 
-test("the log of the start, and a Kafka that does not answer, are no news", async () => {
-  expect(await watch([start, undefined, start])).toEqual({ problem: undefined, ended: [], asked: 3 });
+const untilSilent = Math.ceil(limits.logSilentMs / limits.logLookAgainMs) + 1;
+const looksInVain = (count: number): undefined[] => Array.from({ length: count }, () => undefined);
+
+test("the log of the start, and a Kafka that does not answer for a moment, are no news", async () => {
+  const answers = [start, ...looksInVain(untilSilent - 1), start, ...looksInVain(untilSilent - 1), start];
+  const { silences, ...rest } = await watch(answers);
+  expect(rest).toEqual({ problem: undefined, ended: [], asked: answers.length });
+  expect(silences.filter((silence) => silence !== undefined)).toEqual([]);
+});
+
+test("a Kafka that does not answer for longer is told, until its first answer", async () => {
+  const { silences, ended } = await watch([start, ...looksInVain(untilSilent), start]);
+  expect(silences.at(-2)).toBe("no broker");
+  expect(silences.filter((silence) => silence !== undefined)).toHaveLength(1);
+  expect(ended).toEqual([]);
 });
 
 test("a topic that was deleted is told, until it is there again", async () => {

@@ -11,7 +11,7 @@ export const startProjectorRole: StartRole = async (context) => {
   goBehindOthers();
   const { settings, metrics, logger, clock } = context;
   requireCluster(settings, ["kafkaBrokers", "databaseUrl"]);
-  const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`);
+  const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`, "needed");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
   return assign(context, { role: "projector", store, partitions: log.topics.events.partitions }, (partition, owns) => {
