@@ -26,6 +26,7 @@ export const SERVER_FAULT_TESTS = [
   "test/cluster/server-kills-long.test.ts",
   "test/faults/kafka-brokers.test.ts",
   "test/faults/matrix-long.test.ts",
+  "test/misuse/cluster-outages-long.test.ts",
   // Minutes of compiling before the first test.
   "test/stations/ocpp-charge-point.test.ts",
 ] as const;

@@ -74,6 +74,10 @@ function isLost(error: unknown): boolean {
 /** Of the way to it, not of the server. */
 function refusedWay(error: unknown, { server }: Place): string | undefined {
   const text = `${codeOf(error)} ${messageOf(error)}`;
+  const isFile = /^(?:ENOENT|EACCES|EISDIR) .*, (?:open|read)\b/.test(text);
+  if (isFile) {
+    return `A file that DATABASE_URL names cannot be read (${messageOf(error)}): correct sslrootcert=, sslcert= or sslkey= in it.`;
+  }
   if (/does not support SSL/i.test(text)) {
     return `Postgres at ${server} does not speak TLS: take sslmode out of DATABASE_URL, or switch it on at the server.`;
   }

@@ -203,7 +203,7 @@ async function warm(world: FaultWorld): Promise<void> {
 }
 
 /** Its tables lie on the disk that may be filled, where there is one: the server's own journal does not. */
-async function ownDatabase(postgres: OwnServer<PostgresServer>, disk: SmallDisk | undefined): Promise<string> {
+export async function ownDatabase(postgres: OwnServer<PostgresServer>, disk: SmallDisk | undefined): Promise<string> {
   const { url } = postgres.server;
   if (disk) {
     const { uid, gid } = ownerOf(postgres.node("postgres").pid);

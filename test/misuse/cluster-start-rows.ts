@@ -1,9 +1,11 @@
 // What people get wrong about a cluster's servers and settings, a row each.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createWebServer } from "node:http";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
+import { TLSSocket } from "node:tls";
 
+import { certificate } from "../../tools/servers/tls.ts";
 import { tempFolder } from "../harness/paths.ts";
 import type { ClusterServers, Environment } from "./cluster-servers.ts";
 
@@ -36,6 +38,29 @@ async function listening(server: Server): Promise<string> {
 
 const silent = () => listening(createServer(() => {}));
 const web = () => listening(createWebServer((_, response) => response.end("hello")));
+
+/** A Postgres that speaks TLS and nothing else, in front of the one that does not. */
+export async function byTls(databaseUrl: string, authority?: string): Promise<string> {
+  const { certFile, keyFile } = await certificate();
+  const to = Number(new URL(databaseUrl).port);
+  const options = { isServer: true, cert: readFileSync(certFile), key: readFileSync(keyFile) } as const;
+  const door = createServer((client) => {
+    // Its first words ask whether TLS is spoken here.
+    client.once("data", () => {
+      const inside = new TLSSocket(client, options);
+      const server = connect(to, "127.0.0.1");
+      for (const socket of [client, inside, server]) socket.on("error", () => undefined);
+      inside.pipe(server).pipe(inside);
+      client.write("S");
+    });
+  });
+  const address = await listening(door);
+  return changed(databaseUrl, (url) => {
+    url.host = address;
+    url.searchParams.set("sslmode", "verify-full");
+    if (authority !== undefined) url.searchParams.set("sslrootcert", authority);
+  });
+}
 
 export const changed = (address: string, change: (url: URL) => void): string => {
   const url = new URL(address);
@@ -245,6 +270,20 @@ export const rows: readonly Row[] = [
     }),
     ends: 2,
     names: ["does not speak TLS", "DATABASE_URL"],
+  },
+  {
+    what: "a Postgres whose authority nobody knows",
+    role: "processor",
+    env: async ({ databaseUrl }) => ({ DATABASE_URL: await byTls(databaseUrl) }),
+    ends: 2,
+    names: ["not trusted", "sslrootcert=", "DATABASE_URL"],
+  },
+  {
+    what: "a Postgres whose authority cannot be read",
+    role: "projector",
+    env: async ({ databaseUrl }) => ({ DATABASE_URL: await byTls(databaseUrl, "/nowhere/ca.pem") }),
+    ends: 2,
+    names: ["sslrootcert", "/nowhere/ca.pem", "DATABASE_URL"],
   },
   {
     what: "a Postgres that takes no writes",

@@ -2,10 +2,11 @@
 // heal ends the start with 2; a server that may come up is waited for, readiness says so, and the start goes on by itself.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
+import { certificate } from "../../tools/servers/tls.ts";
 import { redisCommand } from "../harness/redis.ts";
 import { eventually } from "../harness/wait.ts";
 import { clusterServers, Door, RoleProcess, secrets, sentencesOf, type ClusterServers } from "./cluster-servers.ts";
-import { changed, endRows, rows, type Row } from "./cluster-start-rows.ts";
+import { byTls, changed, endRows, rows, type Row } from "./cluster-start-rows.ts";
 
 const found = await clusterServers();
 const slowestSeconds = 10;
@@ -132,4 +133,11 @@ test("servers that come up later are found: a start goes on by itself, and so do
   await redis.open();
   const state = await api.ready();
   expect(state.parts.map(({ name }) => name)).toEqual(expect.arrayContaining(["api", "log", "bus"]));
+});
+
+test("a Postgres by TLS whose authority is named is used", async () => {
+  const servers = found as ClusterServers;
+  const url = await byTls(servers.databaseUrl, (await certificate()).certFile);
+  await using projector = await RoleProcess.start("projector", { ...servers.environment, DATABASE_URL: url });
+  expect((await projector.ready()).ready).toBe(true);
 });

@@ -6,12 +6,12 @@ import { expect, onTestFinished, test } from "vitest";
 import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import { framesOf } from "../harness/gateway.ts";
 import { mountMissing, smallDisk, type SmallDisk } from "../harness/small-disk.ts";
-import { bootedStation, TestStation } from "../harness/station.ts";
-import { eventually, lastAnswer, within } from "../harness/wait.ts";
+import { bootedStation } from "../harness/station.ts";
+import { eventually, lastAnswer } from "../harness/wait.ts";
 import { failToStart, startWattlog } from "../harness/wattlog.ts";
+import { bulky, sendUntilClosed } from "./bulky.ts";
 
 const diskMegabytes = 24;
-const mostCalls = 2000;
 
 /** @returns undefined where this user may not mount. */
 function ownDisk(): SmallDisk | undefined {
@@ -19,9 +19,6 @@ function ownDisk(): SmallDisk | undefined {
   onTestFinished(() => disk?.[Symbol.dispose]());
   return disk;
 }
-
-/** A frame of some size, so that the log must grow. */
-const bulky = (n: number) => ({ vendorId: "filler", messageId: String(n), data: "x".repeat(20_000) });
 
 test("with a full disk nothing unstored is answered, nothing stored is lost, and it recovers", async (context) => {
   const disk = ownDisk();
@@ -74,30 +71,6 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
     "answered and not in the log",
   ).toEqual([]);
 });
-
-interface Refusal {
-  /** The first frame that got no answer. */
-  readonly frame: { readonly id: string; readonly text: string };
-  readonly closedWith: number;
-  /** Message types of the answers before it. */
-  readonly types: ReadonlySet<unknown>;
-}
-
-/** Sends until the line is closed; the ids of what was answered are added to `answered`. */
-async function sendUntilClosed(station: TestStation, answered: string[]): Promise<Refusal> {
-  const types = new Set<unknown>();
-  for (let n = 0; n < mostCalls; n++) {
-    const frame = station.frame("DataTransfer", bulky(n), `while-${n}`);
-    const answer = station.answerTo(frame.id);
-    station.sendRaw(frame.text);
-    const first = await within(30_000, Promise.race([answer, station.closed]));
-    if (first === "nothing") throw new Error(`${frame.id} was neither answered nor its line closed`);
-    if (!("frame" in first)) return { frame, closedWith: first.code, types };
-    types.add(first.frame[0]);
-    answered.push(frame.id);
-  }
-  throw new Error(`the disk took ${mostCalls} frames and was not full`);
-}
 
 test("a start on a full disk says so", async (context) => {
   const disk = ownDisk();
