@@ -8,7 +8,7 @@ import { entry, readAll, type LogHarness } from "../log/log.contract.ts";
 import type { EventLog, Topic, TrimmableLog } from "../log/log.ts";
 import { FakeClock } from "../runtime/clock.ts";
 import { silentLogger } from "../runtime/logger.ts";
-import { createMetrics } from "../runtime/metrics.ts";
+import { createMetrics, type Metrics } from "../runtime/metrics.ts";
 import { LogArchive } from "./archive.ts";
 import { ArchivedLog } from "./archived-log.ts";
 import { createArchiver, type Archiver } from "./archiver.ts";
@@ -42,8 +42,15 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function archiver(options: { readonly blobs?: Blobs; readonly hold?: Hold; readonly segmentBytes?: number } = {}) {
-  const metrics = createMetrics();
+function archiver(
+  options: {
+    readonly blobs?: Blobs;
+    readonly hold?: Hold;
+    readonly segmentBytes?: number;
+    readonly metrics?: Metrics;
+  } = {},
+) {
+  const { metrics = createMetrics() } = options;
   const { blobs = new FolderBlobs(folder), hold = free, segmentBytes = 1_000_000 } = options;
   const made = createArchiver({
     log,
@@ -107,9 +114,16 @@ test.each([
 ])("%s holds what comes after it in the log", async (_, hold) => {
   await fill(10);
   pass(everyMs + keepMs);
-  await archiver({ hold }).look();
+  const metrics = createMetrics();
+  await archiver({ hold, metrics }).look();
   expect(await archived()).toBe(10);
   expect(await log.startOffset(log.topics.frames, 0)).toBe(0);
+  // An alert asks for how long; what nobody holds is not told.
+  const overdue = async () =>
+    (await metrics.retentionOverdue.get()).values.find(({ labels }) => labels.partition === "0")?.value;
+  expect(await overdue()).toBeCloseTo((everyMs + slackMs) / 1000, -2);
+  await archiver({ metrics }).look();
+  expect(await overdue()).toBe(0);
 });
 
 test("the registry is archived and never given up", async () => {

@@ -93,9 +93,11 @@ class RunningArchiver implements Archiver {
     if (this.rounds.isStopped) return;
     const { metrics, holds } = this.options;
     const places = this.places.filter((place) => place.topic === topic && place.archived !== undefined);
-    const starts = await giveUp(places, await holds(), this.options, () => this.rounds.isStopped);
-    for (const [partition, start] of starts) {
-      metrics.logTrimmedOffset.set({ topic: topic.name, partition: String(partition) }, start);
+    const kept = await giveUp(places, await holds(), this.options, () => this.rounds.isStopped);
+    for (const [partition, { start, overdueMs }] of kept) {
+      const labels = { topic: topic.name, partition: String(partition) };
+      metrics.logTrimmedOffset.set(labels, start);
+      metrics.retentionOverdue.set(labels, overdueMs / 1000);
     }
   }
 

@@ -5,10 +5,17 @@ import type { Holds } from "./holds.ts";
 
 type Options = Pick<ArchiverOptions, "log" | "archive" | "clock" | "keepMs">;
 
+export interface Kept {
+  /** First record that the log still holds. */
+  readonly start: number;
+  /** For how long, ms, it has kept an archived range that it could have given up; 0: it has none. */
+  readonly overdueMs: number;
+}
+
 /**
  * Asks the log to give up whole ranges of one topic: those that the manifest names, that are old enough, that nobody
  * needs, and whose segment is whole in the archive.
- * @returns where the log begins now, by partition
+ * @returns what the log keeps now, by partition
  * @throws WattlogError `log/unavailable`
  */
 export async function giveUp(
@@ -16,21 +23,23 @@ export async function giveUp(
   holds: Holds,
   options: Options,
   isStopping: () => boolean,
-): Promise<ReadonlyMap<number, number>> {
+): Promise<ReadonlyMap<number, Kept>> {
   const { log } = options;
-  const starts = new Map<number, number>();
+  const kept = new Map<number, Kept>();
   const before = new Map<number, number>();
   for (const place of places) {
     const start = await log.startOffset(place.topic, place.partition);
-    const upTo = await verifiedUpTo(place, start, holds, options, isStopping);
-    starts.set(place.partition, start);
+    const { upTo, overdueMs } = await verifiedUpTo(place, start, holds, options, isStopping);
+    kept.set(place.partition, { start, overdueMs });
     if (upTo > start) before.set(place.partition, upTo);
   }
   const [first] = places;
-  if (!first || before.size === 0 || isStopping()) return starts;
+  if (!first || before.size === 0 || isStopping()) return kept;
   await log.trim(first.topic, before);
-  for (const partition of before.keys()) starts.set(partition, await log.startOffset(first.topic, partition));
-  return starts;
+  for (const partition of before.keys()) {
+    kept.set(partition, { ...kept.get(partition)!, start: await log.startOffset(first.topic, partition) });
+  }
+  return kept;
 }
 
 async function verifiedUpTo(
@@ -39,19 +48,24 @@ async function verifiedUpTo(
   holds: Holds,
   { archive, clock, keepMs }: Options,
   isStopping: () => boolean,
-): Promise<number> {
+): Promise<{ readonly upTo: number; readonly overdueMs: number }> {
   const { topic, partition } = place;
   const { offset, logTime } = holds.of(topic, partition);
-  const youngest = Math.min(clock.now() - keepMs, logTime);
+  const mayGoBefore = clock.now() - keepMs;
   let upTo = start;
+  let overdueMs = 0;
   while (!isStopping()) {
     const entry = await archive.entryWith(topic, partition, upTo);
-    if (!entry || entry.to > offset || entry.lastLogTime >= youngest) break;
+    if (!entry) break;
+    if (entry.to > offset || entry.lastLogTime >= Math.min(mayGoBefore, logTime)) {
+      overdueMs = Math.max(0, mayGoBefore - entry.lastLogTime);
+      break;
+    }
     if (entry.to > place.verified) {
       await archive.verify(entry);
       place.verified = entry.to;
     }
     upTo = entry.to;
   }
-  return upTo;
+  return { upTo, overdueMs };
 }

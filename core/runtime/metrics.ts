@@ -60,6 +60,7 @@ export interface Metrics {
   readonly archiveLag: Gauge<"topic" | "partition">;
   readonly archiveOldest: Gauge<"topic" | "partition">;
   readonly logTrimmedOffset: Gauge<"topic" | "partition">;
+  readonly retentionOverdue: Gauge<"topic" | "partition">;
   readonly archivedBytes: Counter;
   readonly archiveFailures: Counter;
   readonly clockSkew: Gauge<"against">;
@@ -189,6 +190,11 @@ export function createMetrics(): Metrics {
       "topic",
       "partition",
     ]),
+    retentionOverdue: gauge(
+      "wattlog_log_retention_overdue_seconds",
+      "For how long the log has kept an archived range that only somebody's need holds; 0: none",
+      ["topic", "partition"],
+    ),
     archivedBytes: counter("wattlog_archived_bytes_total", "Bytes of segments written to the archive"),
     archiveFailures: counter("wattlog_archive_failures_total", "Attempts to archive or trim that failed"),
     clockSkew: gauge("wattlog_clock_skew_seconds", "How far this machine's clock is ahead of a server's", ["against"]),
