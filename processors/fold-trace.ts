@@ -6,6 +6,7 @@ import type { Priced } from "../core/price/price.ts";
 import type { Sample } from "../core/price/session.ts";
 import type { EventBody, Reading } from "../core/records/domain-event.ts";
 import type { LocationDoc, TariffDoc } from "../core/registry/entities.ts";
+import type { Registers } from "./transactions/transaction.ts";
 
 /** What becomes of a reading, with what that tells a person. */
 export const readingUses = {
@@ -53,6 +54,7 @@ export interface PriceTrace {
   readonly tariff: TariffDoc | undefined;
   /** Why it cannot be applied; undefined: it can, or there is none. */
   readonly invalid: string | undefined;
+  readonly registers: Registers;
   readonly samples: readonly Sample[];
   readonly priced: Priced;
 }

@@ -44,8 +44,6 @@ export interface Command {
   readonly options?: NonNullable<ParseArgsConfig["options"]>;
   /** It parses `argv` itself, `--help` included. */
   readonly ownArguments?: true;
-  /** It only says a sentence, whatever stands behind it. */
-  readonly anyArguments?: true;
   /** It needs what tools/prepare.ts makes. */
   readonly prepared?: true;
   /** Imported when it is called: `wattlog config` must not load a gateway. */

@@ -2,14 +2,6 @@
 import type { ClusterRoleName } from "../roles/cluster/connect.ts";
 import type { Command } from "./command.ts";
 
-const later = (name: string, what: string): Command => ({
-  name,
-  arguments: "",
-  help: `${what} (comes with a later version)`,
-  anyArguments: true,
-  load: async () => (await import("./later.ts")).comesLater(name),
-});
-
 const role = (name: ClusterRoleName, help: string): Command => ({
   name,
   arguments: "",
@@ -144,7 +136,16 @@ ${importHelp(
     },
     load: async () => (await import("./quarantine.ts")).runQuarantine,
   },
-  later("explain", "A session from its frames to its CDR, line by line."),
+  {
+    name: "explain",
+    arguments: "SESSION [--pdf FILE]",
+    help: "A session from its frames to its total: readings, periods, tariff, lines, rounding, each with its reason.",
+    details: `  --pdf FILE   write it as a PDF, for a dispute
+    The fold and the tariff engine run again over the session's own records. Exit code 1: there is no such session, or
+    something is recorded otherwise than these records give it, which is named.`,
+    options: { pdf: { type: "string" } },
+    load: async () => (await import("./explain.ts")).runExplain,
+  },
   {
     name: "price",
     arguments: "--tariff FILE --session FILE",

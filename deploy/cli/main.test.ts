@@ -95,14 +95,6 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
   });
 });
 
-test("what comes later says so, whatever stands behind it", async () => {
-  for (const name of ["explain"]) {
-    const { code, err } = await wattlog([name, "--tariff", "x", "add"]);
-    expect(err).toBe(`wattlog ${name} comes with a later version.\n`);
-    expect(code).toBe(2);
-  }
-});
-
 test("a role alone without its servers says which settings it needs; `all` refuses a cluster's", async () => {
   for (const name of ["gateway", "processor", "projector", "api", "topics"]) {
     const { code, err } = await wattlog([name]);

@@ -68,7 +68,6 @@ function parse(command: Command, args: readonly string[]) {
     const { values, positionals } = parseArgs({
       args: [...args],
       options,
-      strict: !command.anyArguments,
       allowPositionals: true,
     });
     return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };

@@ -14,6 +14,7 @@ import { systemClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { createExplainer } from "../../processors/explain/explain.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { ocpiOf } from "./ocpi.ts";
 
@@ -64,6 +65,7 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
       metrics: createMetrics(),
       logger: silentLogger(),
       adminToken,
+      explainer: createExplainer({ log, store, registry }),
       ocpi: ocpiOf(settings),
     });
     closing.push(() => api.stop());

@@ -9,6 +9,7 @@ import { createLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime/metrics.ts";
 import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { attachChanges } from "../../projections/models/changes.ts";
+import { createExplainer } from "../../processors/explain/explain.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
 import { throughArchive } from "./archive.ts";
@@ -53,6 +54,7 @@ serveThread((input, fatal) => {
     adminToken: input.adminToken,
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
+    explainer: createExplainer({ log, store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),
   });

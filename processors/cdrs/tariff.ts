@@ -63,8 +63,9 @@ export function priceSession(
     // Told of every reading, also where two registers are enough.
     samplesOf(t, context.readingsOf(t.sessionId), context.trace);
     const invalid = readied?.result === "invalid" ? readied.why : undefined;
-    const { sessionId } = t;
-    context.trace.priced({ sessionId, location, timeZone: session.timeZone, tariff, invalid, samples, priced });
+    const { sessionId, registers } = t;
+    const { timeZone: zone } = session;
+    context.trace.priced({ sessionId, location, timeZone: zone, tariff, invalid, registers, samples, priced });
   }
   const periods = cdrPeriods(priced.periods, limits.cdrPeriods);
   if (!ready) {
@@ -102,7 +103,12 @@ function tariffOf(party: PartyId, station: StationId, t: Ended, { registry, trac
   const { location, ids } = connectorTariffs(party, station, t, registry);
   const ask = askOf(party, t, registry);
   const versions = (wanted: readonly string[]): TariffDoc[] =>
-    wanted.flatMap((id) => versionOf(party, id, t, registry) ?? []);
+    wanted.flatMap((id) => {
+      const version = versionOf(party, id, t, registry);
+      const newest = version ?? (tell && registry.find(party, "tariff", id, t.registry)?.doc);
+      if (!version && newest) tell?.(newest, "notValidThen");
+      return version ?? [];
+    });
   const fallback = registry.setting(party, "defaultTariffId", t.registry);
   const tariff =
     chooseTariff(versions(ids), ask, tell) ??

@@ -28,6 +28,7 @@ import { installConfigurationChanges } from "./routes-configuration-changes.ts";
 import { installConfigurationRead } from "./routes-configuration-read.ts";
 import { installConfiguration } from "./routes-configuration.ts";
 import { installDocuments } from "./routes-documents.ts";
+import { installExplain } from "./routes-explain.ts";
 import { installFrames } from "./routes-frames.ts";
 import { LocalListKeeper } from "./local-list-keeper.ts";
 import { LocalListSync } from "./local-list-sync.ts";
@@ -101,6 +102,7 @@ class HttpApi implements Api {
       installConfigurationChanges(app, context, sender);
       installLocalList(app, context, sender, lists);
       installSessions(app, context);
+      installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);
       installPrice(app, context);

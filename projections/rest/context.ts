@@ -4,6 +4,7 @@ import type { FastifyInstance } from "fastify";
 import type { CommandBus } from "../../core/bus/bus.ts";
 import type { NodeId, PartyId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
+import type { Explainer } from "../../core/ports/explanation.ts";
 import type { CertificateAuthority } from "../../core/ports/ports.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
@@ -42,6 +43,8 @@ export interface ApiOptions {
   readonly https?: HttpsOptions | undefined;
   /** Where stations' files are kept, and the address of this server as stations reach it; absent: no uploads here. */
   readonly uploads?: { readonly folder: string; readonly url: string | undefined };
+  /** Absent: sessions are not explained here. */
+  readonly explainer?: Explainer;
   /** Absent: no OCPI here. */
   readonly ocpi?: OcpiSettings;
   /** Where there is none, certificate requests are kept, and whoever signs them sends CertificateSigned as a command. */

@@ -1,6 +1,7 @@
 // `wattlog api`: needs the log (append), the store and the bus; goes on without gateways.
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
+import { createExplainer } from "../../../processors/explain/explain.ts";
 import { createApi } from "../../../projections/rest/api.ts";
 import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
@@ -48,6 +49,7 @@ export const startApiRole: StartRole = async (context) => {
     adminToken: settings.adminToken,
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
+    explainer: createExplainer({ log, store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),
   });
