@@ -8,6 +8,7 @@ import { unpackBundle } from "../core/records/bundle.ts";
 import { encodeRecord } from "../core/records/codec.ts";
 import {
   decodeEvent,
+  type Cdr,
   type DomainEvent,
   type EventBody,
   type EventKind,
@@ -52,6 +53,11 @@ export interface Folded {
   readonly effects: readonly Effect[];
   readonly readings: ReadonlyMap<string, readonly (readonly Reading[])[]>;
   readonly of: <Kind extends EventKind>(kind: Kind) => readonly Extract<EventBody, { kind: Kind }>[];
+}
+
+/** Issued or held: what the fold says of each session that ended. */
+export function cdrsIn({ events }: Pick<Folded, "events">): readonly Cdr[] {
+  return events.flatMap((event) => (event.kind === "cdrIssued" || event.kind === "cdrHeld" ? [event.cdr] : []));
 }
 
 /** One station, no engine: state through its packed form after every record, as a store would have it. */

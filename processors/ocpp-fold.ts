@@ -1,6 +1,7 @@
 // The fold over one station's records: which record concerns which part of the state. The parts do not know each other.
 import { parseFrame } from "../core/ocpp/framing.ts";
 import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts";
+import { reviewed } from "./cdrs/review.ts";
 import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
 import { asked, notAsked, packAsk, unpackAsk, type AskState } from "./commands/ask-boot.ts";
 import { noCommands, packCommands, unpackCommands, type CommandsState } from "./commands/command-state.ts";
@@ -155,6 +156,8 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
         commands: commandsTick(commands, self, record, context),
         reports: reportsTick(state.reports, record.dueAt, context),
       };
+    case "cdrReview":
+      return { ...state, transactions: reviewed(state.transactions, record, context) };
     // Bytes that nobody understands are a sign of life; redrive and release are the engine's business.
     case "quarantined":
     case "redrive":

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 
 import type { FrameRecord, Protocol } from "../core/records/frame-record.ts";
-import { foldSteps, t0, timed, type Folded } from "./folding.test-helper.ts";
+import { cdrsIn, foldSteps, t0, timed, type Folded } from "./folding.test-helper.ts";
 import { at, idOf, Line, other, register } from "./station.test-helper.ts";
 
 type Story = (line: Line) => readonly (FrameRecord | number)[];
@@ -31,7 +31,7 @@ function fold(line: Line, story: Story): Promise<Folded> {
 
 const wordsOf = ({ events }: Folded) =>
   events
-    .flatMap((e) => ("annotations" in e ? e.annotations : e.kind === "cdrIssued" ? e.cdr.annotations : []))
+    .flatMap((e) => ("annotations" in e ? e.annotations : "cdr" in e ? e.cdr.annotations : []))
     .filter((word) => !ofNoInterest.has(word));
 const countedIn = ({ effects }: Folded) => effects.flatMap((e) => (e.kind === "tolerated" ? [e.word] : []));
 
@@ -307,7 +307,7 @@ const long = "X".repeat(21);
 
 test.each(scenarios)("$name", async ({ version = "ocpp1.6", story, energyWh, words = [], counted = [] }) => {
   const folded = await fold(new Line("CS1", version), story);
-  expect(folded.of("cdrIssued").map((e) => e.cdr.energyMwh / 1000)).toEqual(energyWh);
+  expect(cdrsIn(folded).map((cdr) => cdr.energyMwh / 1000)).toEqual(energyWh);
   expect([...new Set(wordsOf(folded))].toSorted()).toEqual([...words]);
   expect(countedIn(folded)).toEqual([...counted]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { FrameRecord } from "../core/records/frame-record.ts";
-import { foldSteps, t0, timed, World, type Folded } from "./folding.test-helper.ts";
+import { cdrsIn, foldSteps, t0, timed, World, type Folded } from "./folding.test-helper.ts";
 import { at, idOf, Line, other } from "./station.test-helper.ts";
 
 const mwh = (wh: number) => wh * 1000;
@@ -289,11 +289,9 @@ test.each(scenarios)("$name", async ({ story, sessions, energyWh, words }) => {
   const line = new Line("CS1");
   const folded = await fold(line, story(line));
   expect(folded.of("sessionStarted")).toHaveLength(sessions);
-  expect(folded.of("cdrIssued").map((e) => e.cdr.energyMwh)).toEqual(energyWh.map(mwh));
+  expect(cdrsIn(folded).map((cdr) => cdr.energyMwh)).toEqual(energyWh.map(mwh));
   const told = new Set(
-    folded.events.flatMap((e) =>
-      "annotations" in e ? e.annotations : e.kind === "cdrIssued" ? e.cdr.annotations : [],
-    ),
+    folded.events.flatMap((e) => ("annotations" in e ? e.annotations : "cdr" in e ? e.cdr.annotations : [])),
   );
   told.delete("noTariff");
   told.delete("noRegister");

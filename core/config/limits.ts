@@ -80,6 +80,10 @@ export const limits = {
   stationSourcesRemembered: 64,
   /** Ended transactions that a station's state remembers, for repeats and late frames. */
   stationEndedTransactions: 64,
+  /** CDRs of a station that a late message can still correct; of an older one it is an annotation alone. */
+  stationCdrsKept: 16,
+  /** Decisions about CDRs of a station that are known to be taken; the api refuses a second one of any age. */
+  stationReviewsRemembered: 200,
   /** A station that never ends its transactions: above it the one that was silent longest is ended, and says so. */
   stationOpenTransactions: 64,
   /** Digests of a transaction's last messages, to know a repeat: it comes at the next reconnect at the latest. */

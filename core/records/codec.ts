@@ -5,6 +5,7 @@
 // Version history
 //   1  first version
 import { trusted } from "../ids/ids.ts";
+import type { CdrReviewAction, CdrReviewOf, CdrValues } from "./cdr-review.ts";
 import type { CommandOrigin, Facts, FrameBody, FrameKind, FrameRecord, Protocol } from "./frame-record.ts";
 import { pack, unpack } from "./msgpack.ts";
 import { isTag, misfit, type Field } from "./shape.ts";
@@ -27,6 +28,7 @@ export const kindNumbers: Readonly<Record<FrameKind, number>> = {
   redrive: 12,
   release: 13,
   commandBound: 14,
+  cdrReview: 15,
 };
 
 const kindNames = new Map<number, FrameKind>(
@@ -55,6 +57,7 @@ const shapes: Readonly<Record<FrameKind, readonly Field[]>> = {
   redrive: [...envelopeShape, "text", "text"],
   release: [...envelopeShape, "text", "text"],
   commandBound: [...envelopeShape, "text", "text"],
+  cdrReview: [...envelopeShape, "text", "text", "map", "mapOrNull", "text", "text"],
 };
 
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { "ocpp1.6": 16, "ocpp2.0.1": 201, "ocpp2.1": 21 };
@@ -136,6 +139,8 @@ function bodyFields(r: FrameBody): unknown[] {
     case "redrive":
     case "release":
       return [r.quarantineId, r.actor];
+    case "cdrReview":
+      return [r.of, r.action, r.cdr, r.values, r.actor, r.why];
   }
 }
 
@@ -266,5 +271,15 @@ function bodyOf(kind: FrameKind, f: unknown[]): FrameBody {
     case "redrive":
     case "release":
       return { kind, quarantineId: text(0), actor: text(1) };
+    case "cdrReview":
+      return {
+        kind,
+        of: text(0) as CdrReviewOf,
+        action: text(1) as CdrReviewAction,
+        cdr: f[2] as Readonly<Record<string, unknown>>,
+        values: f[3] as CdrValues | null,
+        actor: text(4),
+        why: text(5),
+      };
   }
 }

@@ -12,6 +12,7 @@ import {
   type SessionId,
   type StationId,
 } from "../ids/ids.ts";
+import type { CdrReviewAction, CdrReviewOf } from "./cdr-review.ts";
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
 import { packBriefly, unpack } from "./msgpack.ts";
@@ -73,8 +74,12 @@ export interface CdrPeriod {
 export interface Cdr {
   readonly id: string;
   readonly sessionId: SessionId;
-  /** `null`: an ordinary CDR; otherwise the id of the CDR that this one credits. */
+  /** `null`: an ordinary CDR; otherwise the id of the CDR that this one credits: the same, but for id and a negative total. */
   readonly credits: string | null;
+  /** Of a correction: the credited CDR that this one stands for. */
+  readonly replaces?: string;
+  /** Of a credit CDR and of a correction. */
+  readonly why?: string;
   readonly startedAt: number;
   readonly endedAt: number;
   readonly energyMwh: number;
@@ -153,6 +158,8 @@ export type EventBody =
         readonly evseId: number;
         readonly connectorId: number;
       };
+      /** What an end that came after the CDR set right. */
+      readonly end?: { readonly endedAt: number; readonly meterStopMwh: number | null };
     }
   | {
       readonly kind: "sessionEnded";
@@ -164,8 +171,27 @@ export type EventBody =
       readonly annotations: readonly string[];
     }
   | { readonly kind: "cdrIssued"; readonly cdr: Cdr }
-  /** An ended session that gets no CDR now, and why (`held` reasons come with a later rule set). */
+  /** An ended session that gets no CDR now, and why. */
   | { readonly kind: "cdrWithheld"; readonly sessionId: SessionId; readonly reason: string }
+  /** A CDR that its party's rules doubt waits for a person; told again where a late message changed it. */
+  | {
+      readonly kind: "cdrHeld";
+      readonly sessionId: SessionId;
+      readonly cdr: Cdr;
+      /** Words of processors/cdrs/plausibility.ts and of annotations. */
+      readonly reasons: readonly string[];
+    }
+  /** What was decided about a held or issued CDR; the CDRs that follow from it are told beside it. */
+  | {
+      readonly kind: "cdrReviewed";
+      readonly cdrId: string;
+      readonly sessionId: SessionId;
+      readonly of: CdrReviewOf;
+      readonly action: CdrReviewAction;
+      /** API key id, or a rule's name. */
+      readonly actor: string;
+      readonly why: string;
+    }
   | {
       readonly kind: "commandRequested";
       readonly commandId: CommandId;
@@ -223,6 +249,8 @@ const kindNumbers: Readonly<Record<EventKind, number>> = {
   commandEnded: 13,
   commandLateAnswer: 14,
   documentsChanged: 15,
+  cdrHeld: 16,
+  cdrReviewed: 17,
 };
 const kindNames = new Map<number, EventKind>(
   Object.entries(kindNumbers).map(([name, number]) => [number, name as EventKind]),

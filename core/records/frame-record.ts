@@ -1,5 +1,6 @@
 // What may stand in `ocpp.frames`. One exchange (the CALL and the answer that the gateway chose) is one record,
 // so that nothing downstream ever decides again. The wire shape of each kind is in codec.ts.
+import type { CdrReviewAction, CdrReviewOf, CdrValues } from "./cdr-review.ts";
 import type { CommandId, ConnectionId, Epoch, NodeId, PartyId, Position, StationId } from "../ids/ids.ts";
 
 export type Protocol = "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
@@ -116,7 +117,18 @@ export type FrameBody =
       readonly answer: Uint8Array | null;
     }
   | { readonly kind: "redrive"; readonly quarantineId: string; readonly actor: string }
-  | { readonly kind: "release"; readonly quarantineId: string; readonly actor: string };
+  | { readonly kind: "release"; readonly quarantineId: string; readonly actor: string }
+  | {
+      readonly kind: "cdrReview";
+      readonly of: CdrReviewOf;
+      readonly action: CdrReviewAction;
+      /** The CDR as who decides saw it (domain-event.ts, Cdr): a fold does not keep what it has issued. */
+      readonly cdr: Readonly<Record<string, unknown>>;
+      /** Of a correction. */
+      readonly values: CdrValues | null;
+      readonly actor: string;
+      readonly why: string;
+    };
 
 export type FrameKind = FrameBody["kind"];
 export type FrameRecord = RecordEnvelope & FrameBody;

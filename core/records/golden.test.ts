@@ -77,6 +77,18 @@ const frames: { readonly [Kind in FrameKind]: readonly [Extract<FrameBody, { kin
   ],
   redrive: [{ kind: "redrive", quarantineId: "q-1", actor: "admin" }, "e975a512918c25111265750f8636b9cc"],
   release: [{ kind: "release", quarantineId: "q-1", actor: "admin" }, "75fabdf21070bb09c277f36330ef35a7"],
+  cdrReview: [
+    {
+      kind: "cdrReview",
+      of: "held",
+      action: "correct",
+      cdr: { id: "cdr-1", sessionId, energyMwh: 1_000_000 },
+      values: { energyMwh: 900_000, total: { exclVat: "1.00", inclVat: "1.19" } },
+      actor: "admin",
+      why: "the meter was exchanged",
+    },
+    "978d41dce9a879cf9c786b4442360444",
+  ],
 };
 
 test.each(Object.values(frames))("a frame record of kind $kind keeps its bytes", (body, pinned) => {
@@ -208,6 +220,44 @@ const events: { readonly [Kind in EventKind]: readonly [Extract<EventBody, { kin
       },
     },
     "bbbbdbcafe453c01f871f6079e023854",
+  ],
+  cdrHeld: [
+    {
+      kind: "cdrHeld",
+      sessionId,
+      cdr: {
+        id: "cdr-1",
+        sessionId,
+        credits: null,
+        startedAt: 1_700_000_000_000,
+        endedAt: 1_700_000_900_000,
+        energyMwh: 1_000_000,
+        durationMs: 900_000,
+        idToken: null,
+        evseId: 1,
+        connectorId: 1,
+        tariffId: null,
+        registry: { generation: 1, offset: 42 },
+        currency: null,
+        total: null,
+        lines: [],
+        annotations: ["energyImplausible"],
+      },
+      reasons: ["energyImplausible"],
+    },
+    "b82dac3528ecdd99d0876733fda14d24",
+  ],
+  cdrReviewed: [
+    {
+      kind: "cdrReviewed",
+      cdrId: "cdr-1",
+      sessionId,
+      of: "issued",
+      action: "void",
+      actor: "admin",
+      why: "tested with the operator's own card",
+    },
+    "c93d103157232d907d8af187b8d0d1df",
   ],
   cdrWithheld: [{ kind: "cdrWithheld", sessionId, reason: "settling" }, "816909f806904904281cabc05be30ee9"],
   commandRequested: [

@@ -246,7 +246,16 @@ export type SettingId =
   | "validation"
   | "strictModels"
   | "strictRotation"
-  | "occupiedStatus";
+  | "occupiedStatus"
+  | "cdrHoldPowerPercent"
+  | "cdrHoldEnergyKwh"
+  | "cdrHoldHours"
+  | "cdrHoldCost"
+  | "cdrHoldWords"
+  | "cdrHoldUnsigned"
+  | "smallSessions"
+  | "lateCorrectionWh"
+  | "lateCorrectionSeconds";
 
 /** What holds where the registry says nothing. */
 export const settingDefaults = {
@@ -263,6 +272,21 @@ export const settingDefaults = {
   strictRotation: false,
   /** OCPI status of an EVSE that is taken while nothing charges (Preparing, Finishing; 2.x Occupied): BLOCKED or CHARGING. */
   occupiedStatus: "BLOCKED",
+  /** A CDR with more energy than this share of the connector's power (OCPI max_electric_power) over its time is held; 0: not asked. */
+  cdrHoldPowerPercent: 120,
+  /** A CDR above one of these is held for review; 0: no ceiling. The cost is the total with taxes, in the CDR's currency. */
+  cdrHoldEnergyKwh: 0,
+  cdrHoldHours: 0,
+  cdrHoldCost: 0,
+  /** Annotations, with commas between: a CDR that has one of them is held. */
+  cdrHoldWords: "energyImplausible,stopBelowStart",
+  /** A CDR of a session without any signed meter value is held. */
+  cdrHoldUnsigned: false,
+  /** What becomes of a session of 0 kWh or under a minute: its CDR is sent, sent with a price of zero, or none is made. */
+  smallSessions: "send",
+  /** A message after the CDR that changes energy or duration by this much gives a correction; less is annotated. */
+  lateCorrectionWh: 100,
+  lateCorrectionSeconds: 60,
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
 /** Written once, by the first process on an empty log: whose log this is, and (id `database`) what it is folded into. */

@@ -9,6 +9,7 @@ import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { joinReadings, tablesOfVersion6 } from "./schema-version-6.ts";
+import { indexesOfVersion8, tablesOfVersion8 } from "./schema-version-8.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -48,6 +49,14 @@ const migrations: readonly Migration[] = [
   { version: 5, apply: bundleOutbox },
   { version: 6, apply: shareRows },
   { version: 7, apply: indexUnfinishedSessions },
+  {
+    version: 8,
+    async apply(db, dialect) {
+      await createTables(db, dialect, tablesOfVersion8);
+      await createIndexes(db, indexesOfVersion8);
+      for (const table of derivedOf(tablesOfVersion8)) await createLiveView(db, table);
+    },
+  },
 ];
 
 /**

@@ -4,6 +4,7 @@ import { tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { tablesOfVersion6 } from "./schema-version-6.ts";
+import { tablesOfVersion8 } from "./schema-version-8.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
@@ -15,6 +16,7 @@ const columns = {
   ...tablesOfVersion3,
   ...tablesOfVersion5,
   ...tablesOfVersion6,
+  ...tablesOfVersion8,
 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };

@@ -368,7 +368,9 @@ function schemaContract(parts: () => Parts): void {
     await store.transaction((tx) => tx.upsert("position", [positionRow({ next: 5 })]));
     await store.transaction(async ({ db }) => {
       await db.schema.dropView("live_station_document").execute();
-      for (const table of ["station_document", "fact", "name_hold"]) await db.schema.dropTable(table).execute();
+      await db.schema.dropView("live_cdr_review").execute();
+      for (const table of ["cdr_review", "station_document", "fact", "name_hold"])
+        await db.schema.dropTable(table).execute();
       await outboxOfVersion1(db, store.dialect);
       await meterValuesOfVersion1(db);
       await sql`delete from schema_version where version > 1`.execute(db);

@@ -223,6 +223,25 @@ export interface CdrRow extends Derived {
   last_updated: number;
 }
 
+/** Schema version 8. A CDR that was held or decided about; one that was neither has no row. */
+export interface CdrReviewRow extends Derived {
+  /** Of the CDR: a held one keeps it when it is issued. */
+  id: string;
+  session_id: string;
+  party: string;
+  station: string;
+  /** `held`, `released`, `corrected`, `voided`. */
+  state: string;
+  /** JSON array of words; empty for one that was never held. */
+  reasons: string;
+  /** JSON of the Cdr as it is held; null for one that was never held. */
+  document: string | null;
+  /** JSON array of {of, action, actor, why, at}, in order. */
+  decisions: string;
+  held_at: number | null;
+  last_updated: number;
+}
+
 export interface CommandRow extends Derived {
   id: string;
   party: string;
@@ -282,6 +301,7 @@ export interface Tables {
   session: SessionRow;
   meter_value: MeterValueRow;
   cdr: CdrRow;
+  cdr_review: CdrReviewRow;
   command: CommandRow;
   station_document: StationDocumentRow;
   registry_version: RegistryVersionRow;
@@ -308,6 +328,7 @@ export const primaryKeys = {
   session: ["table_set", "id"],
   meter_value: ["table_set", "session_id", "sequence"],
   cdr: ["table_set", "id"],
+  cdr_review: ["table_set", "id"],
   command: ["table_set", "id"],
   station_document: ["table_set", "party", "station", "collection", "key"],
   registry_version: ["party", "entity", "id", "version"],
@@ -331,6 +352,7 @@ export const derivedTables = {
   session: "projector",
   meter_value: "projector",
   cdr: "projector",
+  cdr_review: "projector",
   command: "projector",
   station_document: "projector",
 } as const satisfies Partial<Record<TableName, "processor" | "projector">>;

@@ -19,6 +19,17 @@ const registryOptions = {
 
 const stationOptions = { ...registryOptions, password: { type: "string" } } as const;
 
+const cdrOptions = {
+  state: { type: "string" },
+  why: { type: "string" },
+  issued: { type: "boolean" },
+  "energy-wh": { type: "string" },
+  "started-at": { type: "string" },
+  "ended-at": { type: "string" },
+  "excl-vat": { type: "string" },
+  "incl-vat": { type: "string" },
+} as const;
+
 const importHelp = (name: string, columns: string) => `  wattlog ${name} import FILE [--dry-run] [--report FILE]
     FILE is CSV whose first line names the columns, JSON (one document, a list, or a document a line), or - for
     standard input. Each row is created, changed, unchanged (it writes nothing: an import may be started again) or
@@ -135,6 +146,18 @@ ${importHelp(
       all: { type: "boolean" },
     },
     load: async () => (await import("./quarantine.ts")).runQuarantine,
+  },
+  {
+    name: "cdr",
+    arguments: "held|release ID|correct ID|void ID|credit ID --why TEXT …",
+    help: "Charge detail records: those that wait for somebody to look at them, corrections of issued ones.",
+    details: `  wattlog cdr held [--state held|released|corrected|voided]
+  wattlog cdr release|void ID --why TEXT       of a held one: issue it as it is, or never
+  wattlog cdr correct ID --why TEXT [--energy-wh N] [--started-at T] [--ended-at T] [--excl-vat N --incl-vat N]
+    --issued        an issued one: a credit CDR takes it back, a new one takes its place
+  wattlog cdr credit ID --why TEXT             take an issued one back, without a new one`,
+    options: cdrOptions,
+    load: async () => (await import("./cdr.ts")).runCdr,
   },
   {
     name: "explain",

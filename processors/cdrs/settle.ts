@@ -1,13 +1,13 @@
-// When an ended session gets its one CDR (promise 2), and what the CDR says.
+// When an ended session gets its one CDR (promise 2).
 import { derivedId } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
-import type { Cdr } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import { finalMwh } from "../transactions/energy.ts";
 import type { SettledTransaction, Transaction, TransactionsState } from "../transactions/transaction.ts";
-import { priceSession } from "./tariff.ts";
+import { concluded, draftOf, withKept } from "./issue.ts";
+import type { Doubtful } from "./plausibility.ts";
 
 /**
  * A session that ran on one connection, from its start on and without a gap, has nothing outstanding and settles at
@@ -64,7 +64,7 @@ export function settleNow(
   record: FrameRecord,
   context: FoldContext,
 ): TransactionsState {
-  context.emit({ kind: "cdrIssued", cdr: cdrOf(t, record, context) });
+  const kept = concluded(cdrOf(t, record, context), record, context);
   const settled: SettledTransaction = {
     id: t.id,
     sessionId: t.sessionId,
@@ -75,31 +75,17 @@ export function settleNow(
     energyMwh: finalMwh(t.registers),
     lateTold: false,
   };
-  return {
+  const after = {
+    ...state,
     active: state.active.filter((other) => other.sessionId !== t.sessionId),
     settled: [...state.settled, settled].slice(-limits.stationEndedTransactions),
   };
+  // Nothing more can come of a session that ran live without a gap.
+  return t.live && isComplete(t) && kept.state === "issued" ? after : withKept(after, kept);
 }
 
-function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Cdr {
-  const endedAt = t.endedAt ?? t.startedAt;
-  const energyMwh = finalMwh(t.registers);
-  const durationMs = Math.max(0, endedAt - t.startedAt);
+function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Doubtful {
   const gaps: readonly SessionAnnotation[] = isComplete(t) ? [] : ["seqNoGaps"];
-  const priced = priceSession(record, { ...t, endedAt }, context);
-  return {
-    id: derivedId("cdr", t.sessionId),
-    sessionId: t.sessionId,
-    credits: null,
-    startedAt: t.startedAt,
-    endedAt,
-    energyMwh,
-    durationMs,
-    idToken: t.idToken,
-    evseId: t.evseId,
-    connectorId: t.connectorId,
-    registry: t.registry,
-    ...priced.price,
-    annotations: [...t.annotations, ...gaps, ...priced.words],
-  };
+  const course = { ...t, endedAt: t.endedAt ?? t.startedAt };
+  return draftOf(derivedId("cdr", t.sessionId), course, [...t.annotations, ...gaps], record, context);
 }

@@ -15,7 +15,10 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import type { Transaction } from "../transactions/transaction.ts";
 import { cdrPeriods } from "./periods.ts";
+import { connectorPowerW } from "./plausibility.ts";
 import { samplesOf } from "./samples.ts";
+
+type ConnectorDoc = NonNullable<NonNullable<LocationDoc["evses"]>[number]["connectors"]>[number];
 
 export interface Place {
   readonly evseId: number;
@@ -23,11 +26,17 @@ export interface Place {
   readonly registry: Position;
 }
 
-type Ended = Transaction & { readonly endedAt: number };
+/** What of a session its price hangs on. */
+export type PricedCourse = Pick<
+  Transaction,
+  "sessionId" | "startedAt" | "idToken" | "evseId" | "connectorId" | "registry" | "registers" | "paused"
+> & { readonly endedAt: number };
 
 interface PricedCdr {
   readonly price: Pick<Cdr, "tariffId" | "currency" | "total" | "lines"> & { readonly periods: readonly CdrPeriod[] };
   readonly words: readonly SessionAnnotation[];
+  /** Of the connector; null: its location does not say. */
+  readonly powerW: number | null;
 }
 
 /** By this tariff nothing is sold: only the periods are of use. */
@@ -40,11 +49,11 @@ const noTariff: TariffDoc = {
 /** @throws ReadingsNeeded. */
 export function priceSession(
   record: Pick<FrameRecord, "party" | "station">,
-  t: Ended,
+  t: PricedCourse,
   context: FoldContext,
 ): PricedCdr {
   const found = tariffOf(record.party, record.station, t, context);
-  const { tariff, location } = found;
+  const { tariff, location, powerW } = found;
   const readied = tariff && readyTariff(tariff);
   const ready = readied?.result === "ready" ? readied.tariff : undefined;
   const by = ready ?? nothingSold();
@@ -70,11 +79,12 @@ export function priceSession(
   const periods = cdrPeriods(priced.periods, limits.cdrPeriods);
   if (!ready) {
     const nothing = { tariffId: tariff?.id ?? null, currency: tariff?.currency ?? null, total: null, lines: [] };
-    return { price: { ...nothing, periods }, words: [tariff ? "tariffInvalid" : "noTariff"] };
+    return { price: { ...nothing, periods }, words: [tariff ? "tariffInvalid" : "noTariff"], powerW };
   }
   return {
     price: { tariffId: ready.id, currency: ready.currency, total: priced.total, lines: shownLines(priced), periods },
     words: wordsOf(priced, isZone),
+    powerW,
   };
 }
 
@@ -95,12 +105,13 @@ function wordsOf({ tariff, periods }: Priced, isZone: boolean): readonly Session
 interface Found {
   readonly tariff: TariffDoc | undefined;
   readonly location: LocationDoc | undefined;
+  readonly powerW: number | null;
 }
 
 /** Of those that the connector names, or of the party's default. */
-function tariffOf(party: PartyId, station: StationId, t: Ended, { registry, trace }: FoldContext): Found {
+function tariffOf(party: PartyId, station: StationId, t: PricedCourse, { registry, trace }: FoldContext): Found {
   const tell = trace && ((tariff: TariffDoc, candidacy: Candidacy) => trace.candidate(tariff, candidacy));
-  const { location, ids } = connectorTariffs(party, station, t, registry);
+  const { location, ids, connector } = connectorTariffs(party, station, t, registry);
   const ask = askOf(party, t, registry);
   const versions = (wanted: readonly string[]): TariffDoc[] =>
     wanted.flatMap((id) => {
@@ -113,11 +124,11 @@ function tariffOf(party: PartyId, station: StationId, t: Ended, { registry, trac
   const tariff =
     chooseTariff(versions(ids), ask, tell) ??
     (typeof fallback === "string" && fallback !== "" ? chooseTariff(versions([fallback]), ask, tell) : undefined);
-  return { tariff, location };
+  return { tariff, location, powerW: connectorPowerW(connector) };
 }
 
 /** What the registry says of who charges. */
-function askOf(party: PartyId, t: Ended, registry: RegistryLookup): TariffAsk {
+function askOf(party: PartyId, t: PricedCourse, registry: RegistryLookup): TariffAsk {
   const token = t.idToken === null ? undefined : registry.find(party, "token", tokenKey(t.idToken), t.registry)?.doc;
   if (!token) return { at: t.startedAt, ...(t.idToken === null ? {} : { token: t.idToken }) };
   const { uid, type, groupId } = token;
@@ -125,7 +136,7 @@ function askOf(party: PartyId, t: Ended, registry: RegistryLookup): TariffAsk {
 }
 
 /** As of the session's first record, the newest version that is valid at its start: one may be announced in time. */
-function versionOf(party: PartyId, id: string, t: Ended, registry: RegistryLookup): TariffDoc | undefined {
+function versionOf(party: PartyId, id: string, t: PricedCourse, registry: RegistryLookup): TariffDoc | undefined {
   let found = registry.find(party, "tariff", id, t.registry);
   while (found && !isValidAt(found.doc, t.startedAt)) {
     found = registry.find(party, "tariff", id, { ...t.registry, offset: found.version - 1 });
@@ -138,6 +149,7 @@ function connectorTariffs(party: PartyId, station: StationId, place: Place, regi
   const named = registry.find(party, "station", station, place.registry)?.doc.locationId;
   const ids = named === undefined ? registry.ids(party, "location") : [named];
   let here: LocationDoc | undefined;
+  let found: ConnectorDoc | undefined;
   for (const id of ids) {
     const location = registry.find(party, "location", id, place.registry)?.doc;
     // Its clock counts, also where none of its connectors says whose it is.
@@ -148,9 +160,10 @@ function connectorTariffs(party: PartyId, station: StationId, place: Place, regi
         // 2.x may leave the connector open until the cable is in: then the EVSE's first one speaks for it.
         if (place.connectorId !== 0 && (connector.connectorId ?? 1) !== place.connectorId) continue;
         here ??= location;
-        if (connector.tariff_ids?.[0] !== undefined) return { location, ids: connector.tariff_ids };
+        found ??= connector;
+        if (connector.tariff_ids?.[0] !== undefined) return { location, ids: connector.tariff_ids, connector };
       }
     }
   }
-  return { location: here, ids: [] };
+  return { location: here, ids: [], connector: found };
 }

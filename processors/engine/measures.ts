@@ -17,6 +17,8 @@ export function measure<State>(metrics: Metrics, batch: Pick<Batch<State>, "bodi
         metrics.sessionEnergy.inc(body.energyMwh / mwhPerWh);
         break;
       case "cdrIssued":
+        // A correction takes one back and puts one in its place: the session has been counted.
+        if (body.cdr.credits !== null || body.cdr.replaces !== undefined) break;
         metrics.cdrsIssued.inc();
         metrics.cdrEnergy.inc(body.cdr.energyMwh / mwhPerWh);
         if (body.cdr.total === null)

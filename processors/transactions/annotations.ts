@@ -30,7 +30,12 @@ export const sessionAnnotations = {
   stopConflict: "A second stop says something else than the first, which stands.",
   seqNoReused: "The station used a seqNo for two different messages.",
   seqNoGaps: "Messages of the transaction are missing by their seqNo.",
-  lateFrame: "A message arrived after the CDR was made; it is kept and not priced.",
+  lateFrame:
+    "A message arrived after the CDR was made; what it says is below the threshold of a correction, or in the CDR that corrects it.",
+  lateImplausible: "A message after the CDR would change it to what its rules doubt; a person decides.",
+  smallSession: "No energy or less than a minute: by the party's rule nothing is asked for it.",
+  correctedByReview: "A person corrected the CDR.",
+  priceByReview: "A person named the price.",
   messageQuarantined: "A message of the transaction could not be folded and is held.",
   readingQuarantined: "A meter value could not be folded and was skipped.",
   noTariff: "No tariff applies at the connector.",

@@ -79,6 +79,16 @@ export function readingsOf(meterValues: unknown): readonly Reading[] {
   return readings;
 }
 
+/** 1.6: `format` SignedData; 2.x: `signedMeterValue`. That one is there, not that its signature holds. */
+export function hasSignature(meterValues: unknown): boolean {
+  return listOf(meterValues).some((element) =>
+    listOf(fieldsOf(element)["sampledValue"]).some((sample) => {
+      const { format, signedMeterValue } = fieldsOf(sample);
+      return textOf(format) === "SignedData" || textOf(fieldsOf(signedMeterValue)["signedMeterData"]) !== null;
+    }),
+  );
+}
+
 /** A register that 1.6 sends as a field of its message, kept with the readings so that they alone give the energy. */
 export function meterFieldReading(context: string, value: unknown, at: number): Reading {
   const energyMwh = toMwh(value, "Wh");

@@ -57,6 +57,7 @@ export function openSession(record: Exchange, context: FoldContext, opening: Ope
     annotations: words,
     touchedAt: context.logTime,
     paused: false,
+    signed: false,
   };
   context.emit({
     kind: "sessionStarted",
@@ -83,6 +84,8 @@ export interface Addition {
   readonly charging?: { readonly state: string; readonly at: number };
   readonly idToken?: string | null;
   readonly words?: Words;
+  /** It came with a signed meter value. */
+  readonly signed?: boolean;
   /** A start that came late, or a place that a later message knows. */
   readonly late?: {
     readonly startedAt?: number;
@@ -117,6 +120,7 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
     start: addition.late?.start ?? t.start,
     evseId: addition.late?.evseId ?? t.evseId,
     connectorId: addition.late?.connectorId ?? t.connectorId,
+    signed: t.signed || addition.signed === true,
     paused: t.paused || (charging !== undefined && charging.state !== "Charging"),
   };
   if (kept.length > 0) context.keep(t.sessionId, kept);

@@ -1,6 +1,7 @@
 // The state of a station's transactions, and its packed form (rule F4: one compact row per station).
 import type { Position, SessionId } from "../../core/ids/ids.ts";
 import { trusted } from "../../core/ids/ids.ts";
+import type { Cdr } from "../../core/records/domain-event.ts";
 import { pack, unpack } from "../../core/records/msgpack.ts";
 
 /** What tells one start from another (rule I5). */
@@ -65,6 +66,8 @@ export interface Transaction {
   readonly touchedAt: number;
   /** It was in another state than charging: the readings say when. */
   readonly paused: boolean;
+  /** A signed meter value came with it. */
+  readonly signed: boolean;
 }
 
 /** What is remembered of a transaction that has its CDR: enough to know a repeat and to name a late frame's session. */
@@ -79,14 +82,26 @@ export interface SettledTransaction {
   readonly lateTold: boolean;
 }
 
+/** A CDR that a late message can change, or that waits for a person. */
+export interface KeptCdr {
+  readonly cdr: Cdr;
+  readonly state: "issued" | "held" | "suppressed";
+  /** A signed meter value came with the session. */
+  readonly signed: boolean;
+}
+
 export interface TransactionsState {
   /** In the order of their first records. */
   readonly active: readonly Transaction[];
   /** In the order of their CDRs; at most limits.stationEndedTransactions. */
   readonly settled: readonly SettledTransaction[];
+  /** The last ones of sessions that did not run live without a gap, and of those that are held. */
+  readonly kept: readonly KeptCdr[];
+  /** `held/ID` or `issued/ID` of CDRs that were decided about, the last ones. */
+  readonly reviewed: readonly string[];
 }
 
-export const noTransactions: TransactionsState = { active: [], settled: [] };
+export const noTransactions: TransactionsState = { active: [], settled: [], kept: [], reviewed: [] };
 
 export const noRegisters: Registers = {
   meterStart: null,
@@ -144,6 +159,30 @@ function unpackSettled(bytes: Uint8Array): readonly SettledTransaction[] {
   return settled;
 }
 
+const reviewBytes = new WeakMap<
+  readonly KeptCdr[],
+  { readonly reviewed: readonly string[]; readonly bytes: Uint8Array }
+>();
+
+function packReviews({ kept, reviewed }: TransactionsState): Uint8Array {
+  const known = reviewBytes.get(kept);
+  if (known?.reviewed === reviewed) return known.bytes;
+  const bytes = pack([kept.map(({ cdr, state, signed }) => [cdr, state, signed]), reviewed]);
+  reviewBytes.set(kept, { reviewed, bytes });
+  return bytes;
+}
+
+type PackedReviews = [[Cdr, KeptCdr["state"], boolean][], string[]];
+
+/** Rows of earlier builds have none. */
+function unpackReviews(bytes: Uint8Array | undefined): Pick<TransactionsState, "kept" | "reviewed"> {
+  if (!bytes) return { kept: [], reviewed: [] };
+  const [packed, reviewed] = unpack(bytes) as PackedReviews;
+  const kept = packed.map(([cdr, state, signed]) => ({ cdr, state, signed }));
+  reviewBytes.set(kept, { reviewed, bytes: bytes.slice() });
+  return { kept, reviewed };
+}
+
 function packActive(t: Transaction): unknown[] {
   const { meterStart, meterStop, begin, end, low, high } = t.registers;
   return [
@@ -168,6 +207,7 @@ function packActive(t: Transaction): unknown[] {
     t.annotations,
     t.touchedAt,
     t.paused,
+    t.signed,
   ];
 }
 
@@ -192,6 +232,7 @@ type PackedActive = [
   string | null,
   string[],
   number,
+  boolean | undefined,
   boolean | undefined,
 ];
 
@@ -220,14 +261,17 @@ function unpackActive(f: PackedActive): Transaction {
     touchedAt: f[19],
     // Rows of earlier builds have none.
     paused: f[20] ?? false,
+    signed: f[21] ?? false,
   };
 }
 
 export function packTransactions(state: TransactionsState): unknown[] {
-  return [state.active.map(packActive), packSettled(state.settled)];
+  const { active, settled, kept, reviewed } = state;
+  const reviews = kept.length > 0 || reviewed.length > 0 ? [packReviews(state)] : [];
+  return [active.map(packActive), packSettled(settled), ...reviews];
 }
 
 export function unpackTransactions(packed: unknown): TransactionsState {
-  const [active, settled] = packed as [PackedActive[], Uint8Array];
-  return { active: active.map(unpackActive), settled: unpackSettled(settled) };
+  const [active, settled, reviews] = packed as [PackedActive[], Uint8Array, Uint8Array | undefined];
+  return { active: active.map(unpackActive), settled: unpackSettled(settled), ...unpackReviews(reviews) };
 }

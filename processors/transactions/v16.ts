@@ -2,6 +2,7 @@
 import { integerAt } from "../../core/ocpp/framing.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
+import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { answerOf, digestOf, fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
@@ -18,7 +19,14 @@ import {
   withRoom,
   type Incarnation,
 } from "./incarnations.ts";
-import { meterFieldReading, meterStartContext, meterStopContext, readingsDigest, readingsOf } from "./readings.ts";
+import {
+  hasSignature,
+  meterFieldReading,
+  meterStartContext,
+  meterStopContext,
+  readingsDigest,
+  readingsOf,
+} from "./readings.ts";
 import {
   added,
   addToSession,
@@ -129,9 +137,14 @@ function lateStart(
   context: FoldContext,
 ): TransactionsState {
   const t = known.active;
-  if (!t) return toldLate(state, known, context, [], "lateFrame");
   const time = stationTimeOr(request["timestamp"], context.logTime);
   const evseId = indexOf(request["connectorId"]);
+  if (!t) {
+    const registers = registerReadings(meterStartContext, request["meterStart"], time.at);
+    const who = { idToken: textOf(request["idTag"]), evseId, connectorId: evseId === 0 ? 0 : 1 };
+    const facts = { start, registers, ...who, ...(time.trusted ? { startedAt: time.at } : {}) };
+    return revised(toldLate(state, known, context, [], "lateFrame"), known, facts, record, context);
+  }
   const after = addToSession(attributed(t, record, context), context, {
     silent: registerReadings(meterStartContext, request["meterStart"], time.at),
     idToken: textOf(request["idTag"]),
@@ -150,10 +163,13 @@ export function meterValues(
   context: FoldContext,
 ): TransactionsState {
   const readings = readingsOf(request["meterValue"]);
-  if (readings.length === 0) return state;
+  const signed = hasSignature(request["meterValue"]);
+  if (readings.length === 0 && !signed) return state;
   const id = usableId(record, request);
   const connectorId = indexOf(request["connectorId"]);
   const known = id === null ? onlyOpen(state, (t) => t.evseId === connectorId) : newestOf(state, id);
+  // Signed values alone are no readings: they are worth a note on a session that there is.
+  if (readings.length === 0 && !known?.active) return state;
   // Values without any id are by the book; only a wrong one is worth a word.
   const isWrong = id === null && textOf(request["transactionId"]) !== null;
   if (!known) {
@@ -168,10 +184,13 @@ export function meterValues(
     return state;
   }
   const t = known.active;
-  if (!t) return toldLate(state, known, context, readings, "lateFrame", digest);
+  if (!t) {
+    const told = toldLate(state, known, context, readings, "lateFrame", digest);
+    return revised(told, known, {}, record, context);
+  }
   const words: SessionAnnotation[] = isWrong ? ["transactionIdInvalid"] : [];
   if (t.evseId !== 0 && t.evseId !== connectorId) words.push("connectorUnlike");
-  const after = addToSession(attributed(t, record, context), context, { readings, words });
+  const after = addToSession(attributed(t, record, context), context, { readings, words, signed });
   return replaced(state, t, withRecent(after, digest));
 }
 
@@ -238,8 +257,9 @@ export function stopTransaction(
       return state;
     }
     const readings = readingsOf(request["transactionData"]);
-    const word = known.stop === null ? "lateFrame" : "stopConflict";
-    return toldLate(state, known, context, readings, word);
+    if (known.stop !== null) return toldLate(state, known, context, readings, "stopConflict");
+    const told = toldLate(state, known, context, readings, "lateFrame");
+    return revised(told, known, lateStop(request, digest, context), record, context);
   }
   const words: SessionAnnotation[] = id === null ? ["transactionIdInvalid"] : [];
   let t = known?.active;
@@ -256,6 +276,13 @@ export function stopTransaction(
   return stopped(state, t, record, request, digest, words, context);
 }
 
+/** The end of a transaction that got its CDR without one. */
+function lateStop(request: Fields, stop: number, context: FoldContext): LateFacts {
+  const time = stationTimeOr(request["timestamp"], context.logTime);
+  const registers = registerReadings(meterStopContext, request["meterStop"], time.at);
+  return { stop, registers, ...(time.trusted ? { endedAt: time.at } : {}) };
+}
+
 function stopped(
   state: TransactionsState,
   t: Transaction,
@@ -270,7 +297,8 @@ function stopped(
   const more: SessionAnnotation[] = silent.length === 0 ? [...words, "meterStopInvalid"] : [...words];
   // The registers count before the update is told, so that it never shows less than the end.
   const readings = readingsOf(request["transactionData"]);
-  const updated = addToSession(attributed(t, record, context), context, { readings, silent });
+  const signed = hasSignature(request["transactionData"]);
+  const updated = addToSession(attributed(t, record, context), context, { readings, silent, signed });
   const ended = endSession(updated, context, {
     time,
     // 1.6: an absent reason means Local.

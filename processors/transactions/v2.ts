@@ -1,13 +1,14 @@
 // OCPP 2.0.1 and 2.1: TransactionEvent.
 import { limits } from "../../core/config/limits.ts";
 import { integerAt, parseFrame } from "../../core/ocpp/framing.ts";
+import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { judgeStart, newestOf, overtaken, passOver, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
-import { readingsOf } from "./readings.ts";
+import { hasSignature, readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
 import {
   added,
@@ -172,8 +173,23 @@ function went(
 ): TransactionsState {
   if (!known) return opened(withRoom(state, undefined, m.record, context), m, null, [], context);
   const t = known.active;
-  if (!t) return toldLate(state, known, context, readingsOf(m.request["meterValue"]), "lateFrame", m.digest);
+  if (!t) {
+    const told = toldLate(state, known, context, readingsOf(m.request["meterValue"]), "lateFrame", m.digest);
+    return revised(told, known, lateFacts(known, m, lateStart, context), m.record, context);
+  }
   return wentOn(state, t, m, [], lateStart, context);
+}
+
+/** A second end changes nothing: the first one stands. */
+function lateFacts(known: Incarnation, m: Message, start: StartIdentity | undefined, context: FoldContext): LateFacts {
+  const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const isEnd = m.type === "Ended" && known.stop === null;
+  return {
+    idToken: idTokenOf(m.request),
+    ...evseOf(m.request),
+    ...(start && { start, ...(time.trusted ? { startedAt: time.at } : {}) }),
+    ...(isEnd && { stop: m.digest, ...(time.trusted ? { endedAt: time.at } : {}) }),
+  };
 }
 
 function wentOn(
@@ -201,6 +217,7 @@ function wentOn(
   const numbered = m.seqNo === null ? { ...counted, live: false } : counted;
   const after = addToSession(numbered, context, {
     readings: readingsOf(m.request["meterValue"]),
+    signed: hasSignature(m.request["meterValue"]),
     state: isNewest ? chargingState : null,
     ...(chargingState === null ? {} : { charging: { state: chargingState, at: time.at } }),
     idToken: idTokenOf(m.request),

@@ -12,6 +12,7 @@ import {
   withheldSession,
   type Body,
 } from "./session-rows.ts";
+import { decidedReview, heldReview } from "./review-rows.ts";
 import { connectorKey, documentKey, stationKey, type Scope, type WorkingSet } from "./working-set.ts";
 
 /**
@@ -46,6 +47,12 @@ export function projectEvent(event: DomainEvent, rows: WorkingSet): "applied" | 
       return changeSession(rows, body.cdr.sessionId, (row) => pricedSession(row, body.cdr, event.logTime));
     case "cdrWithheld":
       return changeSession(rows, body.sessionId, (row) => withheldSession(row, body.reason, event.logTime));
+    case "cdrHeld":
+      rows.reviews.put(body.cdr.id, heldReview(event, body, rows.scope, rows.reviews.get(body.cdr.id)));
+      return changeSession(rows, body.sessionId, (row) => withheldSession(row, "held", event.logTime));
+    case "cdrReviewed":
+      rows.reviews.put(body.cdrId, decidedReview(event, body, rows.scope, rows.reviews.get(body.cdrId)));
+      return "applied";
     case "commandRequested":
       // The first request of an id is the command; a later one changes nothing (rule C1).
       if (!rows.commands.get(body.commandId)) rows.commands.put(body.commandId, newCommand(event, body, rows.scope));

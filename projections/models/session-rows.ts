@@ -36,7 +36,7 @@ export function newSession(event: DomainEvent, body: Body<"sessionStarted">, sco
 }
 
 export function updatedSession(row: SessionRow, body: Body<"sessionUpdated">, logTime: number): SessionRow {
-  const { start } = body;
+  const { start, end } = body;
   return {
     ...row,
     // A start that came late, or a register that a later message brought: said whole where it changed.
@@ -46,6 +46,7 @@ export function updatedSession(row: SessionRow, body: Body<"sessionUpdated">, lo
       evse_id: start.evseId,
       connector_id: start.connectorId,
     }),
+    ...(end && { ended_at: end.endedAt, meter_stop_mwh: end.meterStopMwh }),
     energy_mwh: body.energyMwh,
     state: body.state ?? row.state,
     id_token: body.idToken ?? row.id_token,
@@ -70,7 +71,10 @@ export function endedSession(row: SessionRow, body: Body<"sessionEnded">, logTim
 
 /** A credit CDR takes back what it names; the session has a price again when its successor comes. */
 export function pricedSession(row: SessionRow, cdr: Cdr, logTime: number): SessionRow {
-  if (cdr.credits !== null) return { ...row, last_updated: logTime };
+  if (cdr.credits !== null) {
+    const nothing = { cdr_id: null, currency: null, cost_excl_vat: null, cost_incl_vat: null };
+    return { ...row, ...nothing, cdr_reason: "credited", last_updated: logTime };
+  }
   return {
     ...row,
     cdr_id: cdr.id,

@@ -3,6 +3,7 @@ import { limits } from "../../core/config/limits.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
 import type { Change, Store } from "../../core/store/store.ts";
 import type {
+  CdrReviewRow,
   CdrRow,
   CommandRow,
   ConnectorRow,
@@ -80,6 +81,8 @@ export class WorkingSet {
   connectors = new RowMap<ConnectorRow>();
   /** Of one batch. Rows before are loaded for patches alone. */
   documents = new RowMap<StationDocumentRow>();
+  /** Of one batch. */
+  reviews = new RowMap<CdrReviewRow>();
   /** Only ever added; the key of each says its place, so writing one twice changes nothing. */
   meterValues: MeterValueRow[] = [];
   cdrs: CdrRow[] = [];
@@ -115,6 +118,14 @@ export class WorkingSet {
       for (const row of await rows.execute()) this.commands.load(row.id, row);
     }
     await this.loadDocuments(db, events);
+    await this.loadReviews(db, events);
+  }
+
+  private async loadReviews(db: Store["reader"], events: readonly DomainEvent[]): Promise<void> {
+    for (const chunk of chunks(reviewedIds(events))) {
+      const rows = db.selectFrom("cdr_review").selectAll().where("table_set", "=", this.scope.tableSet);
+      for (const row of await rows.where("id", "in", chunk).execute()) this.reviews.load(row.id, row);
+    }
   }
 
   private async loadDocuments(db: Store["reader"], events: readonly DomainEvent[]): Promise<void> {
@@ -142,6 +153,7 @@ export class WorkingSet {
       { act: "upsert", table: "session", rows: this.sessions.dirty() },
       { act: "upsert", table: "command", rows: this.commands.dirty() },
       { act: "upsert", table: "station_document", rows: this.documents.dirty() },
+      { act: "upsert", table: "cdr_review", rows: this.reviews.dirty() },
       { act: "insertNew", table: "meter_value", rows: this.meterValues },
       { act: "insertNew", table: "cdr", rows: this.cdrs },
     ];
@@ -155,6 +167,7 @@ export class WorkingSet {
     this.commands.written(({ status }) => status !== "done");
     this.connectors = new RowMap();
     this.documents = new RowMap();
+    this.reviews = new RowMap();
     this.meterValues = [];
     this.cdrs = [];
   }
@@ -215,5 +228,14 @@ function sessionIds(events: readonly DomainEvent[]): Set<string> {
 function commandIds(events: readonly DomainEvent[]): Set<string> {
   const ids = new Set<string>();
   for (const { body } of events) if ("commandId" in body) ids.add(body.commandId);
+  return ids;
+}
+
+function reviewedIds(events: readonly DomainEvent[]): Set<string> {
+  const ids = new Set<string>();
+  for (const { body } of events) {
+    if (body.kind === "cdrHeld") ids.add(body.cdr.id);
+    if (body.kind === "cdrReviewed") ids.add(body.cdrId);
+  }
   return ids;
 }

@@ -108,7 +108,6 @@ const first = -Infinity;
 async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): Promise<Members> {
   const { context, party } = call;
   const total = costOf(cdr.lines, cdr.total);
-  const sign = cdr.credits === null ? 1 : -1;
   const periods = periodsOf(cdr);
   const parking = hours(periods.reduce((ms, p) => ms + (p.dimension === "PARKING_TIME" ? p.durationMs : 0), 0));
   const { registry } = context;
@@ -133,11 +132,13 @@ async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): P
       ],
       ...(cdr.tariffId === null ? {} : { tariff_id: cdr.tariffId }),
     })),
-    total_cost: signed(total.all, sign),
-    ...costs(total, sign),
+    // Of a credit CDR negative, and nothing else is (2.2.1, 10.2.1.2): all other fields are those of what it credits.
+    total_cost: money(total.all),
+    ...costs(total),
     total_energy: kwh(cdr.energyMwh),
     total_time: hours(cdr.durationMs),
     ...(parking > 0 ? { total_parking_time: parking } : {}),
+    ...(cdr.why === undefined ? {} : { remark: cdr.why.slice(0, longestRemark) }),
     ...(cdr.credits === null ? {} : { credit: true, credit_reference_id: cdr.credits }),
     last_updated: utc(row.last_updated),
   };
@@ -171,22 +172,23 @@ function costOf(lines: readonly CdrLine[], total: Cdr["total"]): Costs {
 }
 
 const shownDecimals = 6;
+/** OCPI's CiString(255). */
+const longestRemark = 255;
 
 function sum(decimals: readonly string[]): number {
   return Number(decimals.reduce((all, text) => all + (numberOf(text) ?? 0), 0).toFixed(shownDecimals));
 }
 
-function signed({ excl, incl }: Cost, sign: 1 | -1): Members {
-  // Minus zero is no price.
-  return { excl_vat: excl === 0 ? 0 : sign * excl, incl_vat: incl === 0 ? 0 : sign * incl };
+function money({ excl, incl }: Cost): Members {
+  return { excl_vat: excl, incl_vat: incl };
 }
 
-function costs(of: Costs, sign: 1 | -1): Members {
+function costs(of: Costs): Members {
   const named = [
     ["total_fixed_cost", of.FLAT],
     ["total_energy_cost", of.ENERGY],
     ["total_time_cost", of.TIME],
     ["total_parking_cost", of.PARKING_TIME],
   ] as const;
-  return Object.fromEntries(named.flatMap(([name, cost]) => (cost ? [[name, signed(cost, sign)]] : [])));
+  return Object.fromEntries(named.flatMap(([name, cost]) => (cost ? [[name, money(cost)]] : [])));
 }

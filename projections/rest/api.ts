@@ -23,6 +23,7 @@ import { HttpsDoor } from "./https-door.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
+import { installCdrReviews } from "./routes-cdr-reviews.ts";
 import { installCommands } from "./routes-commands.ts";
 import { installConfigurationChanges } from "./routes-configuration-changes.ts";
 import { installConfigurationRead } from "./routes-configuration-read.ts";
@@ -102,6 +103,7 @@ class HttpApi implements Api {
       installConfigurationChanges(app, context, sender);
       installLocalList(app, context, sender, lists);
       installSessions(app, context);
+      installCdrReviews(app, context, writer);
       installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);

@@ -194,6 +194,15 @@ export const settingSchemas = {
   strictModels: { type: "string", maxLength: 10_000 },
   strictRotation: { type: "boolean" },
   occupiedStatus: { type: "string", enum: ["BLOCKED", "CHARGING"] },
+  cdrHoldPowerPercent: { type: "integer", minimum: 0, maximum: 10_000 },
+  cdrHoldEnergyKwh: positive,
+  cdrHoldHours: positive,
+  cdrHoldCost: positive,
+  cdrHoldWords: { type: "string", maxLength: 2_000, pattern: "^([A-Za-z]+(,[A-Za-z]+)*)?$" },
+  cdrHoldUnsigned: { type: "boolean" },
+  smallSessions: { type: "string", enum: ["send", "zero", "suppress"] },
+  lateCorrectionWh: { type: "integer", minimum: 0, maximum: 1_000_000 },
+  lateCorrectionSeconds: { type: "integer", minimum: 0, maximum: 86_400 },
 } as const satisfies Readonly<Record<SettingId, object>>;
 
 export const settingIds = Object.keys(settingDefaults) as readonly SettingId[];

@@ -90,6 +90,8 @@ export function showCdr(row: CdrRow) {
     connectorId: cdr.connectorId,
     idToken: cdr.idToken,
     credits: row.credits,
+    replaces: cdr.replaces ?? null,
+    why: cdr.why ?? null,
     startedAt: time(row.started_at),
     endedAt: time(row.ended_at),
     durationSeconds: Math.round(cdr.durationMs / 1_000),

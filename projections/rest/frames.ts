@@ -185,6 +185,10 @@ function details(record: FrameRecord): Readonly<Record<string, unknown>> {
     case "redrive":
     case "release":
       return { quarantineId: record.quarantineId, actor: record.actor };
+    case "cdrReview": {
+      const { of, action, cdr, values, actor, why } = record;
+      return { of, action, cdrId: cdr["id"], values, actor, why };
+    }
     case "claimed":
     case "tick":
     case "nodeLost":

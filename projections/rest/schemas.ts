@@ -128,7 +128,12 @@ export const cdrSchema = {
     evseId: { type: "integer" },
     connectorId: { type: "integer" },
     idToken: nullableText,
-    credits: { ...nullableText, description: "The CDR that this one takes back" },
+    credits: {
+      ...nullableText,
+      description: "The CDR that this one takes back: of a credit CDR the total alone is negative",
+    },
+    replaces: { ...nullableText, description: "The CDR that was taken back for this one" },
+    why: { ...nullableText, description: "Of a credit CDR and of a correction" },
     startedAt: nullableTime,
     endedAt: nullableTime,
     durationSeconds: { type: "integer" },

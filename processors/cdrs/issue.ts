@@ -1,0 +1,96 @@
+// The CDR of a session, and what becomes of it: issued, held for a person, or by the party's rule none at all.
+import { derivedId } from "../../core/ids/ids.ts";
+import { limits } from "../../core/config/limits.ts";
+import { creditIdOf } from "../../core/records/cdr-review.ts";
+import type { Cdr, Price } from "../../core/records/domain-event.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
+import { finalMwh } from "../transactions/energy.ts";
+import type { KeptCdr, Transaction, TransactionsState } from "../transactions/transaction.ts";
+import { doubtsOf, isSmall, type Doubtful } from "./plausibility.ts";
+import { priceSession, type PricedCourse } from "./tariff.ts";
+
+export type CdrCourse = PricedCourse & Pick<Transaction, "signed">;
+
+/** @throws ReadingsNeeded. @param words what is known of the session beside its price */
+export function draftOf(
+  id: string,
+  course: CdrCourse,
+  words: readonly string[],
+  record: FrameRecord,
+  context: FoldContext,
+): Doubtful {
+  const { sessionId, startedAt, endedAt, idToken, evseId, connectorId, registry, signed } = course;
+  const priced = priceSession(record, course, context);
+  const cdr: Cdr = {
+    id,
+    sessionId,
+    credits: null,
+    startedAt,
+    endedAt,
+    energyMwh: finalMwh(course.registers),
+    durationMs: Math.max(0, endedAt - startedAt),
+    idToken,
+    evseId,
+    connectorId,
+    registry,
+    ...priced.price,
+    annotations: [...new Set([...words, ...priced.words])],
+  };
+  return { cdr, powerW: priced.powerW, signed };
+}
+
+/** A CDR that was not issued before: held where its party's rules doubt it. */
+export function concluded(draft: Doubtful, record: FrameRecord, context: FoldContext): KeptCdr {
+  const { cdr, signed } = draft;
+  const reasons = doubtsOf(draft, record, context);
+  if (reasons.length > 0) {
+    context.emit({ kind: "cdrHeld", sessionId: cdr.sessionId, cdr, reasons });
+    return { cdr, signed, state: "held" };
+  }
+  const policy = isSmall(cdr) ? context.registry.setting(record.party, "smallSessions", record.registry) : "send";
+  if (policy === "suppress") {
+    context.emit({ kind: "cdrWithheld", sessionId: cdr.sessionId, reason: "suppressed" });
+    return { cdr, signed, state: "suppressed" };
+  }
+  const issued = policy === "zero" ? freeOfCharge(cdr) : cdr;
+  context.emit({ kind: "cdrIssued", cdr: issued });
+  return { cdr: issued, signed, state: "issued" };
+}
+
+function freeOfCharge(cdr: Cdr): Cdr {
+  const annotations = [...cdr.annotations, "smallSession"];
+  return { ...cdr, total: cdr.total && { exclVat: "0.00", inclVat: "0.00" }, lines: [], annotations };
+}
+
+/** Says that the first one was wrong, and what holds instead; null: nothing does. Only the credit's total is negative. */
+export function credited(original: Cdr, next: Cdr | null, why: string, context: FoldContext): Cdr | null {
+  const { replaces: _, ...same } = original;
+  const total = original.total && negative(original.total);
+  const credit: Cdr = { ...same, id: creditIdOf(original.id), credits: original.id, why, total };
+  context.emit({ kind: "cdrIssued", cdr: credit });
+  if (next === null) return null;
+  const cdr: Cdr = { ...next, id: derivedId("cdr", original.id, "corrected"), replaces: original.id, why };
+  context.emit({ kind: "cdrIssued", cdr });
+  return cdr;
+}
+
+function negative({ exclVat, inclVat }: Price): Price {
+  return { exclVat: negated(exclVat), inclVat: negated(inclVat) };
+}
+
+/** Minus zero is no price. */
+function negated(decimal: string): string {
+  if (Number(decimal) === 0) return decimal;
+  return decimal.startsWith("-") ? decimal.slice(1) : `-${decimal}`;
+}
+
+/** Of one session there is one; the oldest goes. */
+export function withKept(state: TransactionsState, kept: KeptCdr): TransactionsState {
+  const others = state.kept.filter(({ cdr }) => cdr.sessionId !== kept.cdr.sessionId);
+  return { ...state, kept: [...others, kept].slice(-limits.stationCdrsKept) };
+}
+
+export function keptOf(state: TransactionsState, sessionId: string): KeptCdr | undefined {
+  return state.kept.find(({ cdr }) => cdr.sessionId === sessionId);
+}

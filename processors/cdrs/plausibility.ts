@@ -1,0 +1,75 @@
+// Which CDRs nobody should be asked to pay unseen: the rules of the party, as its registry settings stood when the CDR was
+// made (rule F1).
+import type { Cdr } from "../../core/records/domain-event.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
+import type { SettingId } from "../../core/registry/entities.ts";
+import type { FoldContext } from "../engine/station-fold.ts";
+
+type Limit = "cdrHoldPowerPercent" | "cdrHoldEnergyKwh" | "cdrHoldHours" | "cdrHoldCost";
+
+/** Beside the annotations that `cdrHoldWords` names. */
+export type Doubt =
+  | "energyAbovePower"
+  | "energyAboveCeiling"
+  | "durationAboveCeiling"
+  | "costAboveCeiling"
+  | "notSigned";
+
+const mwhPerKwh = 1e6;
+const msPerHour = 3_600_000;
+const mwPerWatt = 1_000;
+/** Registers of kWh with one decimal. */
+const roundingMwh = 100_000;
+/** Sessions under it are small (setting `smallSessions`). */
+const smallMs = 60_000;
+
+export interface Doubtful {
+  readonly cdr: Cdr;
+  /** Watts that the connector can give; null: its location does not say. */
+  readonly powerW: number | null;
+  readonly signed: boolean;
+}
+
+/** @returns none: it may be issued. */
+export function doubtsOf(
+  { cdr, powerW, signed }: Doubtful,
+  record: Pick<FrameRecord, "party" | "registry">,
+  { registry }: Pick<FoldContext, "registry">,
+): readonly string[] {
+  const setting = (id: SettingId) => registry.setting(record.party, id, record.registry);
+  const limit = (id: Limit) => Number(setting(id));
+  const isAbove = (value: number, ceiling: number) => ceiling > 0 && value > ceiling;
+  const doubts: string[] = [];
+  const doubt = (word: Doubt, isDoubtful: boolean) => void (isDoubtful && doubts.push(word));
+  const percent = limit("cdrHoldPowerPercent");
+  if (powerW !== null && percent > 0) {
+    const most = (powerW * mwPerWatt * cdr.durationMs * percent) / (msPerHour * 100);
+    doubt("energyAbovePower", cdr.energyMwh > most + roundingMwh);
+  }
+  doubt("energyAboveCeiling", isAbove(cdr.energyMwh / mwhPerKwh, limit("cdrHoldEnergyKwh")));
+  doubt("durationAboveCeiling", isAbove(cdr.durationMs / msPerHour, limit("cdrHoldHours")));
+  doubt("costAboveCeiling", isAbove(Number(cdr.total?.inclVat ?? 0), limit("cdrHoldCost")));
+  doubt("notSigned", setting("cdrHoldUnsigned") === true && !signed);
+  const words = String(setting("cdrHoldWords")).split(",");
+  return [...doubts, ...cdr.annotations.filter((word) => words.includes(word))];
+}
+
+export function isSmall({ energyMwh, durationMs }: Cdr): boolean {
+  return energyMwh === 0 || durationMs < smallMs;
+}
+
+/** OCPI 2.2.1 Connector (8.3.3): max_electric_power, else voltage to neutral by current by phases; 2.1.1 has no `max_`. */
+export function connectorPowerW(connector: Readonly<Record<string, unknown>> | undefined): number | null {
+  if (!connector) return null;
+  const number = (...names: readonly string[]): number | null => {
+    const value = names.map((name) => connector[name]).find((found) => typeof found === "number" && found > 0);
+    return (value as number | undefined) ?? null;
+  };
+  const stated = number("max_electric_power");
+  if (stated !== null) return stated;
+  const [volts, amperes] = [number("max_voltage", "voltage"), number("max_amperage", "amperage")];
+  if (volts === null || amperes === null) return null;
+  return volts * amperes * (phases[String(connector["power_type"])] ?? 1);
+}
+
+const phases: Readonly<Record<string, number>> = { AC_3_PHASE: 3, AC_2_PHASE: 2, AC_2_PHASE_SPLIT: 2 };
