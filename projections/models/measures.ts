@@ -19,6 +19,8 @@ export interface GaugesOptions {
 const settleGraceMs = 60_000;
 /** Looked at; where there are more, how many matters no more. */
 const mostWithoutCdr = 10_000;
+/** There never will be one: nobody waits for it. */
+const decidedReasons = ["suppressed", "voided", "credited"];
 
 export class Gauges {
   private readonly options: GaugesOptions;
@@ -90,6 +92,7 @@ export class Gauges {
       .select(["party", "cdr_reason", "last_updated"])
       .where("ended_at", "is not", null)
       .where("cdr_id", "is", null)
+      .where((eb) => eb.or([eb("cdr_reason", "is", null), eb("cdr_reason", "not in", decidedReasons)]))
       .limit(mostWithoutCdr)
       .execute();
     const counts = { settling: 0, held: 0, overdue: 0 };
