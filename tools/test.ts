@@ -43,6 +43,7 @@ const CI_SUITES: readonly CommandSuite[] = [
 const FULL_SUITES: readonly CommandSuite[] = [
   { name: "sim-faults", command: process.execPath, args: ["test/simulation/faults.ts", "--types"] },
   { name: "price", command: process.execPath, args: ["test/price-reference/run.ts", "--cases", "100000"] },
+  { name: "matrix", command: process.execPath, args: ["test/faults/role-matrix.ts", "--check"] },
   { name: "storm", command: process.execPath, args: ["test/faults/storm-run.ts"] },
   { name: "mutants", command: process.execPath, args: ["tools/mutants.ts"] },
   { name: "newcomer", command: "bash", args: ["test/newcomer.sh"] },
