@@ -22,6 +22,9 @@ beforeEach((context) => {
   if (found.missing) context.skip(found.missing);
 });
 
+/** What deploy/helm/wattlog/README.md tells an operator to grant. */
+const aclRights = ["+@connection", "+@read", "+@write", "+@pubsub", "+@scripting", "-@dangerous", "+info", "+time"];
+
 /** Test files share a server: one cluster, and stations of their own. */
 const clusterId = "tests";
 const keys = new RedisKeys(clusterId);
@@ -228,6 +231,30 @@ describe("the bus on Redis", () => {
     await expect.poll(() => anomalies.length).toBe(1);
     expect(await bus.send(node, { type: "superseded", connectionId: newConnectionId() })).toBe(true);
     await expect.poll(() => heard.length).toBe(1);
+    raw.disconnect();
+  });
+
+  test("a user of an ACL, its password beside the address, does all that the bus needs with these rights", async () => {
+    const raw = new Redis(redis().url);
+    const user = `u${randomUUID().slice(0, 8)}`;
+    const password = "p@ss/%20?";
+    await raw.call("ACL", "SETUSER", user, "on", `>${password}`, "~*", "&*", ...aclRights);
+    const { place } = parseRedisUrl(redis().url);
+    const bus = open({ url: `redis://${user}@${place}`, secrets: { password } });
+    await bus.check();
+    const heard: BusMessage[] = [];
+    const node = newNodeId();
+    await bus.listen(node, (message) => heard.push(message));
+    await expect.poll(() => bus.nodes()).toContain(node);
+    expect(await bus.send(node, { type: "superseded", connectionId: newConnectionId() })).toBe(true);
+    await expect.poll(() => heard.length).toBe(1);
+    const wrong = open({
+      url: `redis://${user}@${place}`,
+      secrets: { password: "wrong" },
+      times: { connectMs: 1_000 },
+    });
+    await expect(wrong.check()).rejects.toThrow(/does not accept the user or password/);
+    await raw.call("ACL", "DELUSER", user);
     raw.disconnect();
   });
 

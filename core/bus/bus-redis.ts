@@ -12,11 +12,13 @@ import { defaultTimes, RedisClient, type ConnectRedis, type RedisLink, type Redi
 import { RedisKeys } from "./redis-keys.ts";
 import { Listening } from "./redis-listening.ts";
 import { RedisOwnership } from "./redis-ownership.ts";
-import { parseRedisUrl } from "./redis-url.ts";
+import { parseRedisUrl, type RedisSecrets } from "./redis-url.ts";
 
 export interface RedisBusOptions {
   /** redis://, rediss://, redis+sentinel://, redis+cluster:// */
   readonly url: string;
+  /** Those that do not stand in it. */
+  readonly secrets?: RedisSecrets;
   /** What no other cluster has: two on one Redis know nothing of each other. */
   readonly clusterId: string;
   readonly clock?: Clock;
@@ -67,7 +69,7 @@ class BusOnRedis implements RedisBus {
     this.clock = options.clock ?? systemClock;
     const { busLeaseMs, busRenewMs, busRegisterEveryMs } = limits;
     this.times = { leaseMs: busLeaseMs, renewMs: busRenewMs, registerMs: busRegisterEveryMs, ...options.times };
-    const address = parseRedisUrl(options.url);
+    const address = parseRedisUrl(options.url, options.secrets);
     const connect: ConnectRedis = options.connect ?? ((...to) => new RedisClient(...to));
     this.client = connect(address, { ...defaultTimes, ...options.times }, () => this.reconnected());
     this.keys = new RedisKeys(options.clusterId);

@@ -31,6 +31,19 @@ describe("REDIS_URL", () => {
     expect(() => parseRedisUrl(url)).toThrow(/^REDIS_URL must be /);
   });
 
+  test("passwords beside it are taken as they are; two of one kind are refused without telling them", () => {
+    const secrets = { password: "a/b@c%20", sentinelPassword: "?d" };
+    expect(parseRedisUrl("redis+sentinel://wattlog@a:1/main", secrets)).toMatchObject({
+      username: "wattlog",
+      ...secrets,
+    });
+    expect(parseRedisUrl("redis://h:1", secrets)).toMatchObject({ username: "", password: "a/b@c%20" });
+    for (const url of ["redis://:hunter2@h", "redis+sentinel://h/main?sentinelPassword=hunter2"]) {
+      expect(() => parseRedisUrl(url, secrets)).toThrow(/^REDIS_URL holds a password that REDIS_PASSWORD/);
+      expect(() => parseRedisUrl(url, secrets)).not.toThrow(/hunter2/);
+    }
+  });
+
   test("what is wrong is not repeated, for it holds a password", () => {
     let sentence = "";
     try {

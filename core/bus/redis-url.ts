@@ -24,18 +24,27 @@ export interface RedisAddress {
   readonly place: string;
 }
 
+/** Passwords that do not stand in the address, as they are: nothing in them is decoded. */
+export interface RedisSecrets {
+  readonly password?: string;
+  readonly sentinelPassword?: string;
+}
+
 const shape = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/?]+)(?:\/([^?]*))?(?:\?(.*))?$/;
 
 const howTo =
   "REDIS_URL must be redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/master or " +
   "redis+cluster://host:port,host:port, each with user:password@ in front of the hosts where they are needed.";
 
+const twice =
+  "REDIS_URL holds a password that REDIS_PASSWORD or REDIS_SENTINEL_PASSWORD gives as well: leave it out of one of them.";
+
 function refused(): WattlogError {
   return new WattlogError("config/invalid", howTo);
 }
 
 /** @throws WattlogError `config/invalid`, without the address, which holds a password. */
-export function parseRedisUrl(text: string): RedisAddress {
+export function parseRedisUrl(text: string, secrets: RedisSecrets = {}): RedisAddress {
   const [, scheme, wanted, login = "", hosts, path = "", query = ""] = shape.exec(text) ?? [];
   if (!scheme || !hosts) throw refused();
   const kind = wanted === "sentinel" || wanted === "cluster" ? wanted : "single";
@@ -50,14 +59,18 @@ export function parseRedisUrl(text: string): RedisAddress {
   if (unknown) throw refused();
   const colon = login.indexOf(":");
   const [username, password] = colon < 0 ? [login, ""] : [login.slice(0, colon), login.slice(colon + 1)];
+  const inside = { password: decoded(password), sentinelPassword: parameters.get("sentinelPassword") ?? "" };
+  for (const name of ["password", "sentinelPassword"] as const) {
+    if (secrets[name] && inside[name] !== "") throw new WattlogError("config/invalid", twice);
+  }
   return {
     kind,
     tls: scheme === "rediss",
     hosts: parsed,
     masterName: decoded(masterName),
     username: decoded(username),
-    password: decoded(password),
-    sentinelPassword: parameters.get("sentinelPassword") ?? "",
+    password: secrets.password || inside.password,
+    sentinelPassword: secrets.sentinelPassword || inside.sentinelPassword,
     caFile: parameters.get("caFile") ?? "",
     db: Number(db),
     place: `${parsed.map(({ host, port }) => `${host}:${port}`).join(",")}${masterName === "" ? "" : `/${masterName}`}`,

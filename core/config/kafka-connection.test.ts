@@ -17,6 +17,21 @@ test("brokers, TLS and SASL are read", () => {
   });
 });
 
+test("an OAuth client's server and scope are read", () => {
+  const names = { KAFKA_BROKERS: "a:1", KAFKA_SASL_USERNAME: "u", KAFKA_SASL_PASSWORD: "p", KAFKA_SASL_SCOPE: "kafka" };
+  const oauth = { KAFKA_SASL_MECHANISM: "oauthbearer", KAFKA_SASL_TOKEN_URL: "https://login.example/token" };
+  expect(readKafkaSettings({ ...names, ...oauth })?.sasl).toEqual({
+    mechanism: "oauthbearer",
+    username: "u",
+    password: "p",
+    tokenUrl: "https://login.example/token",
+    scope: "kafka",
+  });
+  expect(() => readKafkaSettings({ ...names, ...oauth, KAFKA_SASL_TOKEN_URL: "login" })).toThrow(
+    /KAFKA_SASL_TOKEN_URL must be an address/,
+  );
+});
+
 test.each([
   [{ KAFKA_BROKERS: "a" }, /KAFKA_BROKERS/],
   [{ KAFKA_BROKERS: "a:99999" }, /KAFKA_BROKERS/],

@@ -3,24 +3,35 @@ import { readFileSync } from "node:fs";
 
 import { WattlogError, messageOf } from "../runtime/errors.ts";
 
+export type KafkaLogin =
+  | {
+      readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+      readonly username: string;
+      readonly password: string;
+    }
+  /** OAuth 2.0: user and password are the client's, at the server that gives tokens. */
+  | {
+      readonly mechanism: "oauthbearer";
+      readonly username: string;
+      readonly password: string;
+      readonly tokenUrl: string;
+      readonly scope?: string;
+    };
+
 export interface KafkaSettings {
   /** `host:port` each. */
   readonly brokers: readonly string[];
   /** Undefined: no TLS. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly sasl?: {
-    readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-    readonly username: string;
-    readonly password: string;
-  };
+  readonly sasl?: KafkaLogin;
 }
 
-const mechanisms = ["plain", "scram-sha-256", "scram-sha-512"] as const;
+const mechanisms = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"] as const;
 const broker = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
 
 /**
  * `KAFKA_BROKERS`, `KAFKA_SSL` (true, false), `KAFKA_SSL_CA_FILE`, `KAFKA_SSL_CERT_FILE`, `KAFKA_SSL_KEY_FILE`,
- * `KAFKA_SASL_MECHANISM`, `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD`.
+ * `KAFKA_SASL_MECHANISM`, `KAFKA_SASL_USERNAME`, `KAFKA_SASL_PASSWORD`, `KAFKA_SASL_TOKEN_URL`, `KAFKA_SASL_SCOPE`.
  * @returns undefined where `KAFKA_BROKERS` is unset
  * @throws WattlogError `config/invalid`
  */
@@ -62,7 +73,13 @@ function readSasl(environment: Readonly<Record<string, string | undefined>>): Ka
   const mechanism = mechanisms.find((known) => known === (given || "plain").toLowerCase());
   if (!mechanism) throw invalid(`KAFKA_SASL_MECHANISM=${given} must be one of ${mechanisms.join(", ")}`);
   if (!username || !password) throw invalid("KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must both be set, or neither");
-  return { mechanism, username, password };
+  if (mechanism !== "oauthbearer") return { mechanism, username, password };
+  const tokenUrl = environment["KAFKA_SASL_TOKEN_URL"] ?? "";
+  if (!/^https?:$/.test(URL.parse(tokenUrl)?.protocol ?? "")) {
+    throw invalid("KAFKA_SASL_TOKEN_URL must be an address that begins with https:// (or http://) for oauthbearer");
+  }
+  const scope = environment["KAFKA_SASL_SCOPE"];
+  return { mechanism, username, password, tokenUrl, ...(scope ? { scope } : {}) };
 }
 
 function invalid(sentence: string): WattlogError {

@@ -18,6 +18,16 @@ const reasons: readonly Reason[] = [
       `Kafka at ${place} takes no login on this listener: unset KAFKA_SASL_*, or name its SASL listener in KAFKA_BROKERS.`,
   },
   {
+    when: /OAuth server .* refuses/,
+    code: "log/refused",
+    says: (_, __, why) => `${why}: correct KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD or KAFKA_SASL_SCOPE.`,
+  },
+  {
+    when: /OAuth server/,
+    code: "log/unavailable",
+    says: (_, __, why) => `${why}: check KAFKA_SASL_TOKEN_URL.`,
+  },
+  {
     when: /UNSUPPORTED_SASL_MECHANISM|mechanism .*not (?:supported|enabled)|does not support the requested SASL/i,
     code: "log/refused",
     says: (place, { sasl }) =>

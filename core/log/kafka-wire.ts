@@ -1,6 +1,7 @@
 // What the Kafka adapters have in common, without either client library: how to connect, and the two small ports that a
 // driver implements. `Wire` reads, `BatchProducer` writes; everything that makes a log of them (order, durability, exact
 // positions) is built once on top, in kafka-sender.ts and kafka-reader.ts.
+import type { KafkaLogin } from "../config/kafka-connection.ts";
 import type { LogRecord } from "./log.ts";
 
 export interface KafkaConnection {
@@ -9,13 +10,7 @@ export interface KafkaConnection {
   readonly clientId: string;
   /** Undefined: no TLS. An empty object trusts the system's authorities. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly sasl?: KafkaSasl;
-}
-
-export interface KafkaSasl {
-  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-  readonly username: string;
-  readonly password: string;
+  readonly sasl?: KafkaLogin;
 }
 
 export interface PartitionId {

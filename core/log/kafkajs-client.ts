@@ -4,6 +4,8 @@ import { createRequire } from "node:module";
 import kafkajs from "kafkajs";
 import type { Kafka, KafkaConfig, SASLOptions } from "kafkajs";
 
+import type { KafkaLogin } from "../config/kafka-connection.ts";
+import { accessToken } from "./kafka-oauth.ts";
 import { rotated, type KafkaConnection } from "./kafka-wire.ts";
 
 // Not by name: Node does not find the names that this CommonJS module exports.
@@ -43,10 +45,19 @@ export function clientOf(
         onWords?.(log.message),
     retry: noRetries,
     ...(tls ? { ssl: { ...tls } } : {}),
-    // One object, cast: the library's type is a union by mechanism.
-    ...(sasl ? { sasl: { ...sasl } as SASLOptions } : {}),
+    ...(sasl ? { sasl: loginOf(sasl) } : {}),
     ...more,
   });
+}
+
+function loginOf(sasl: KafkaLogin): SASLOptions {
+  if (sasl.mechanism !== "oauthbearer") {
+    return { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password };
+  }
+  return {
+    mechanism: "oauthbearer",
+    oauthBearerProvider: async () => ({ value: await accessToken(sasl) }),
+  };
 }
 
 /** An error after which kafkajs tries nothing again. */
@@ -101,7 +112,7 @@ export function makeCluster(connection: KafkaConnection, attempt: number): Clust
     socketFactory: makeSocketFactory(),
     brokers: rotated(brokers, attempt),
     ...(tls ? { ssl: { ...tls } } : {}),
-    ...(sasl ? { sasl: { ...sasl } } : {}),
+    ...(sasl ? { sasl: loginOf(sasl) } : {}),
     clientId,
     connectionTimeout: connectMs,
     authenticationTimeout: connectMs,

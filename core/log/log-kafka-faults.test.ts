@@ -21,6 +21,7 @@ import { kafkaJsDriver } from "./log-kafka.ts";
 import { platformaticDriver } from "./log-platformatic.ts";
 import { entry, readAll } from "./log.contract.ts";
 import type { LogRecord, Topics } from "./log.ts";
+import { startTokenServer } from "./token-server.test-helper.ts";
 
 const { servers, missing } = await serversForTests(["kafka"]);
 const drivers = { kafkajs: kafkaJsDriver, "@platformatic/kafka": platformaticDriver };
@@ -193,12 +194,14 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("behind the guar
       context.skip("needs a Kafka with SASL and TLS listeners: the project's own has them");
     const { user: username, password } = kafka;
     const base = { clientId: "wattlog-test" };
-    const sasl = (mechanism: NonNullable<KafkaConnection["sasl"]>["mechanism"], word = password): KafkaConnection => ({
+    const sasl = (mechanism: "plain" | "scram-sha-256" | "scram-sha-512", word = password): KafkaConnection => ({
       ...base,
       brokers: kafka.saslBrokers,
       sasl: { mechanism, username, password: word },
     });
+    await using oauth = await startTokenServer({ username, password });
     const ways = [sasl("plain"), sasl("scram-sha-256"), sasl("scram-sha-512")];
+    ways.push({ ...base, brokers: kafka.saslBrokers, sasl: oauth.client });
     ways.push({ ...base, brokers: kafka.tlsBrokers, tls: { ca: readFileSync(kafka.caFile, "utf8") } });
     for (const [i, connection] of ways.entries()) {
       const log = new KafkaEventLog(drivers[driver](connection), { connection, topics: own.topics });

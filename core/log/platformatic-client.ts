@@ -22,6 +22,8 @@ import {
 
 import { messageOf } from "../runtime/errors.ts";
 import { encodeRecordBatch } from "./kafka-record-batch.ts";
+import type { KafkaLogin } from "../config/kafka-connection.ts";
+import { accessToken } from "./kafka-oauth.ts";
 import { rotated, type KafkaConnection, type OutBatch } from "./kafka-wire.ts";
 
 const connectMs = 2_000;
@@ -182,15 +184,7 @@ export class Brokers {
       requestTimeout: this.requestMs,
       // Node warns of an address in the place of a name.
       ...(tls ? { tls: { ...tls }, tlsServerName: isIP(host) === 0 } : {}),
-      ...(sasl
-        ? {
-            sasl: {
-              mechanism: sasl.mechanism.toUpperCase() as SASLMechanismValue,
-              username: sasl.username,
-              password: sasl.password,
-            },
-          }
-        : {}),
+      ...(sasl ? { sasl: loginOf(sasl) } : {}),
     };
     const connection = new Connection(clientId, settings);
     // What goes wrong is told to whoever waits for an answer.
@@ -203,6 +197,12 @@ export class Brokers {
     }
     return connection;
   }
+}
+
+function loginOf(sasl: KafkaLogin): NonNullable<ConnectionOptions["sasl"]> {
+  const mechanism = sasl.mechanism.toUpperCase() as SASLMechanismValue;
+  if (sasl.mechanism === "oauthbearer") return { mechanism, token: () => accessToken(sasl) };
+  return { mechanism, username: sasl.username, password: sasl.password };
 }
 
 /** The library's own request of this version, but for how records become bytes. */

@@ -151,6 +151,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
       port: settings.ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
+      drainMs: settings.drainSeconds * 1000,
       noSubprotocol: settings.noSubprotocol === "ocpp1.6" ? "ocpp1.6" : "reject",
     },
     log,

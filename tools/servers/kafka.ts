@@ -126,6 +126,7 @@ async function writeProperties(node: Node, nodes: readonly Node[]): Promise<void
   const host = "127.0.0.1";
   const plainLogin = "org.apache.kafka.common.security.plain.PlainLoginModule required";
   const scramLogin = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+  const oauthLogin = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required";
   const clients = `PLAINTEXT://${host}:${node.port},SASL://${host}:${node.saslPort},TLS://${host}:${node.tlsPort}`;
   const properties: Record<string, string | number | boolean> = {
     "process.roles": "broker,controller",
@@ -137,8 +138,10 @@ async function writeProperties(node: Node, nodes: readonly Node[]): Promise<void
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map":
       "PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL",
-    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
     "listener.name.sasl.plain.sasl.jaas.config": `${plainLogin} user_${user}="${password}";`,
+    // Takes unsigned tokens (RFC 7515 A.5): what is tried is our side of it.
+    "listener.name.sasl.oauthbearer.sasl.jaas.config": `${oauthLogin} unsecuredLoginStringClaim_sub="${user}";`,
     "listener.name.sasl.scram-sha-256.sasl.jaas.config": scramLogin,
     "listener.name.sasl.scram-sha-512.sasl.jaas.config": scramLogin,
     "ssl.keystore.type": "PEM",

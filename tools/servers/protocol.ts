@@ -27,7 +27,7 @@ interface WithNodes {
 export interface KafkaServer extends WithNodes {
   /** Plain-text listeners, `host:port`. Of a server named in the environment all else is empty. */
   readonly brokers: readonly string[];
-  /** SASL without TLS: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 for the user and password beside it. */
+  /** SASL without TLS: PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 for the user and password beside it, OAUTHBEARER for any unsigned token. */
   readonly saslBrokers: readonly string[];
   /** TLS with the certificate in `caFile`. */
   readonly tlsBrokers: readonly string[];

@@ -1,7 +1,7 @@
 // The servers of a cluster, chosen here: how to reach Kafka and Postgres, and whether they are as they must be.
 import { hostname } from "node:os";
 
-import { parseRedisUrl } from "../../../core/bus/redis-url.ts";
+import { parseRedisUrl, type RedisSecrets } from "../../../core/bus/redis-url.ts";
 import { readKafkaSettings } from "../../../core/config/kafka-connection.ts";
 import type { Settings } from "../../../core/config/settings.ts";
 import { parsePartyId, type PartyId } from "../../../core/ids/ids.ts";
@@ -41,8 +41,12 @@ export function requireCluster(
   }
   // All of them before anything is waited for.
   if (needs.includes("kafkaBrokers")) kafkaConnection(settings, "wattlog");
-  if (needs.includes("redisUrl")) parseRedisUrl(settings.redisUrl);
+  if (needs.includes("redisUrl")) parseRedisUrl(settings.redisUrl, redisSecrets(settings));
   if (needs.includes("databaseUrl")) parseDatabaseUrl(settings.databaseUrl);
+}
+
+export function redisSecrets({ redisPassword, redisSentinelPassword }: Settings): RedisSecrets {
+  return { password: redisPassword, sentinelPassword: redisSentinelPassword };
 }
 
 export function partyOf(settings: Settings): PartyId {
@@ -69,6 +73,8 @@ export function kafkaConnection(settings: Settings, clientId: string): KafkaConn
     KAFKA_SASL_MECHANISM: settings.kafkaSaslMechanism || undefined,
     KAFKA_SASL_USERNAME: settings.kafkaSaslUsername || undefined,
     KAFKA_SASL_PASSWORD: settings.kafkaSaslPassword || undefined,
+    KAFKA_SASL_TOKEN_URL: settings.kafkaSaslTokenUrl,
+    KAFKA_SASL_SCOPE: settings.kafkaSaslScope,
   });
   if (!kafka) throw new WattlogError("config/invalid", "KAFKA_BROKERS is not set; it names the log's brokers.");
   return { clientId, ...kafka };

@@ -20,6 +20,7 @@ export const startGatewayRole: StartRole = async (context) => {
       port: settings.ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
+      drainMs: settings.drainSeconds * 1000,
       noSubprotocol: settings.noSubprotocol === "ocpp1.6" ? "ocpp1.6" : "reject",
     },
     log,

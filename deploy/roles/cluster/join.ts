@@ -12,7 +12,7 @@ import { RegistryView } from "../../../core/registry/view.ts";
 import { isWattlogError, messageOf } from "../../../core/runtime/errors.ts";
 import type { Store } from "../../../core/store/store.ts";
 import { claimLog, claimLogForDatabase, claimStore } from "./belonging.ts";
-import { connectStore, examineLog, generation, kafkaConnection, openLog, partyOf, topicsOf } from "./connect.ts";
+import { connectStore, examineLog, generation, kafkaConnection, openLog, partyOf, redisSecrets, topicsOf } from "./connect.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { RoleContext } from "./run-role.ts";
 import { TimedLog } from "./timed-log.ts";
@@ -109,6 +109,7 @@ export async function joinBus(
   const { settings, logger, clock, problems, undo } = context;
   const bus = openRedisBus({
     url: settings.redisUrl,
+    secrets: redisSecrets(settings),
     clusterId: `${settings.clusterId} ${identity}`,
     clock,
     onLease: (held) => logger.info({ held }, held ? "commands can be taken" : "no lease: commands are not taken"),
