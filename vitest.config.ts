@@ -36,6 +36,8 @@ export default defineConfig({
           include: system,
           exclude: [...untested, ...SERVER_FAULT_TESTS],
           fileParallelism: false,
+          // Concurrent ones wait, for deadlines or for a station: no processor limits them.
+          maxConcurrency: 12,
           testTimeout: 180_000,
           hookTimeout: 120_000,
         },

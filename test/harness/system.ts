@@ -79,28 +79,44 @@ export function onEachSystem(promise: string, tests: SystemTests): void {
   for (const place of places) onSystem(place, promise, tests);
 }
 
+/**
+ * For tests that mostly wait: both places beside each other, and the tests of a place as well but for those with the option
+ * `concurrent: false`.
+ */
+export function onEachSystemAtOnce(promise: string, tests: SystemTests): void {
+  for (const place of places) {
+    describe.concurrent(`${promise} on ${place}`, () => {
+      useSystem(place, tests);
+    });
+  }
+}
+
 /** Tests of a promise that make sense in one place only. */
 export function onSystem(place: Place, promise: string, tests: SystemTests): void {
   describe(`${promise} on ${place}`, () => {
-    let system: System | undefined;
-    let missing: string | undefined;
-    beforeAll(async () => {
-      const started = await start(place);
-      if ("missing" in started) missing = started.missing;
-      else system = started;
-    }, startTimeoutMs);
-    afterAll(() => system?.end());
-    beforeEach((context) => {
-      if (missing !== undefined) context.skip(missing);
-      context.onTestFailed(async () => console.error(`${place} said:\n${await system?.words()}`));
-    });
-    const running = (): System => {
-      if (!system) throw new Error(`${place} does not run`);
-      return system;
-    };
-    tests(running, place, {
-      onceUp: (work) => beforeAll(async () => system && (await work())),
-      beforeEnd: (work) => afterAll(async () => system && (await work())),
-    });
+    useSystem(place, tests);
+  });
+}
+
+function useSystem(place: Place, tests: SystemTests): void {
+  let system: System | undefined;
+  let missing: string | undefined;
+  beforeAll(async () => {
+    const started = await start(place);
+    if ("missing" in started) missing = started.missing;
+    else system = started;
+  }, startTimeoutMs);
+  afterAll(() => system?.end());
+  beforeEach((context) => {
+    if (missing !== undefined) context.skip(missing);
+    context.onTestFailed(async () => console.error(`${place} said:\n${await system?.words()}`));
+  });
+  const running = (): System => {
+    if (!system) throw new Error(`${place} does not run`);
+    return system;
+  };
+  tests(running, place, {
+    onceUp: (work) => beforeAll(async () => system && (await work())),
+    beforeEnd: (work) => afterAll(async () => system && (await work())),
   });
 }

@@ -140,7 +140,7 @@ test("every process tells by how many seconds its clock is off, by a metric and 
   }
 });
 
-test.each([
+test.concurrent.each([
   ["gateway-fast", "processor-fast"],
   ["gateway-slow", "processor-slow"],
 ])(

@@ -114,8 +114,8 @@ test.each(foreign)("%s: %s, of another version, is 422 and names those that ther
   expect(heard(version, action)).toBe(0);
 });
 
-// Last: from here on the stations have heard of it.
-test.each(every)(
+// Last: from here on the stations have heard of it. Beside each other, for each waits for the fold to say which was first.
+test.concurrent.each(every)(
   "%s %s: the same key twice is one command, and another payload under it is 422",
   async (version, action) => {
     const command = { ...valid(version, action), idempotencyKey: `key-${version}-${action}`, timeoutSeconds: 20 };

@@ -6,10 +6,13 @@ import { describe, expect, test } from "vitest";
 
 import { runCommand } from "../harness/cli.ts";
 import { boot16, boot2x, type TestStation } from "../harness/station.ts";
-import { onEachSystem } from "../harness/system.ts";
+import { onEachSystemAtOnce } from "../harness/system.ts";
 import type { Rest } from "../harness/rest.ts";
 import { eventually, lastAnswer } from "../harness/wait.ts";
 import { bootedModel, Model, worlds, type World } from "./model-station.ts";
+
+/** Among those that wait beside each other. */
+const inTurn = { concurrent: false } as const;
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -87,7 +90,7 @@ const everything = async (rest: Rest) => ({
   files: await Promise.all(worlds.map((world) => rest.all<Row>(`/upload-files?station=${idOf(world)}`))),
 });
 
-onEachSystem("what lasts", (system) => {
+onEachSystemAtOnce("what lasts", (system) => {
   describe.for(worlds)("%s", (world) => {
     test("begins, and is seen step by step", async () => {
       const { rest } = system();
@@ -137,10 +140,10 @@ onEachSystem("what lasts", (system) => {
     });
   });
 
-  test("is the same after every process was killed", async () => {
+  test("is the same after every process was killed", inTurn, async () => {
     const before = await everything(system().rest);
     for (const list of [...before.rows, ...before.files]) expect(list.length).toBeGreaterThan(0);
-    await Promise.all(system().processes.map((process) => system().restart(process, "SIGKILL")));
+    for (const process of system().processes) await system().restart(process, "SIGKILL");
     const now = () => everything(system().rest);
     await eventually("REST", now);
     expect(await lastAnswer(now, (after) => isDeepStrictEqual(after, before))).toEqual(before);
@@ -148,6 +151,7 @@ onEachSystem("what lasts", (system) => {
 
   test.for(worlds)(
     "%s: goes on after that: the firmware is installed, and the version that booted is beside it",
+    inTurn,
     async (world) => {
       const { rest } = system();
       await using station = await bootedModel(system(), idOf(world), world, new Model({}));
@@ -167,7 +171,7 @@ onEachSystem("what lasts", (system) => {
     },
   );
 
-  test("a rebuild makes the same of the log", async () => {
+  test("a rebuild makes the same of the log", inTurn, async () => {
     const { code, stdout, stderr } = await runCommand(["rebuild", "--compare-only", "--json"], {
       env: system().environment,
     });

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import type { TestStation } from "../harness/station.ts";
 import type { Page } from "../harness/rest.ts";
-import { onEachSystem } from "../harness/system.ts";
+import { onEachSystemAtOnce } from "../harness/system.ts";
 import { eventually } from "../harness/wait.ts";
 import { bootedModel, Model, worlds, type World } from "./model-station.ts";
 
@@ -45,7 +45,8 @@ async function reportRoom(station: TestStation, maxLimit: number): Promise<void>
   await station.call("NotifyReport", { ...head, reportData: [entries] });
 }
 
-onEachSystem("a local authorisation list", (system) => {
+// Stations and tokens belong to one test each: they wait beside each other.
+onEachSystemAtOnce("a local authorisation list", (system) => {
   test.for(worlds)("%s: is kept in step by versions", async (protocol) => {
     const { rest } = system();
     const name = `LIST-${protocol}`;

@@ -3,8 +3,11 @@ import { expect, test } from "vitest";
 
 import type { CommandView, Rest } from "../harness/rest.ts";
 import { bootedStation, type Protocol, type Reaction, type TestStation } from "../harness/station.ts";
-import { onEachSystem, onSystem, otherGateway, type System } from "../harness/system.ts";
+import { onEachSystemAtOnce, onSystem, otherGateway, type System } from "../harness/system.ts";
 import { eventually, sleep } from "../harness/wait.ts";
+
+/** Among those that wait beside each other. */
+const inTurn = { concurrent: false } as const;
 
 const reset = { action: "Reset", payload: { type: "Soft" } };
 
@@ -27,7 +30,7 @@ async function onlineAt(
   return station;
 }
 
-onEachSystem("promise 4, a command is sent at most once and its outcome is known", (system) => {
+onEachSystemAtOnce("promise 4, a command is sent at most once and its outcome is known", (system) => {
   const online = (id: string, react: React, where?: Where): Promise<TestStation> =>
     onlineAt(system(), id, react, where);
   const rest = (): Rest => system().rest;
@@ -46,15 +49,19 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
   const reaching = ({ id, commands }: TestStation): Promise<CommandView> =>
     rest().commandReaching(id, reset, (command) => commands.some((one) => one.id === command));
 
-  test("a command that the station accepts is accepted, with its answer, and was sent once under the command's id", async () => {
-    await using station = await online("CMD-ACCEPT", () => ({ status: "Accepted" }));
-    const done = await outcomeOf(station, reset);
-    expect(done).toMatchObject({ status: "done", outcome: "accepted" });
-    expect(JSON.stringify(done.response)).toContain("Accepted");
-    expect(station.commands.map(({ id, action }) => [id, action])).toEqual([[done.id, "Reset"]]);
-  });
+  test(
+    "a command that the station accepts is accepted, with its answer, and was sent once under the command's id",
+    inTurn,
+    async () => {
+      await using station = await online("CMD-ACCEPT", () => ({ status: "Accepted" }));
+      const done = await outcomeOf(station, reset);
+      expect(done).toMatchObject({ status: "done", outcome: "accepted" });
+      expect(JSON.stringify(done.response)).toContain("Accepted");
+      expect(station.commands.map(({ id, action }) => [id, action])).toEqual([[done.id, "Reset"]]);
+    },
+  );
 
-  test("?wait answers with the outcome itself, in each version", async () => {
+  test("?wait answers with the outcome itself, in each version", inTurn, async () => {
     const cases: [Protocol, object][] = [
       ["ocpp1.6", reset],
       ["ocpp2.0.1", { action: "Reset", payload: { type: "Immediate" } }],
@@ -70,13 +77,13 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
     }
   });
 
-  test("a command that the station rejects is rejected", async () => {
+  test("a command that the station rejects is rejected", inTurn, async () => {
     await using station = await online("CMD-REJECT", () => ({ status: "Rejected" }));
     expect(await outcomeOf(station, reset)).toMatchObject({ outcome: "rejected" });
     expect(station.commands).toHaveLength(1);
   });
 
-  test("a command answered with CALLERROR has the outcome error", async () => {
+  test("a command answered with CALLERROR has the outcome error", inTurn, async () => {
     await using station = await online("CMD-ERROR", () => ({ error: "NotSupported" }));
     expect(await outcomeOf(station, reset)).toMatchObject({ outcome: "error" });
     expect(station.commands).toHaveLength(1);
@@ -108,7 +115,7 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
     expect(next.commands, "CALLs on the next connection").toHaveLength(0);
   });
 
-  test("a command for a station that is not connected is not_connected at once", async () => {
+  test("a command for a station that is not connected is not_connected at once", inTurn, async () => {
     const station = await online("CMD-AWAY", () => ({ status: "Accepted" }));
     await station.close();
     await eventually(
@@ -119,34 +126,42 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
     expect(station.commands).toHaveLength(0);
   });
 
-  test("a command whose deadline passes before it could be sent expires and never reaches the station", async (context) => {
-    const { faultsMissing } = system();
-    if (faultsMissing) context.skip(faultsMissing);
-    await using station = await online("CMD-EXPIRE", () => ({ status: "Accepted" }));
-    let asked: Promise<{ body: CommandView }>;
-    {
-      await using _held = await system().holdCommands();
-      asked = rest().command(station.id, { ...reset, timeoutSeconds: 1 });
-      await sleep(3500);
-    }
-    const done = await rest().commandDone((await asked).body.id);
-    expect(done).toMatchObject({ outcome: "expired" });
-    expect(station.commands, "CALLs").toHaveLength(0);
-  });
+  test(
+    "a command whose deadline passes before it could be sent expires and never reaches the station",
+    inTurn,
+    async (context) => {
+      const { faultsMissing } = system();
+      if (faultsMissing) context.skip(faultsMissing);
+      await using station = await online("CMD-EXPIRE", () => ({ status: "Accepted" }));
+      let asked: Promise<{ body: CommandView }>;
+      {
+        await using _held = await system().holdCommands();
+        asked = rest().command(station.id, { ...reset, timeoutSeconds: 1 });
+        await sleep(3500);
+      }
+      const done = await rest().commandDone((await asked).body.id);
+      expect(done).toMatchObject({ outcome: "expired" });
+      expect(station.commands, "CALLs").toHaveLength(0);
+    },
+  );
 
-  test("the gateway that sent it is killed: the command ends, and neither it nor the next connection gets it again", async () => {
-    const holder = system().gateways[0];
-    await using station = await online("CMD-KILL", () => undefined, holder);
-    const asked = await reaching(station);
-    await system().restart(holder.process, "SIGKILL");
-    await using next = await online("CMD-KILL", () => ({ status: "Accepted" }), elsewhere());
-    expect(["unknown", "timeout"], "outcome").toContain((await rest().commandDone(asked.id)).outcome);
-    expect(station.commands, "CALLs").toHaveLength(1);
-    expect(next.commands, "CALLs on the next connection").toHaveLength(0);
-    expect(await outcomeOf(next, reset), "the next command").toMatchObject({ outcome: "accepted" });
-  });
+  test(
+    "the gateway that sent it is killed: the command ends, and neither it nor the next connection gets it again",
+    inTurn,
+    async () => {
+      const holder = system().gateways[0];
+      await using station = await online("CMD-KILL", () => undefined, holder);
+      const asked = await reaching(station);
+      await system().restart(holder.process, "SIGKILL");
+      await using next = await online("CMD-KILL", () => ({ status: "Accepted" }), elsewhere());
+      expect(["unknown", "timeout"], "outcome").toContain((await rest().commandDone(asked.id)).outcome);
+      expect(station.commands, "CALLs").toHaveLength(1);
+      expect(next.commands, "CALLs on the next connection").toHaveLength(0);
+      expect(await outcomeOf(next, reset), "the next command").toMatchObject({ outcome: "accepted" });
+    },
+  );
 
-  test("one idempotency key is one command and one CALL, asked for at once and again later", async () => {
+  test("one idempotency key is one command and one CALL, asked for at once and again later", inTurn, async () => {
     await using station = await online("CMD-KEY", () => ({ status: "Accepted" }));
     const body = { ...reset, idempotencyKey: "invoice-4711" };
     const atOnce = await Promise.all([1, 2, 3].map(() => rest().command(station.id, body)));
@@ -163,7 +178,7 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
     ).toEqual([id]);
   });
 
-  test("a queued command reaches the next connection once", async () => {
+  test("a queued command reaches the next connection once", inTurn, async () => {
     const station = await online("CMD-QUEUE", () => ({ status: "Accepted" }));
     await station.close();
     await eventually(
@@ -181,13 +196,17 @@ onEachSystem("promise 4, a command is sent at most once and its outcome is known
     ).toEqual([asked.body.id]);
   });
 
-  test("a payload that the station's version does not have is refused with the path, and nothing is sent", async () => {
-    await using station = await online("CMD-BAD", () => ({ status: "Accepted" }));
-    const refused = await rest().command(station.id, { action: "Reset", payload: { type: "Sideways" } });
-    expect(refused.status).toBe(422);
-    expect(JSON.stringify(refused.body)).toContain("type");
-    expect(station.commands).toHaveLength(0);
-  });
+  test(
+    "a payload that the station's version does not have is refused with the path, and nothing is sent",
+    inTurn,
+    async () => {
+      await using station = await online("CMD-BAD", () => ({ status: "Accepted" }));
+      const refused = await rest().command(station.id, { action: "Reset", payload: { type: "Sideways" } });
+      expect(refused.status).toBe(422);
+      expect(JSON.stringify(refused.body)).toContain("type");
+      expect(station.commands).toHaveLength(0);
+    },
+  );
 });
 
 onSystem("a cluster", "promise 4, a command is sent at most once and its outcome is known", (system) => {

@@ -3,7 +3,7 @@
 import { test } from "vitest";
 
 import { boot16, boot2x, TestStation, type Protocol, type ReceivedCommand } from "../harness/station.ts";
-import { onEachSystem, type System } from "../harness/system.ts";
+import { onEachSystemAtOnce, type System } from "../harness/system.ts";
 import { eventually } from "../harness/wait.ts";
 
 interface Station {
@@ -31,7 +31,7 @@ async function moved(
 const versions = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const;
 const asked = (station: TestStation) => station.commands.map(({ action }) => action);
 
-onEachSystem("a fleet that moved here", (system) => {
+onEachSystemAtOnce("a fleet that moved here", (system) => {
   test.concurrent.for(versions)(
     "wire: %s: a registered station that never booted here is served, and asked for its boot once",
     async (protocol, { expect }) => {
