@@ -10,6 +10,8 @@ import type { Registers } from "./transactions/transaction.ts";
 
 /** What becomes of a reading, with what that tells a person. */
 export const readingUses = {
+  start: "The register at the start of the session's energy.",
+  stop: "The register at the end of the session's energy.",
   register: "A register: a point of the session's energy over time.",
   state: "The charging state from then on.",
   current: "The current from then on.",

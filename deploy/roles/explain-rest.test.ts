@@ -67,9 +67,9 @@ test("explain: frames verbatim with offsets, readings with reasons, periods, lin
   expect(frames.map(({ offset }) => offset)).toEqual([2, 3, 4]);
   expect((JSON.parse(frames[0]!.frame!) as unknown[])[3]).toMatchObject({ idTag: evil });
   expect(e.readings.map(({ offset, value, accepted }) => [offset, value, accepted])).toEqual([
-    [2, "1000", false],
+    [2, "1000", true],
     [3, "11000", true],
-    [4, "21000", false],
+    [4, "21000", true],
   ]);
   expect(e.lines).toMatchObject([{ dimension: "ENERGY", volume: "20", element: 0 }]);
   expect(e.rounding).toMatchObject({ decimals: 3, policy: "thousandths" });
@@ -96,12 +96,9 @@ test("explain: 404 where there is no such session, 401 without a token, 429 wher
 /** Of the content streams: the hex strings of their TJ operators, joined. */
 function textOf(pdf: Buffer): string {
   const text = pdf.toString("latin1");
-  const streams = [...text.matchAll(/stream\r?\n([\s\S]*?)\r?\nendstream/g)].map((match) => {
-    try {
-      return inflateSync(Buffer.from(match[1]!, "latin1")).toString("latin1");
-    } catch {
-      return "";
-    }
+  const streams = [...text.matchAll(/\/Length (\d+)[^>]*>>\s*stream\r?\n/g)].map((match) => {
+    const from = match.index + match[0].length;
+    return inflateSync(pdf.subarray(from, from + Number(match[1]))).toString("latin1");
   });
   const shows = streams.join("\n").matchAll(/\[(.*?)\] TJ/g);
   return Array.from(shows, ([, parts]) =>

@@ -95,7 +95,7 @@ test("a session from its frames to its total: readings with reasons, elements wi
   });
   const words = e.records.flatMap((r) => r.readings.map(({ reading, word }) => `${reading.value} ${word}`));
   expect(words).toEqual([
-    "1000 beforeStart",
+    "1000 start",
     "Charging state",
     "11000 register",
     "230 otherMeasurand",
@@ -104,7 +104,7 @@ test("a session from its frames to its total: readings with reasons, elements wi
     "16 current",
     "99000 aboveStop",
     "SuspendedEV state",
-    "21000 atEnd",
+    "21000 stop",
   ]);
   expect(e.records.map((r) => r.passedOver?.word ?? "").filter(Boolean)).toEqual(["repeatedReadings"]);
   expect(e.tariffs.map(({ id, word }) => [id, word])).toEqual([

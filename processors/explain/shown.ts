@@ -10,7 +10,7 @@ import type { Item } from "../engine/record.ts";
 import { passedOver, readingRefusals, readingUses, type ReadingWord } from "../fold-trace.ts";
 import { ocppFold } from "../ocpp-fold.ts";
 import { sessionAnnotations } from "../transactions/annotations.ts";
-import { startBy, startMwh, stopBy, stopMwh } from "../transactions/energy.ts";
+import { endOf, startBy, startMwh, stopBy, stopMwh } from "../transactions/energy.ts";
 import { noRegisters } from "../transactions/transaction.ts";
 import type { Found } from "./find.ts";
 import type { Outcome } from "./outcome.ts";
@@ -92,8 +92,12 @@ function othersAmong(items: readonly Item[], records: readonly ExplainedRecord[]
   return items.filter(({ log: { offset } }) => offset >= first && offset <= last).length - records.length;
 }
 
-function recordsOf({ found, replayed }: Attempt, { transaction_id: id }: SessionRow): readonly ExplainedRecord[] {
+function recordsOf(
+  { found, replayed, outcome }: Attempt,
+  { transaction_id: id }: SessionRow,
+): readonly ExplainedRecord[] {
   const { reasons, batch } = replayed;
+  const registers = outcome?.registers ?? noRegisters;
   const heldAt = new Set([...batch.quarantine.values()].filter((q) => q.state === "held").map((q) => q.record_offset));
   const records: ExplainedRecord[] = [];
   const told = new Set<string>();
@@ -104,7 +108,9 @@ function recordsOf({ found, replayed }: Attempt, { transaction_id: id }: Session
     const isParked = batch.parked.has(log.offset) && !batch.unparked.has(log.offset);
     records.push({
       record: log,
-      readings: (doing?.readings ?? []).map((reading) => shownReading(reading, reasons.words.get(reading))),
+      readings: (doing?.readings ?? []).map((reading) =>
+        shownReading(reading, endOf(reading, registers) ?? reasons.words.get(reading)),
+      ),
       passedOver: heldAt.has(log.offset) ? held : isParked ? parked : whyPassedOver(doing),
       // A CDR repeats what was said of its session before.
       annotations: (doing?.bodies ?? [])

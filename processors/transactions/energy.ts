@@ -148,6 +148,23 @@ export function stopBy({ meterStop, end, high }: Registers): (RegisterSource & k
   return high === null ? null : "high";
 }
 
+/** @returns whether it is the reading that tells the register at the start, or at the end. */
+export function endOf(reading: Reading, r: Registers): "start" | "stop" | null {
+  const { measurand, context, energyMwh } = reading;
+  if (measurand !== energyRegister || energyMwh === null) return null;
+  const is = (by: RegisterSource | null, mwh: number | null): boolean =>
+    by !== null && energyMwh === mwh && (namedBy[by] ?? context) === context;
+  if (is(startBy(r), startMwh(r))) return "start";
+  return is(stopBy(r), stopMwh(r)) ? "stop" : null;
+}
+
+const namedBy: Partial<Record<RegisterSource, string>> = {
+  meterStart: meterStartContext,
+  begin: "Transaction.Begin",
+  meterStop: meterStopContext,
+  end: "Transaction.End",
+};
+
 /** The register at the start; null while no reading says. */
 export function startMwh(r: Registers): number | null {
   const by = startBy(r);

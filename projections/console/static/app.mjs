@@ -1,6 +1,7 @@
 // Which page is shown: the part of the address after #.
 import { post, unwatch } from "./api.mjs";
 import { fill, h, toast } from "./dom.mjs";
+import { explainPage } from "./explain.mjs";
 import { fleetPage } from "./fleet.mjs";
 import { sessionsPage } from "./sessions.mjs";
 import { stationPage } from "./station.mjs";
@@ -8,24 +9,38 @@ import { stationPage } from "./station.mjs";
 const main = document.querySelector("#main");
 let leave;
 
-async function show() {
+let showing = Promise.resolve();
+
+/** One after the other: a page that loads slowly must not write over the one that was asked for after it. */
+function show() {
+  showing = showing.then(showPage);
+  return showing;
+}
+
+async function showPage() {
   leave?.();
   unwatch();
   const path = location.hash.replace(/^#/, "") || "/";
   const station = /^\/stations\/(.+)$/.exec(path)?.[1];
-  const page = station ? "station" : path === "/sessions" ? "sessions" : "fleet";
+  const explained = /^\/sessions\/([^/]+)\/explain$/.exec(path)?.[1];
+  const page = explained ? "explain" : station ? "station" : path === "/sessions" ? "sessions" : "fleet";
   for (const link of document.querySelectorAll("[data-page]")) {
-    const here = link.dataset.page === page || (page === "station" && link.dataset.page === "fleet");
+    const here =
+      link.dataset.page === page ||
+      (page === "station" && link.dataset.page === "fleet") ||
+      (page === "explain" && link.dataset.page === "sessions");
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   fill(main, h("p", { class: "note" }, "Loading …"));
   try {
-    leave = await (page === "station"
-      ? stationPage(main, decodeURIComponent(station))
-      : page === "sessions"
-        ? sessionsPage(main)
-        : fleetPage(main));
+    leave = await (page === "explain"
+      ? explainPage(main, decodeURIComponent(explained))
+      : page === "station"
+        ? stationPage(main, decodeURIComponent(station))
+        : page === "sessions"
+          ? sessionsPage(main)
+          : fleetPage(main));
   } catch (error) {
     fill(
       main,

@@ -1,6 +1,7 @@
 // Charging sessions: all of them, or those of one station.
 import { get, query, watch } from "./api.mjs";
 import { fill, h } from "./dom.mjs";
+import { explainHref } from "./explain.mjs";
 import { chip, duration, energy, price, stationHref, when } from "./format.mjs";
 
 const pageSize = 50;
@@ -81,7 +82,7 @@ function row(session, withStation) {
     "tr",
     { "data-id": session.id },
     withStation && h("th", { scope: "row" }, h("a", { href: stationHref(session.stationId) }, session.stationId)),
-    h("td", { class: "started" }, when(session.startedAt)),
+    h("td", { class: "started" }, h("a", { href: explainHref(session.id), title: "Explain" }, when(session.startedAt))),
     h("td", { class: "lasts" }, duration(session.startedAt, session.endedAt)),
     h("td", { class: "end number energy" }, energy(session.energyWh)),
     h("td", { class: "end number cost" }, price(session.cost)),
