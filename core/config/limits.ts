@@ -205,6 +205,19 @@ export const limits = {
   ocpiOfflineGraceMs: 15 * 60_000,
   /** Commands of one partner whose results it has not been told yet. */
   ocpiCommandsPending: 500,
+  /** Readings come every few seconds; a session in between is told to its partner no more often than this. */
+  ocpiSessionPushMs: 60_000,
+  /** After a push that was not taken; doubled each time, so that one that is back after an hour hears of it in minutes. */
+  ocpiPushFirstRetryMs: 1_000,
+  ocpiPushLongestRetryMs: 5 * 60_000,
+  /** Tries of one object, after which the next one is tried to tell whether it is the object or the partner. */
+  ocpiPushSuspectAttempts: 8,
+  /** When a partner last took a push is kept so exactly. */
+  ocpiPushSeenMs: 60_000,
+  /** A resync looks for CDRs without proof of delivery so far back. */
+  ocpiResyncMs: 31 * 24 * 3_600_000,
+  /** As that, at a partner that pushes have just begun for: what came between is not lost. */
+  ocpiFirstLookMs: 15 * 60_000,
 } as const;
 
 export interface LimitRelation {

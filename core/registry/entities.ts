@@ -131,6 +131,8 @@ export interface PartnerDoc {
   readonly rawTokens?: true;
   /** Hosts of it that may lead to private addresses. */
   readonly allowedHosts?: readonly string[];
+  /** Random ids of what an operator asked for last: whoever pushes to it carries out each once. */
+  readonly pushes?: { readonly resync?: string; readonly retry?: string };
 }
 
 export interface PartnerRole {

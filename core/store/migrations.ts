@@ -9,7 +9,8 @@ import { indexesOfVersion2, tablesOfVersion2 } from "./schema-version-2.ts";
 import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { joinReadings, tablesOfVersion6 } from "./schema-version-6.ts";
-import { indexesOfVersion8, tablesOfVersion8 } from "./schema-version-8.ts";
+import { indexesOfVersion8, sessionsByEnd, tablesOfVersion8 } from "./schema-version-8.ts";
+import { indexesOfVersion9, tablesOfVersion9 } from "./schema-version-9.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -54,7 +55,15 @@ const migrations: readonly Migration[] = [
     async apply(db, dialect) {
       await createTables(db, dialect, tablesOfVersion8);
       await createIndexes(db, indexesOfVersion8);
+      await sql.raw(sessionsByEnd).execute(db);
       for (const table of derivedOf(tablesOfVersion8)) await createLiveView(db, table);
+    },
+  },
+  {
+    version: 9,
+    async apply(db, dialect) {
+      await createTables(db, dialect, tablesOfVersion9);
+      await createIndexes(db, indexesOfVersion9);
     },
   },
 ];

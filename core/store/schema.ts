@@ -5,6 +5,7 @@ import { tablesOfVersion3 } from "./schema-version-3.ts";
 import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { tablesOfVersion6 } from "./schema-version-6.ts";
 import { tablesOfVersion8 } from "./schema-version-8.ts";
+import { tablesOfVersion9 } from "./schema-version-9.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
@@ -17,6 +18,7 @@ const columns = {
   ...tablesOfVersion5,
   ...tablesOfVersion6,
   ...tablesOfVersion8,
+  ...tablesOfVersion9,
 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };

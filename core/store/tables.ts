@@ -287,6 +287,75 @@ export interface RegistryVersionRow {
   log_time: number;
 }
 
+// --- OCPI pushes (schema version 9): no fold's, for what others were told cannot be made again ---
+
+/** What an OCPI partner is to be told: one row an object, whatever happened to it since. */
+export interface OcpiPushRow {
+  party: string;
+  /** Id of the partner in the registry. */
+  partner: string;
+  /** `locations`, `tariffs`, `sessions`, `cdrs`; `evses`: the status of one. */
+  module: string;
+  object: string;
+  /** Not sent before, and those with an earlier one go first. */
+  due: number;
+  /** Rises with every change that comes while it waits. */
+  changed: number;
+}
+
+/** What was tried with an object, and what of it the partner has taken. */
+export interface OcpiDeliveryRow {
+  party: string;
+  partner: string;
+  module: string;
+  object: string;
+  /** Since the last that was taken. */
+  attempts: number;
+  /** Of a CDR that was tried and not taken yet: the bytes of every further try. */
+  body: string | null;
+  /** JSON of what the next push builds on; of a CDR the SHA-256 of what was taken. */
+  told: string | null;
+  /** Location that the partner gave a CDR. */
+  proof: string | null;
+  /** Of a CDR. */
+  delivered_at: number | null;
+}
+
+/** What nobody sends again unless an operator says so. */
+export interface OcpiDeadLetterRow {
+  party: string;
+  partner: string;
+  module: string;
+  object: string;
+  due: number;
+  attempts: number;
+  problem: string;
+  died_at: number;
+}
+
+/** The status that an EVSE had when partners were told last: a change is one from this. */
+export interface OcpiEvseStatusRow {
+  party: string;
+  location: string;
+  evse: string;
+  status: string;
+}
+
+export interface OcpiPeerRow {
+  party: string;
+  partner: string;
+  /** In a row. */
+  failures: number;
+  /** Not tried before. */
+  resume_at: number;
+  problem: string | null;
+  /** About when it last took one. */
+  delivered_at: number | null;
+  /** What of an operator's requests (PartnerDoc) was carried out. */
+  resync: string | null;
+  retry: string | null;
+}
+
 export interface Tables {
   position: PositionRow;
   station_state: StationStateRow;
@@ -309,6 +378,11 @@ export interface Tables {
   assignment: AssignmentRow;
   fact: FactRow;
   name_hold: NameHoldRow;
+  ocpi_push: OcpiPushRow;
+  ocpi_delivery: OcpiDeliveryRow;
+  ocpi_dead_letter: OcpiDeadLetterRow;
+  ocpi_evse_status: OcpiEvseStatusRow;
+  ocpi_peer: OcpiPeerRow;
 }
 
 export type TableName = keyof Tables;
@@ -336,6 +410,11 @@ export const primaryKeys = {
   assignment: ["role", "partition"],
   fact: ["name"],
   name_hold: ["role", "name"],
+  ocpi_push: ["party", "partner", "module", "object"],
+  ocpi_delivery: ["party", "partner", "module", "object"],
+  ocpi_dead_letter: ["party", "partner", "module", "object"],
+  ocpi_evse_status: ["party", "location", "evse"],
+  ocpi_peer: ["party", "partner"],
 } as const satisfies { readonly [Name in TableName]: readonly (keyof Tables[Name])[] };
 
 /** Which role's position row says which set of a table is live. */

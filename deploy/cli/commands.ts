@@ -20,6 +20,11 @@ const registryOptions = {
 const stationOptions = { ...registryOptions, password: { type: "string" } } as const;
 
 const cdrOptions = {
+  from: { type: "string" },
+  to: { type: "string" },
+  format: { type: "string" },
+  output: { type: "string" },
+  day: { type: "string" },
   state: { type: "string" },
   why: { type: "string" },
   issued: { type: "boolean" },
@@ -149,9 +154,13 @@ ${importHelp(
   },
   {
     name: "cdr",
-    arguments: "held|release ID|correct ID|void ID|credit ID --why TEXT …",
-    help: "Charge detail records: those that wait for somebody to look at them, corrections of issued ones.",
-    details: `  wattlog cdr held [--state held|released|corrected|voided]
+    arguments: "export|totals|reconcile|held|release ID|correct ID|void ID|credit ID …",
+    help: "Charge detail records: exports, totals, a day against its meters, reviews of held ones, corrections of issued ones.",
+    details: `  wattlog cdr export --from T --to T [--format csv|jsonl] [--output FILE]   booked in that period; totals to standard error
+  wattlog cdr totals --from T --to T
+  wattlog cdr reconcile [--day 2026-01-31]     sessions that ended on that day (UTC; yesterday) against CDRs and meters; exit code 1
+    where a difference has no cause
+  wattlog cdr held [--state held|released|corrected|voided]
   wattlog cdr release|void ID --why TEXT       of a held one: issue it as it is, or never
   wattlog cdr correct ID --why TEXT [--energy-wh N] [--started-at T] [--ended-at T] [--excl-vat N --incl-vat N]
     --issued        an issued one: a credit CDR takes it back, a new one takes its place
@@ -203,13 +212,16 @@ ${importHelp(
   },
   {
     name: "partner",
-    arguments: "add|register|list|show|pause|resume|rotate|remove …",
+    arguments: "add|register|list|show|pause|resume|rotate|queue|resync|retry|remove …",
     help: "Roaming partners, by OCPI.",
     details: `  wattlog partner add --country DE --party ABC --role EMSP [--name …]
                             let it in: what it needs is its token A and our versions address
   wattlog partner register --url https://…/versions --token TOKEN
                             register there, with the token that it gave us
   wattlog partner rotate ID   new tokens: exchanged where it is registered, else a new token A
+  wattlog partner queue ID    what waits to be pushed to it, what it refused, and why
+  wattlog partner resync ID   push everything again: tariffs, locations, open sessions, CDRs without proof of delivery
+  wattlog partner retry ID    push what it refused again, and do not wait for the next try
   --allow-host HOST         a host of it may lead to private addresses; more than one may be named
   --raw-tokens              it sends and expects tokens as they are, not in Base64`,
     options: {

@@ -16,6 +16,9 @@ const actions: Readonly<Record<string, Action>> = {
   pause: (invocation) => one(invocation, "PATCH", "", { paused: true }),
   resume: (invocation) => one(invocation, "PATCH", "", { paused: false }),
   rotate: (invocation) => one(invocation, "POST", "/rotate"),
+  queue,
+  resync: (invocation) => one(invocation, "POST", "/resync"),
+  retry: (invocation) => one(invocation, "POST", "/retry"),
   remove: (invocation) => one(invocation, "DELETE", ""),
 };
 
@@ -85,6 +88,34 @@ async function list(invocation: Invocation): Promise<number> {
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+type Rows = readonly Readonly<Record<string, unknown>>[];
+
+/** What waits to be pushed to it, and what it refused. */
+async function queue(invocation: Invocation): Promise<number> {
+  const [word, id] = invocation.positionals;
+  if (id === undefined || id === "") throw new WrongUse(`Which partner? \`wattlog partner ${word} ID\`.`);
+  const answer = await ask(invocation, "GET", `/${encodeURIComponent(id)}/pushes`);
+  if (answer.status >= 300) return failed(answer);
+  const { body } = answer;
+  if (flag(invocation, "json")) {
+    printJson(body);
+    return exitCodes.done;
+  }
+  const why = textOf(body["problem"]) === "" ? "" : `: ${textOf(body["problem"])}`;
+  say(
+    `${String(body["state"])}${why}; ${String(body["waitingCount"])} wait, ${String(body["deadLetterCount"])} dead letters.`,
+  );
+  const columns = {
+    module: (row: Rows[number]) => textOf(row["module"]),
+    object: (row: Rows[number]) => textOf(row["object"]),
+    due: (row: Rows[number]) => textOf(row["due"]),
+    attempts: (row: Rows[number]) => String(row["attempts"]),
+    problem: (row: Rows[number]) => textOf(row["problem"]),
+  };
+  printTable([...(body["waiting"] as Rows), ...(body["deadLetters"] as Rows)], columns);
+  return exitCodes.done;
 }
 
 async function one(invocation: Invocation, method: Method, below: string, body?: object): Promise<number> {

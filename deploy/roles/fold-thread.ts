@@ -11,7 +11,9 @@ import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProcessor } from "../../processors/processor.ts";
 import { serveChanges } from "../../projections/models/changes.ts";
 import { createProjector } from "../../projections/models/projector.ts";
+import { Pushes } from "../../projections/ocpi/pushes/pushes.ts";
 import { throughArchive } from "./archive.ts";
+import { ocpiOf } from "./ocpi.ts";
 import { SnapshotKeeper, snapshotsIn } from "./registry-snapshot.ts";
 import { goBehindOthers } from "./thread-priority.ts";
 import { serveThread } from "./thread.ts";
@@ -53,6 +55,15 @@ serveThread((input, fatal) => {
     metrics,
     logger: createLogger("projector", input.settings.logLevel),
   });
+  const pushes = new Pushes({
+    log,
+    store,
+    registry,
+    clock: systemClock,
+    metrics,
+    logger: createLogger("ocpi", input.settings.logLevel),
+    ocpi: () => ocpiOf(input.settings),
+  });
   const keeper = new SnapshotKeeper(registry, systemClock, logger);
   const endChanges = serveChanges(projector, input.changesPort, systemClock);
   return {
@@ -61,17 +72,21 @@ serveThread((input, fatal) => {
       await registry.start();
       await processor.start();
       await projector.start();
+      for (let partition = 0; partition < log.topics.events.partitions; partition++) pushes.take(partition);
+      pushes.start();
       keeper.start();
       return {};
     },
     metrics: () => snapshotMetrics(metrics),
-    readiness: async () => [...processor.readiness(), projector.readiness()],
+    readiness: async () => [...processor.readiness(), projector.readiness(), pushes.readiness()],
     async drain() {
+      await pushes.stop();
       await processor.drain();
       await projector.drain();
       return null;
     },
     async stop() {
+      await pushes.stop();
       await processor.stop();
       await projector.stop();
       endChanges();

@@ -8,7 +8,6 @@ export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md",
 
 /** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
-  ["pushes of locations, tariffs, sessions and CDRs", "partners poll; nothing is sent to their receiver interfaces"],
   [
     "tokens: pulling the list, real-time authorization",
     "partners push their tokens; whitelist NEVER is answered from what they pushed",

@@ -166,6 +166,22 @@ export async function rotatePartner(services: OcpiServices, by: Principal, partn
   });
 }
 
+/**
+ * All of it again (`resync`), or only what nobody tried any more (`retry`): an id in the registry, which whoever pushes to it
+ * carries out once.
+ */
+export async function askForPushes(
+  services: OcpiServices,
+  by: Principal,
+  { party, doc, version: seen }: Partner,
+  what: "resync" | "retry",
+): Promise<{ readonly id: string }> {
+  if (doc.state !== "registered") throw new Problem("conflict", `The partner ${doc.id} is not registered.`);
+  const id = randomUUID();
+  await services.partners.write(party, { ...doc, pushes: { ...doc.pushes, [what]: id } }, doc.id, seen, by);
+  return { id };
+}
+
 /** Told where it is registered; removed whether or not it listens. */
 export async function removePartner(services: OcpiServices, by: Principal, partner: Partner): Promise<void> {
   const { partners, peers } = services;

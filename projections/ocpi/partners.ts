@@ -33,11 +33,13 @@ export const versionsPath = "/ocpi/versions";
 const tokenBytes = 32;
 const countryChars = 2;
 
+type PartnersNeeds = Pick<ApiOptions, "log" | "registry" | "clock" | "ocpi">;
+
 export class Partners {
-  private readonly context: ApiOptions;
+  private readonly context: PartnersNeeds;
   private readonly box: SecretBox | undefined;
 
-  constructor(context: ApiOptions) {
+  constructor(context: PartnersNeeds) {
     this.context = context;
     const secret = context.ocpi?.secret;
     this.box = secret === undefined ? undefined : new SecretBox(secret);

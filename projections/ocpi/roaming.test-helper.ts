@@ -6,6 +6,7 @@ import type { DomainEvent } from "../../core/records/domain-event.ts";
 import { openTestStore } from "../../test/harness/stores.ts";
 import { Emsp } from "../../test/ocpi/emsp.ts";
 import type { Projector } from "../models/projector.ts";
+import type { Pushes } from "./pushes/pushes.ts";
 import type { Api } from "../rest/api.ts";
 import { callAs } from "../testing/client.ts";
 import { World, type Adapters } from "../testing/world.ts";
@@ -23,6 +24,7 @@ export class RoamingWorld {
   readonly world: World;
   readonly api: Api;
   readonly projector: Projector;
+  private pushes: Pushes | undefined;
   private readonly emsps: Emsp[] = [];
 
   static async open(): Promise<RoamingWorld> {
@@ -40,6 +42,17 @@ export class RoamingWorld {
   async close(): Promise<void> {
     for (const emsp of this.emsps) await emsp[Symbol.asyncDispose]();
     await this.world.close();
+  }
+
+  /** From now on partners are told what happens. */
+  push(): void {
+    this.pushes = this.world.push();
+  }
+
+  /** As a process that ends and another that begins. */
+  async pushAnew(): Promise<void> {
+    await this.pushes?.stop();
+    this.push();
   }
 
   /** Of a party of its own, not yet known to anybody. */

@@ -23,6 +23,7 @@ import { HttpsDoor } from "./https-door.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
+import { installCdrLedger } from "./routes-cdr-ledger.ts";
 import { installCdrReviews } from "./routes-cdr-reviews.ts";
 import { installCommands } from "./routes-commands.ts";
 import { installConfigurationChanges } from "./routes-configuration-changes.ts";
@@ -104,6 +105,7 @@ class HttpApi implements Api {
       installLocalList(app, context, sender, lists);
       installSessions(app, context);
       installCdrReviews(app, context, writer);
+      installCdrLedger(app, context);
       installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);
@@ -114,7 +116,7 @@ class HttpApi implements Api {
       installStatus(app, context);
       installLive(app, context, this.feed, this.clients, this.credentials);
       installPages(app, context, this.credentials);
-      installPartners(app, ocpi);
+      installPartners(app, context, ocpi);
       done();
     });
     installOcpi(this.app, context, ocpi);

@@ -5,6 +5,7 @@ import type { OcpiServices } from "../ocpi/services.ts";
 import type { PartnerDoc, PartnerRole } from "../../core/registry/entities.ts";
 import {
   addPartner,
+  askForPushes,
   changePartner,
   registerAt,
   removePartner,
@@ -13,6 +14,8 @@ import {
   type PartnerView,
 } from "../ocpi/partner-changes.ts";
 import type { Partner } from "../ocpi/partners.ts";
+import { showPushes } from "../ocpi/pushes/show-pushes.ts";
+import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
 import type { Principal } from "./principal.ts";
 import { Problem } from "./problems.ts";
@@ -63,10 +66,11 @@ interface NewPartner {
   readonly rawTokens?: boolean;
 }
 
-export function installPartners(app: FastifyInstance, services: OcpiServices): void {
+export function installPartners(app: FastifyInstance, context: ApiOptions, services: OcpiServices): void {
   installReads(app, services);
   installWrites(app, services);
   installChanges(app, services);
+  installPushes(app, context, services);
 }
 
 function installReads(app: FastifyInstance, services: OcpiServices): void {
@@ -218,6 +222,75 @@ function installChanges(app: FastifyInstance, services: OcpiServices): void {
       return reply.code(204).send();
     },
   });
+}
+
+const pushSchema = {
+  type: "object",
+  properties: {
+    module: { type: "string", enum: ["locations", "tariffs", "sessions", "cdrs", "evses"] },
+    object: { type: "string", description: "Id; of an EVSE's status its location's and its own, encoded" },
+    due: { type: "string", format: "date-time" },
+    attempts: { type: "integer", description: "Since the last that was taken" },
+    problem: { type: "string", description: "Of a dead letter: why nobody sends it again" },
+    diedAt: { type: "string", format: "date-time" },
+  },
+} as const;
+const queueSchema = {
+  type: "object",
+  properties: {
+    state: { type: "string", enum: ["idle", "sending", "retrying", "away", "paused"] },
+    failures: { type: "integer", description: "In a row" },
+    problem: { type: ["string", "null"], description: "What the last failure was" },
+    nextTryAt: { type: ["string", "null"], format: "date-time" },
+    lastDeliveredAt: { type: ["string", "null"], format: "date-time", description: "Kept by the minute" },
+    waitingCount: { type: "integer" },
+    waiting: { type: "array", items: pushSchema, description: "Those that go first" },
+    deadLetterCount: { type: "integer" },
+    deadLetters: { type: "array", items: pushSchema, description: "The newest first" },
+  },
+} as const;
+
+function installPushes(app: FastifyInstance, context: ApiOptions, services: OcpiServices): void {
+  app.get<{ Params: { id: string }; Querystring: { limit: number } }>("/api/v1/partners/:id/pushes", {
+    config: { role: "operator" },
+    schema: {
+      tags: ["Partners"],
+      summary: "What waits to be pushed to a partner, and what it refused",
+      params: idParam,
+      querystring: {
+        type: "object",
+        properties: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 } },
+      },
+      response: answers({ 200: queueSchema }, 404),
+    },
+    handler: (request) => {
+      const partner = existing(services, principalOf(request), request.params.id);
+      return showPushes(context, partner, request.query.limit);
+    },
+  });
+
+  for (const [what, summary] of [
+    [
+      "resync",
+      "Push everything again: tariffs, locations, open sessions, CDRs of a month that have no proof of delivery",
+    ],
+    ["retry", "Push dead letters again, and do not wait for the next try"],
+  ] as const) {
+    app.post<{ Params: { id: string } }>(`/api/v1/partners/:id/${what}`, {
+      config: { role: "operator" },
+      schema: {
+        tags: ["Partners"],
+        summary,
+        params: idParam,
+        response: answers({ 202: { type: "object", properties: { id: { type: "string" } } } }, 404, 409, 412, 503),
+      },
+      handler: async (request, reply) => {
+        const principal = principalOf(request);
+        const partner = existing(services, principal, request.params.id);
+        return reply.code(202).send(await askForPushes(services, principal, partner, what));
+      },
+    });
+  }
 }
 
 function existing(services: OcpiServices, { party: own }: Principal, id: string): Partner {

@@ -52,6 +52,10 @@ export class StationWriter {
     });
   }
 
+  offline(): DomainEvent {
+    return this.event({ kind: "stationOffline", connectionId: newConnectionId(), reason: "1012" });
+  }
+
   booted(vendor: string, model: string): DomainEvent {
     return this.event({
       kind: "stationBooted",

@@ -9,13 +9,15 @@ import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import { RegistryView } from "../../core/registry/view.ts";
-import { systemClock } from "../../core/runtime/clock.ts";
+import { systemClock, type Clock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import { changesOf } from "../models/changes.ts";
 import { createProjector, type Projector } from "../models/projector.ts";
+import { Pushes } from "../ocpi/pushes/pushes.ts";
 import { createApi, type Api } from "../rest/api.ts";
+import type { OcpiSettings } from "../rest/context.ts";
 
 export interface Adapters {
   readonly openLog: (folder: string, topics: Topics) => Promise<{ readonly log: EventLog; close(): Promise<void> }>;
@@ -26,6 +28,13 @@ export interface Adapters {
 export const party = trusted.party("DEWLG");
 export const adminToken = "test-admin-token";
 export const partitions = 2;
+
+const testOcpi: OcpiSettings = {
+  url: "http://127.0.0.1:0",
+  peers: "local",
+  name: "Stadtwerke",
+  secret: "a secret of more than thirty-two characters",
+};
 
 export class World {
   readonly folder: string;
@@ -89,18 +98,23 @@ export class World {
       metrics,
       logger: silentLogger(),
       adminToken,
-      ocpi: {
-        url: "http://127.0.0.1:0",
-        peers: "local",
-        name: "Stadtwerke",
-        secret: "a secret of more than thirty-two characters",
-      },
+      ocpi: testOcpi,
       uploads: { folder: join(this.folder, "uploads"), url: "https://csms.example/" },
       ...watched,
     });
     await api.start();
     this.closers.push(() => api.stop());
     return api;
+  }
+
+  /** What partners are told, beside the projector. @param clock of retries; default: the world's */
+  push(clock: Clock = this.clock): Pushes {
+    const { log, store, registry, metrics } = this;
+    const pushes = new Pushes({ log, store, registry, clock, metrics, logger: silentLogger(), ocpi: () => testOcpi });
+    for (let partition = 0; partition < partitions; partition++) pushes.take(partition);
+    pushes.start();
+    this.closers.push(() => pushes.stop());
+    return pushes;
   }
 
   async scratchStore(): Promise<Store> {
@@ -144,7 +158,7 @@ export class World {
   }
 }
 
-export async function until(holds: () => Promise<boolean> | boolean, ms = 8_000): Promise<void> {
+export async function until(holds: () => Promise<boolean> | boolean, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error("it did not come true in time");

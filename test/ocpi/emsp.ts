@@ -16,6 +16,8 @@ export interface Received {
   readonly path: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: unknown;
+  /** As it came. */
+  readonly text: string;
 }
 
 export interface OcpiAnswer<T = unknown> {
@@ -39,6 +41,15 @@ export interface Endpoint {
   readonly url: string;
 }
 
+/** Of a push that was taken, or could not be. */
+export interface PushAnswer {
+  readonly http: number;
+  readonly status: number;
+  readonly location?: string;
+}
+
+const pushedModules = ["locations", "tariffs", "sessions", "cdrs"] as const;
+
 export class Emsp implements AsyncDisposable {
   readonly options: EmspOptions;
   /** What the other side must present. */
@@ -49,6 +60,14 @@ export class Emsp implements AsyncDisposable {
   readonly received: Received[] = [];
   /** Answers HTTP 500 to everything while it is true. */
   isBroken = false;
+  /** What it has been pushed, by the path below its version. */
+  readonly objects = new Map<string, unknown>();
+  /** CDRs that it has accepted, by what names one; a second one of the same name is answered as the first. */
+  readonly cdrs = new Map<string, { readonly bodies: string[]; readonly location: string }>();
+  /** Set by tests: what it does with a push instead, before or after it has taken it. @returns whether it answered itself */
+  misbehave:
+    | ((push: Received, response: ServerResponse, take: () => PushAnswer) => boolean | Promise<boolean>)
+    | undefined;
   private readonly server: Server;
 
   static async start(options: EmspOptions): Promise<Emsp> {
@@ -170,7 +189,8 @@ export class Emsp implements AsyncDisposable {
     const path = request.url ?? "";
     const { method = "", headers } = request;
     const body: unknown = text === "" ? undefined : JSON.parse(text);
-    this.received.push({ method, path, headers, body });
+    const received = { method, path, headers, body, text };
+    this.received.push(received);
     const say = (http: number, status: number, data?: unknown) => {
       response.writeHead(http, { "content-type": "application/json" });
       response.end(JSON.stringify({ data, status_code: status, timestamp: new Date().toISOString() }));
@@ -188,14 +208,54 @@ export class Emsp implements AsyncDisposable {
     }
     if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
     if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
+    if (pushedModules.some((module) => path.startsWith(`/emsp/2.2.1/${module}`))) {
+      const take = () => this.take(received);
+      if (await this.misbehave?.(received, response, take)) return;
+      const { http, status, location } = take();
+      if (location !== undefined) response.setHeader("location", location);
+      return say(http, status, method === "GET" ? this.objects.get(path) : undefined);
+    }
     return say(404, 2000);
+  }
+
+  /** Objects of the other side are kept by their address; a PATCH needs one (2.2.1, Client owned object push). */
+  private take({ method, path, body, text }: Received): PushAnswer {
+    if (path.endsWith("/cdrs") && method === "POST") return this.takeCdr(body, text);
+    const known = this.objects.get(path);
+    if (method === "PUT") {
+      this.objects.set(path, body);
+      return { http: known === undefined ? 201 : 200, status: 1000 };
+    }
+    if (known === undefined && !this.patchesEvse(method, path)) return { http: 404, status: 2003 };
+    if (method === "PATCH") this.objects.set(path, { ...(known as object | undefined), ...(body as object) });
+    if (method === "DELETE") this.objects.delete(path);
+    return { http: 200, status: 1000 };
+  }
+
+  /** An EVSE is known by its location. */
+  private patchesEvse(method: string, path: string): boolean {
+    return method === "PATCH" && path.includes("/locations/") && this.objects.has(path.replace(/\/[^/]+$/, ""));
+  }
+
+  private takeCdr(body: unknown, text: string): PushAnswer {
+    const { country_code: country, party_id: party, id } = body as Record<string, string>;
+    const name = `${country}/${party}/${id}`;
+    const found = this.cdrs.get(name);
+    const kept = found ?? { bodies: [], location: `${this.base}/emsp/2.2.1/cdrs/${id}` };
+    kept.bodies.push(text);
+    this.cdrs.set(name, kept);
+    return { http: found ? 200 : 201, status: 1000, location: kept.location };
   }
 
   private ownEndpoints(): readonly Endpoint[] {
     return [
       { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/2.2.1/credentials` },
       { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/2.2.1/tokens` },
-      { identifier: "sessions", role: "RECEIVER", url: `${this.base}/emsp/2.2.1/sessions` },
+      ...pushedModules.map((identifier) => ({
+        identifier,
+        role: "RECEIVER",
+        url: `${this.base}/emsp/2.2.1/${identifier}`,
+      })),
     ];
   }
 

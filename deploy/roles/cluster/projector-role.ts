@@ -1,6 +1,9 @@
-// `wattlog projector`: needs the log and the store, and nothing else.
+// `wattlog projector`: needs the log and the store, and nothing else. What partners are told goes out from here as well; one
+// that cannot be reached is the partner's row in the store, and stops nothing.
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { createProjector } from "../../../projections/models/projector.ts";
+import { Pushes } from "../../../projections/ocpi/pushes/pushes.ts";
+import { ocpiOf } from "../ocpi.ts";
 import { goBehindOthers } from "../thread-priority.ts";
 import { assign } from "./assign.ts";
 import { requireCluster } from "./connect.ts";
@@ -9,11 +12,14 @@ import type { StartRole } from "./run-role.ts";
 
 export const startProjectorRole: StartRole = async (context) => {
   goBehindOthers();
-  const { settings, metrics, logger, clock } = context;
+  const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "databaseUrl"]);
   const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`, "needed");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
+  const pushes = new Pushes({ log, store, registry, clock, metrics, logger, ocpi: () => ocpiOf(settings) });
+  pushes.start();
+  undo.add("pushes to partners", () => pushes.stop());
   return assign(context, { role: "projector", store, partitions: log.topics.events.partitions }, (partition, owns) => {
     const projector = createProjector({
       log,
@@ -25,6 +31,18 @@ export const startProjectorRole: StartRole = async (context) => {
       partitions: [partition],
       owns,
     });
-    return Object.assign(projector, { problems: () => [projector.readiness()] });
+    return {
+      name: projector.name,
+      async start() {
+        await projector.start();
+        pushes.take(partition, owns);
+      },
+      async drain() {
+        await pushes.give(partition);
+        await projector.drain();
+      },
+      stop: () => projector.stop(),
+      problems: () => [projector.readiness(), ...pushes.readinessOf(partition)],
+    };
   });
 };

@@ -1,0 +1,112 @@
+// What is sent for a mark: made when it is sent, from what is true then, but for CDRs, whose bytes are kept from the first try on.
+import { findCdr } from "../cdrs.ts";
+import type { OcpiView } from "../call.ts";
+import { showLocations } from "../locations.ts";
+import { showSessions } from "../sessions.ts";
+import { showTariff } from "../tariffs.ts";
+import { isMembers, type Members } from "../values.ts";
+import { evseObject, locationOfEvse } from "./marks.ts";
+import type { Waiting } from "./outbox.ts";
+import { sessionPush, type ToldSession } from "./session-push.ts";
+
+export interface PushRequest {
+  readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly url: string;
+  /** JSON. */
+  readonly body?: string;
+  /** What is kept of it once it was taken; null: nothing. */
+  readonly told: string | null;
+  /** Of a PATCH: all of the object, for a partner that does not have it (2.2.1, Client owned object push). */
+  readonly whole?: PushRequest;
+}
+
+export type Content =
+  | PushRequest
+  /** There is nothing to tell (any more). */
+  | "nothing"
+  /** There is, and it cannot be told: why. */
+  | { readonly withheld: string };
+
+type Make = (view: OcpiView, receiver: string, waiting: Waiting) => Promise<Content>;
+
+/** @param receiver address of the partner's module, without a slash at the end */
+export function contentOf(view: OcpiView, receiver: string, waiting: Waiting): Promise<Content> {
+  return contents[waiting.kind](view, receiver, waiting);
+}
+
+const contents: Readonly<Record<Waiting["kind"], Make>> = {
+  locations: location,
+  evses: evseStatus,
+  tariffs: tariff,
+  sessions: session,
+  cdrs: cdr,
+};
+
+async function location(view: OcpiView, receiver: string, { object: id }: Waiting): Promise<Content> {
+  const shown = (await showLocations(view, [id])).get(id);
+  if (!shown) return "nothing";
+  const url = `${receiver}/${ownParty(view)}/${encodeURIComponent(id)}`;
+  return { method: "PUT", url, body: JSON.stringify(shown.object), told: null };
+}
+
+async function evseStatus(view: OcpiView, receiver: string, { object }: Waiting): Promise<Content> {
+  const id = locationOfEvse(object);
+  const shown = (await showLocations(view, [id])).get(id);
+  const evses = Array.isArray(shown?.object["evses"]) ? shown.object["evses"].filter(isMembers) : [];
+  const evse = evses.find(({ uid }) => evseObject(id, String(uid)) === object);
+  if (!shown || !evse) return "nothing";
+  const { status, last_updated } = evse;
+  const base = `${receiver}/${ownParty(view)}`;
+  const whole = {
+    method: "PUT",
+    url: `${base}/${encodeURIComponent(id)}`,
+    body: JSON.stringify(shown.object),
+    told: null,
+  } as const;
+  return {
+    method: "PATCH",
+    url: `${base}/${object}`,
+    body: JSON.stringify({ status, last_updated }),
+    told: null,
+    whole,
+  };
+}
+
+async function tariff(view: OcpiView, receiver: string, { object: id }: Waiting): Promise<Content> {
+  const { registry } = view.context;
+  const last = registry.versions(view.party, "tariff", id).at(-1);
+  const url = `${receiver}/${ownParty(view)}/${encodeURIComponent(id)}`;
+  const found = registry.find(view.party, "tariff", id);
+  if (!last) return "nothing";
+  if (!found) return { method: "DELETE", url, told: null };
+  return { method: "PUT", url, body: JSON.stringify(showTariff(found.doc, view.party, last.logTime)), told: null };
+}
+
+async function session(view: OcpiView, receiver: string, { object: id, attempts, told }: Waiting): Promise<Content> {
+  const [shown] = await showSessions(view, [id]);
+  if (!shown) return { withheld: "no location has its station, or its token is another partner's" };
+  // An attempt whose answer never came may have arrived.
+  const known = attempts === 0 && told !== null ? (JSON.parse(told) as ToldSession) : undefined;
+  const url = `${receiver}/${ownParty(view)}/${encodeURIComponent(id)}`;
+  const request = requestOf(url, shown, known);
+  return request.method === "PATCH" ? { ...request, whole: requestOf(url, shown, undefined) } : request;
+}
+
+function requestOf(url: string, shown: Members, known: ToldSession | undefined): PushRequest {
+  const { method, body, told } = sessionPush(shown, known);
+  const isOver = shown["status"] !== "ACTIVE";
+  return { method, url, body: JSON.stringify(body), told: isOver ? null : JSON.stringify(told) };
+}
+
+async function cdr(view: OcpiView, receiver: string, { object: id, body, deliveredAt }: Waiting): Promise<Content> {
+  if (deliveredAt !== null) return "nothing";
+  if (body !== null) return { method: "POST", url: receiver, body, told: null };
+  const shown = await findCdr(view, id);
+  if (!shown) return { withheld: "its price is not known, or OCPI needs more of its location than the registry has" };
+  return { method: "POST", url: receiver, body: JSON.stringify(shown), told: null };
+}
+
+/** Country code and party id, as paths of 2.2.1 have them. */
+function ownParty({ party }: OcpiView): string {
+  return `${party.slice(0, 2)}/${party.slice(2)}`;
+}

@@ -1,0 +1,183 @@
+// The rows of pushes: what waits, what of it was tried, what was taken, what nobody tries any more. Each step is committed
+// before the next, so that a process that dies between them repeats one at most, with the same bytes.
+import type { Store, StoreTransaction } from "../../../core/store/store.ts";
+import type { OcpiDeliveryRow, OcpiPeerRow } from "../../../core/store/tables.ts";
+import type { PushKind } from "./marks.ts";
+
+export interface PeerKey {
+  readonly party: string;
+  readonly partner: string;
+}
+
+/** One object that waits for a partner, and what was tried with it. */
+export interface Waiting extends PeerKey {
+  readonly kind: PushKind;
+  readonly object: string;
+  readonly due: number;
+  readonly changed: number;
+  /** Since the last one that was taken. */
+  readonly attempts: number;
+  /** Of a CDR, from the first try on: JSON. */
+  readonly body: string | null;
+  readonly told: string | null;
+  readonly deliveredAt: number | null;
+}
+
+export class Outbox {
+  private readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /** The first ones that may go now. */
+  async first({ party, partner }: PeerKey, now: number, most: number): Promise<readonly Waiting[]> {
+    const rows = await this.store.reader
+      .selectFrom("ocpi_push as p")
+      .leftJoin("ocpi_delivery as d", (join) =>
+        join
+          .onRef("d.party", "=", "p.party")
+          .onRef("d.partner", "=", "p.partner")
+          .onRef("d.module", "=", "p.module")
+          .onRef("d.object", "=", "p.object"),
+      )
+      .select(["p.module", "p.object", "p.due", "p.changed", "d.attempts", "d.body", "d.told", "d.delivered_at"])
+      .where("p.party", "=", party)
+      .where("p.partner", "=", partner)
+      .where("p.due", "<=", now)
+      .orderBy("p.due")
+      .orderBy("p.module")
+      .orderBy("p.object")
+      .limit(most)
+      .execute();
+    return rows.map(({ module, object, due, changed, attempts, body, told, delivered_at: deliveredAt }) => ({
+      party,
+      partner,
+      kind: module as PushKind,
+      object,
+      due,
+      changed,
+      attempts: attempts ?? 0,
+      body,
+      told,
+      deliveredAt,
+    }));
+  }
+
+  /** Before it is sent: the try counts, and the bytes stay. */
+  begin(waiting: Waiting, body: string | null): Promise<void> {
+    const row = { ...deliveryOf(waiting), attempts: waiting.attempts + 1, body };
+    return this.store.write({ changes: [{ act: "upsert", table: "ocpi_delivery", rows: [row] }] });
+  }
+
+  /** @param delivery what is kept of it; undefined: nothing */
+  delivered(waiting: Waiting, delivery: Pick<OcpiDeliveryRow, "told" | "proof" | "delivered_at"> | undefined) {
+    return this.store.transaction(async (tx) => {
+      await removeMark(tx, waiting);
+      await tx.remove("ocpi_dead_letter", [keyOf(waiting)]);
+      if (!delivery) return tx.remove("ocpi_delivery", [keyOf(waiting)]);
+      return tx.upsert("ocpi_delivery", [{ ...deliveryOf(waiting), attempts: 0, body: null, ...delivery }]);
+    });
+  }
+
+  /** There is nothing to tell. */
+  drop(waiting: Waiting): Promise<void> {
+    return this.store.transaction((tx) => removeMark(tx, waiting));
+  }
+
+  /** Until an operator says otherwise, or something newer of the same object was taken. Bytes of a CDR stay. */
+  bury(waiting: Waiting, problem: string, now: number): Promise<void> {
+    const { attempts, due } = waiting;
+    return this.store.transaction(async (tx) => {
+      await removeMark(tx, waiting);
+      await tx.upsert("ocpi_dead_letter", [{ ...keyOf(waiting), due, attempts, problem, died_at: now }]);
+    });
+  }
+
+  peer({ party, partner }: PeerKey): Promise<OcpiPeerRow | undefined> {
+    return this.store.reader
+      .selectFrom("ocpi_peer")
+      .selectAll()
+      .where("party", "=", party)
+      .where("partner", "=", partner)
+      .executeTakeFirst();
+  }
+
+  keepPeer(row: OcpiPeerRow): Promise<void> {
+    return this.store.write({ changes: [{ act: "upsert", table: "ocpi_peer", rows: [row] }] });
+  }
+
+  /** When the one that waits longest became due. */
+  async oldest({ party, partner }: PeerKey): Promise<number | undefined> {
+    const row = await this.store.reader
+      .selectFrom("ocpi_push")
+      .select("due")
+      .where("party", "=", party)
+      .where("partner", "=", partner)
+      .orderBy("due")
+      .limit(1)
+      .executeTakeFirst();
+    return row?.due;
+  }
+
+  /** Whom anything is kept for. */
+  peers(): Promise<readonly PeerKey[]> {
+    return this.store.reader.selectFrom("ocpi_peer").select(["party", "partner"]).execute();
+  }
+
+  /** Of a partner that is gone: what was proven stays. */
+  forget({ party, partner }: PeerKey): Promise<void> {
+    return this.store.transaction(async (tx) => {
+      for (const table of ["ocpi_push", "ocpi_dead_letter", "ocpi_peer"] as const) {
+        await tx.db.deleteFrom(table).where("party", "=", party).where("partner", "=", partner).execute();
+      }
+      await tx.db
+        .deleteFrom("ocpi_delivery")
+        .where("party", "=", party)
+        .where("partner", "=", partner)
+        .where("delivered_at", "is", null)
+        .execute();
+    });
+  }
+
+  /** Every dead letter waits again. */
+  revive(tx: StoreTransaction, { party, partner }: PeerKey, now: number): Promise<void> {
+    return reviveIn(tx, party, partner, now);
+  }
+}
+
+async function reviveIn(tx: StoreTransaction, party: string, partner: string, now: number): Promise<void> {
+  const dead = await tx.db
+    .selectFrom("ocpi_dead_letter")
+    .select(["party", "partner", "module", "object"])
+    .where("party", "=", party)
+    .where("partner", "=", partner)
+    .execute();
+  // One of the same object that waits goes with what is true then anyway.
+  await tx.insertNew(
+    "ocpi_push",
+    dead.map((row) => ({ ...row, due: now, changed: 1 })),
+  );
+  await tx.db.deleteFrom("ocpi_dead_letter").where("party", "=", party).where("partner", "=", partner).execute();
+}
+
+function keyOf({ party, partner, kind: module, object }: Pick<Waiting, keyof PeerKey | "kind" | "object">) {
+  return { party, partner, module, object };
+}
+
+function deliveryOf(waiting: Waiting): OcpiDeliveryRow {
+  const { attempts, body, told, deliveredAt } = waiting;
+  return { ...keyOf(waiting), attempts, body, told, proof: null, delivered_at: deliveredAt };
+}
+
+/** Unless it was marked again meanwhile. */
+async function removeMark(tx: StoreTransaction, { party, partner, kind, object, changed }: Waiting): Promise<void> {
+  await tx.db
+    .deleteFrom("ocpi_push")
+    .where("party", "=", party)
+    .where("partner", "=", partner)
+    .where("module", "=", kind)
+    .where("object", "=", object)
+    .where("changed", "=", changed)
+    .execute();
+}

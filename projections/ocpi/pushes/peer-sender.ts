@@ -1,0 +1,168 @@
+// Sends to one partner what waits for it, one after the other. Whatever it does, nobody but itself waits for it.
+import type { OcpiPeerRow } from "../../../core/store/tables.ts";
+import { messageOf } from "../../../core/runtime/errors.ts";
+import { limits } from "../../../core/config/limits.ts";
+import type { Partner, Partners } from "../partners.ts";
+import type { PeerClient } from "../peer-client.ts";
+import { contentOf, type Content, type PushRequest } from "./content.ts";
+import { moduleOf } from "./marks.ts";
+import type { PushNeeds } from "./needs.ts";
+import type { Outbox, Waiting } from "./outbox.ts";
+import { pauseAfter } from "./patience.ts";
+import { partyNameOf, receiverOf } from "./peers.ts";
+import { digestOf, verdictOf, type Verdict } from "./verdict.ts";
+
+export interface SenderParts {
+  readonly needs: PushNeeds;
+  readonly outbox: Outbox;
+  readonly partners: Partners;
+  readonly peers: PeerClient;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+type Outcome = "done" | "failed";
+
+/** Of one run: made anew for each, so that what an operator changed counts. */
+export class PeerSender {
+  private readonly parts: SenderParts;
+  private readonly partner: Partner;
+  private row: OcpiPeerRow;
+  private lastAnswered = false;
+
+  constructor(parts: SenderParts, partner: Partner, row: OcpiPeerRow) {
+    this.parts = parts;
+    this.partner = partner;
+    this.row = row;
+  }
+
+  /** Until nothing waits, the partner fails, or somebody says stop. */
+  async run(isStopped: () => boolean): Promise<void> {
+    const { outbox, needs } = this.parts;
+    while (!isStopped()) {
+      const [head, second] = await outbox.first(this.row, needs.clock.now(), 2);
+      if (!head) return;
+      const isSuspect = second !== undefined && head.attempts >= limits.ocpiPushSuspectAttempts;
+      const outcome = isSuspect ? await this.tellPoison(head, second) : await this.deliver(head);
+      if (outcome === "failed") return;
+    }
+  }
+
+  /**
+   * It failed again and again, and everything behind it waits: it is the fault of this one where the next is taken and this
+   * one still is not; else the partner is away.
+   */
+  private async tellPoison(head: Waiting, second: Waiting): Promise<Outcome> {
+    if ((await this.deliver(second)) === "failed") return "failed";
+    if ((await this.deliver(head)) === "done") return "done";
+    if (!this.lastAnswered) return "failed";
+    await this.bury(head, `others are taken, this one fails again and again (${this.row.problem ?? ""})`);
+    return "done";
+  }
+
+  private async deliver(waiting: Waiting): Promise<Outcome> {
+    const content = await this.contentOf(waiting);
+    if (content === "nothing") {
+      await this.parts.outbox.drop(waiting);
+      return "done";
+    }
+    if ("withheld" in content) {
+      await this.bury(waiting, `withheld: ${content.withheld}`);
+      return "done";
+    }
+    await this.parts.outbox.begin(waiting, waiting.kind === "cdrs" ? (content.body ?? null) : null);
+    const [sent, verdict] = await this.send(content);
+    if (verdict.kind === "delivered") await this.taken({ ...waiting, attempts: waiting.attempts + 1 }, sent, verdict);
+    else if (verdict.kind === "refused") await this.bury({ ...waiting, attempts: waiting.attempts + 1 }, verdict.why);
+    else await this.failed(waiting, verdict);
+    return verdict.kind === "failed" ? "failed" : "done";
+  }
+
+  private async contentOf(waiting: Waiting): Promise<Content> {
+    const { party, doc } = this.partner;
+    const receiver = receiverOf(doc, moduleOf(waiting.kind));
+    if (receiver === undefined) return "nothing";
+    return contentOf({ context: this.parts.needs, party, partner: this.partner }, receiver, waiting);
+  }
+
+  /** A PATCH that is refused: the partner is asked whether it has the object, and given all of it where it has not. */
+  private async send(request: PushRequest): Promise<readonly [PushRequest, Verdict]> {
+    const verdict = await this.ask(request);
+    if (verdict.kind !== "refused" || !request.whole) return [request, verdict];
+    const found = await this.ask({ method: "GET", url: request.whole.url });
+    if (found.kind === "failed") return [request, found];
+    if (found.kind === "delivered" && !verdict.isAbsent) return [request, verdict];
+    return [request.whole, await this.ask(request.whole)];
+  }
+
+  private async ask(request: {
+    readonly method: PushRequest["method"] | "GET";
+    readonly url: string;
+    readonly body?: string;
+  }) {
+    const { peers, partners } = this.parts;
+    const { party, doc } = this.partner;
+    const [own] = partners.ownRoles(party);
+    const to = doc.roles.find(({ role }) => role === "EMSP") ?? doc.roles[0];
+    const routing = {
+      "ocpi-from-country-code": own!.country_code,
+      "ocpi-from-party-id": own!.party_id,
+      "ocpi-to-country-code": to?.countryCode ?? "",
+      "ocpi-to-party-id": to?.partyId ?? "",
+    };
+    const { method, url, body } = request;
+    try {
+      const sent = { method, url, routing, ...(body === undefined ? {} : { body: JSON.parse(body) as unknown }) };
+      return verdictOf(await peers.send(peers.addressOf(this.partner), sent), { roles: doc.roles, own: own! });
+    } catch (error) {
+      // No key, or another one: the operator is told beside what waits.
+      return { kind: "failed", why: messageOf(error), isAnswered: false } as const;
+    }
+  }
+
+  private async taken(waiting: Waiting, sent: PushRequest, verdict: Extract<Verdict, { kind: "delivered" }>) {
+    const { outbox, needs } = this.parts;
+    const now = needs.clock.now();
+    if (waiting.kind === "cdrs") {
+      const told = digestOf(sent.body ?? "");
+      await outbox.delivered(waiting, { told, proof: verdict.location, delivered_at: now });
+    } else if (sent.told !== null) {
+      await outbox.delivered(waiting, { told: sent.told, proof: null, delivered_at: null });
+    } else await outbox.delivered(waiting, undefined);
+    this.count(waiting, verdict.isRepeat ? "exists" : "delivered");
+    const { failures, delivered_at: before } = this.row;
+    // Once a minute is enough for people.
+    if (failures === 0 && before !== null && now - before < limits.ocpiPushSeenMs) return;
+    await this.keep({ ...this.row, failures: 0, resume_at: 0, problem: null, delivered_at: now });
+  }
+
+  private async failed(waiting: Waiting, { why, isAnswered }: Extract<Verdict, { kind: "failed" }>): Promise<void> {
+    const { clock, logger } = this.parts.needs;
+    const failures = this.row.failures + 1;
+    const pause = pauseAfter(failures, this.parts.random());
+    this.lastAnswered = isAnswered;
+    this.count(waiting, "failed");
+    logger.warn({ partner: this.partner.doc.id, module: waiting.kind, failures, why }, "a partner did not take a push");
+    await this.keep({ ...this.row, failures, resume_at: clock.now() + pause, problem: why.slice(0, 500) });
+  }
+
+  private async bury(waiting: Waiting, why: string): Promise<void> {
+    const { outbox, needs } = this.parts;
+    this.count(waiting, why.startsWith("withheld") ? "withheld" : "refused");
+    needs.logger.warn(
+      { partner: this.partner.doc.id, module: waiting.kind, object: waiting.object, why },
+      "a push is a dead letter now: `wattlog partner queue` shows it, `wattlog partner retry` sends it again",
+    );
+    await outbox.bury(waiting, why.slice(0, 500), needs.clock.now());
+  }
+
+  private async keep(row: OcpiPeerRow): Promise<void> {
+    await this.parts.outbox.keepPeer(row);
+    this.row = row;
+  }
+
+  private count({ kind }: Waiting, result: "delivered" | "exists" | "refused" | "withheld" | "failed"): void {
+    const { metrics } = this.parts.needs;
+    metrics.ocpiPushes.inc({ party: partyNameOf(this.partner.doc), module: moduleOf(kind), result });
+  }
+}

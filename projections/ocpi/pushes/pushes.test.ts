@@ -1,0 +1,245 @@
+// Pushes in one process: a whole world with its log and store, and partners that serve the receiver interfaces over HTTP.
+import type { ServerResponse } from "node:http";
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+
+import { readPosition } from "../../../core/store/position.ts";
+import type { DomainEvent } from "../../../core/records/domain-event.ts";
+import type { Emsp, Received } from "../../../test/ocpi/emsp.ts";
+import { eventually } from "../../../test/harness/wait.ts";
+import { StationWriter } from "../../testing/events.ts";
+import { aLocation, aTariff, RoamingWorld } from "../roaming.test-helper.ts";
+
+let roaming: RoamingWorld;
+
+beforeAll(async () => {
+  roaming = await RoamingWorld.open();
+  roaming.push();
+}, 60_000);
+afterAll(() => roaming.close());
+beforeEach(() => tests++);
+/** Partners of one test are not told of the next one's locations. */
+afterEach(async () => {
+  const { items } = (await roaming.rest("GET", "/partners")) as { items: readonly { id: string }[] };
+  for (const { id } of items) await roaming.rest("DELETE", `/partners/${id}`);
+});
+
+let tests = 0;
+const station = () => `CP-${tests}`;
+const card = () => `CARD-${tests}`;
+const locationId = () => `LOC-${tests}`;
+
+const module = (name: string) => `/emsp/2.2.1/${name}`;
+const pushesTo = (emsp: Emsp, name: string): readonly Received[] =>
+  emsp.received.filter(({ path, method }) => method !== "GET" && path.startsWith(module(name)));
+
+/** A partner whose driver has this token. */
+async function partnerWith(partyId: string, uid: string): Promise<Emsp> {
+  const emsp = await roaming.registered(partyId);
+  const answer = await emsp.ask("PUT", `${emsp.endpoint("tokens")}/DE/${partyId}/${uid}`, emsp.token(uid));
+  expect(answer.status).toBe(1000);
+  return emsp;
+}
+
+/** A location with one EVSE at a station of its own. */
+async function place(): Promise<void> {
+  await roaming.rest("POST", "/tariffs", aTariff);
+  await roaming.rest("POST", "/locations", aLocation({ id: locationId(), evses: [evseOf(station())] }));
+}
+
+function evseOf(of: string): object {
+  const { evses } = aLocation() as { evses: readonly { connectors: readonly object[] }[] };
+  const connector = { ...evses[0]!.connectors[0]!, stationId: of, evseId: 1, connectorId: 1 };
+  return { uid: of, connectors: [connector] };
+}
+
+function cdrIdIn(events: readonly DomainEvent[]): string {
+  const issued = events.find(({ body }) => body.kind === "cdrIssued")!.body;
+  return issued.kind === "cdrIssued" ? issued.cdr.id : "";
+}
+
+const waiting = () => roaming.world.store.reader.selectFrom("ocpi_push").selectAll().execute();
+const proofOf = (id: string) =>
+  roaming.world.store.reader
+    .selectFrom("ocpi_delivery")
+    .selectAll()
+    .where("object", "=", id)
+    .where("delivered_at", "is not", null)
+    .executeTakeFirst();
+
+describe("pushes", () => {
+  it("a location and a tariff are put when they change, and a tariff that is removed is deleted", async () => {
+    const emsp = await partnerWith("ABC", card());
+    await place();
+    const location = `${module("locations")}/DE/WLG/${locationId()}`;
+    const tariff = `${module("tariffs")}/DE/WLG/standard`;
+    await eventually("both to be put", () => emsp.objects.has(location) && emsp.objects.has(tariff));
+    expect(emsp.objects.get(location)).toMatchObject({ id: locationId(), evses: [{ uid: station() }] });
+    expect(emsp.objects.get(tariff)).toMatchObject({ id: "standard", currency: "EUR" });
+    await roaming.rest("DELETE", "/tariffs/standard");
+    await eventually("it to be deleted", () => !emsp.objects.has(tariff));
+  });
+
+  it("a session goes to the owner of its token alone: PUT first, PATCH after, then the CDR with its proof of delivery", async () => {
+    const emsp = await partnerWith("ABC", card());
+    const other = await partnerWith("XYZ", `${card()}-2`);
+    await place();
+    const writer = new StationWriter(station());
+    const events = writer.session(card(), 6_250_000, 2);
+    await roaming.events(events.slice(0, 1));
+    const put = await eventually("the session to be put", () => pushesTo(emsp, "sessions")[0]);
+    expect(put).toMatchObject({ method: "PUT", body: { status: "ACTIVE", kwh: 0, cdr_token: { uid: card() } } });
+    await roaming.events(events.slice(1));
+    const patch = await eventually("its end", () => pushesTo(emsp, "sessions")[1]);
+    expect(patch).toMatchObject({ method: "PATCH", path: put.path, body: { status: "COMPLETED", kwh: 6.25 } });
+    expect((patch.body as { charging_periods: unknown[] }).charging_periods).toHaveLength(1);
+    const id = cdrIdIn(events);
+    const proof = await eventually("the proof", () => proofOf(id));
+    expect([...emsp.cdrs.keys()]).toEqual([`DE/WLG/${id}`]);
+    expect(proof).toMatchObject({ object: id, proof: `${emsp.base}/emsp/2.2.1/cdrs/${id}`, body: null });
+    const listed = await emsp.ask<unknown[]>("GET", emsp.endpoint("cdrs"));
+    expect(JSON.parse([...emsp.cdrs.values()][0]!.bodies[0]!)).toEqual(listed.data[0]);
+    expect(pushesTo(other, "sessions")).toEqual([]);
+    expect(other.cdrs.size).toBe(0);
+    expect(await eventually("an empty queue", async () => (await waiting()).length === 0)).toBe(true);
+  });
+
+  it("a rolling restart of many stations pushes no status; a status that changes is patched once", async () => {
+    const emsp = await partnerWith("ABC", card());
+    await place();
+    const writers = await fleet(stations);
+    await eventually("the locations to be put", () => pushesTo(emsp, "locations").length >= stations / 10 + 1);
+    await roaming.events(writers.flatMap((writer) => [writer.online(), writer.status(1, "Available")]));
+    // What they are now is told once: they were unknown before.
+    await eventually("every status", () => emsp.at(`${module("locations")}/DE/WLG/L-0/S-0`).length > 0);
+    await quiet();
+    const before = pushesTo(emsp, "locations").length;
+    const restart = (writer: StationWriter) => [
+      writer.offline(),
+      writer.online(),
+      writer.booted("Test", "T1"),
+      writer.status(1, "Available"),
+    ];
+    await roaming.events(writers.flatMap(restart));
+    await roaming.pushAnew();
+    await roaming.events(writers.flatMap(restart));
+    await roaming.events([writers[7]!.status(1, "Faulted")]);
+    const [, patch] = await eventually("the one that changed", () => {
+      const found = emsp.at(`${module("locations")}/DE/WLG/L-0/S-7`);
+      return found.length === 2 && found;
+    });
+    expect(patch).toMatchObject({ method: "PATCH", body: { status: "OUTOFORDER" } });
+    await quiet();
+    expect(pushesTo(emsp, "locations").length - before).toBe(1);
+  });
+
+  it("a PATCH of what the partner does not have leads to GET and PUT", async () => {
+    const emsp = await partnerWith("ABC", card());
+    await place();
+    const location = `${module("locations")}/DE/WLG/${locationId()}`;
+    await eventually("the location", () => emsp.objects.has(location));
+    emsp.objects.delete(location);
+    const writer = new StationWriter(station());
+    await roaming.events([writer.online(), writer.status(1, "Available")]);
+    await eventually("all of it again", () => emsp.objects.has(location));
+    const methods = emsp.received.filter(({ path }) => path.startsWith(location)).map(({ method }) => method);
+    expect(methods).toEqual(["PUT", "PATCH", "GET", "PUT"]);
+    expect(emsp.objects.get(location)).toMatchObject({ evses: [{ status: "AVAILABLE" }] });
+  });
+
+  it("what a partner refuses is a dead letter that an operator sees and sends again, and nothing behind it waits", async () => {
+    const emsp = await partnerWith("ABC", card());
+    const id = "DEABC-EMSP";
+    emsp.misbehave = ({ path }, response) => path === module("cdrs") && answers(response, 200, 2001);
+    await place();
+    const writer = new StationWriter(station());
+    const events = writer.session(card(), 1_000_000, 1);
+    await roaming.events(events);
+    const queue = await eventually("the dead letter", async () => {
+      const found = await roaming.rest("GET", `/partners/${id}/pushes`);
+      return found["deadLetterCount"] === 1 && found;
+    });
+    expect(queue["deadLetters"]).toMatchObject([{ module: "cdrs", object: cdrIdIn(events), attempts: 1 }]);
+    expect(JSON.stringify(queue["deadLetters"])).toContain("status 2001");
+    await eventually("the session's end all the same", () =>
+      pushesTo(emsp, "sessions").some(({ body }) => (body as { status: string }).status === "COMPLETED"),
+    );
+    emsp.misbehave = undefined;
+    await roaming.rest("POST", `/partners/${id}/retry`);
+    await eventually("the CDR", () => emsp.cdrs.size === 1);
+    const after = await eventually("nothing to be left", async () => {
+      const found = await roaming.rest("GET", `/partners/${id}/pushes`);
+      return found["deadLetterCount"] === 0 && found["waitingCount"] === 0 && found;
+    });
+    expect(after["state"]).toBe("idle");
+    const bodies = pushesTo(emsp, "cdrs").map(({ text }) => text);
+    expect([bodies.length, new Set(bodies).size]).toEqual([2, 1]);
+  });
+
+  it("a CDR whose answer is lost goes again with the same bytes, and what the partner has already counts as delivered", async () => {
+    const emsp = await partnerWith("ABC", card());
+    let tries = 0;
+    emsp.misbehave = ({ path }, response, take) => {
+      if (path !== module("cdrs") || ++tries > 2) return false;
+      if (tries === 2) return answers(response, 200, 2001, "CDR already exists");
+      take();
+      response.destroy();
+      return true;
+    };
+    await place();
+    const events = new StationWriter(station()).session(card(), 1_000_000, 1);
+    await roaming.events(events);
+    await eventually("it to be delivered", async () => (await proofOf(cdrIdIn(events))) !== undefined);
+    const bodies = pushesTo(emsp, "cdrs").map(({ text }) => text);
+    expect([bodies.length, new Set(bodies).size, emsp.cdrs.size]).toEqual([2, 1, 1]);
+  });
+
+  it("resync pushes everything again but what is proven", async () => {
+    const emsp = await partnerWith("ABC", card());
+    await place();
+    const events = new StationWriter(station()).session(card(), 1_000_000, 1);
+    await roaming.events(events);
+    await eventually("the CDR", () => emsp.cdrs.has(`DE/WLG/${cdrIdIn(events)}`));
+    await eventually("all of it", async () => (await waiting()).length === 0);
+    emsp.objects.clear();
+    const posts = pushesTo(emsp, "cdrs").length;
+    await roaming.rest("POST", "/partners/DEABC-EMSP/resync");
+    const [location, tariff] = [
+      `${module("locations")}/DE/WLG/${locationId()}`,
+      `${module("tariffs")}/DE/WLG/standard`,
+    ];
+    await eventually("both", () => emsp.objects.has(location) && emsp.objects.has(tariff));
+    await eventually("all of it", async () => (await waiting()).length === 0);
+    expect(pushesTo(emsp, "cdrs")).toHaveLength(posts);
+  });
+});
+
+function answers(response: ServerResponse, http: number, status: number, message?: string): true {
+  response.writeHead(http, { "content-type": "application/json" });
+  response.end(JSON.stringify({ status_code: status, status_message: message, timestamp: new Date().toISOString() }));
+  return true;
+}
+
+const stations = 100;
+
+/** Ten stations a location, an EVSE each. */
+async function fleet(count: number): Promise<readonly StationWriter[]> {
+  const names = Array.from({ length: count }, (_, of) => `S-${of}`);
+  for (let at = 0; at < count; at += 10) {
+    const evses = names.slice(at, at + 10).map(evseOf);
+    await roaming.rest("POST", "/locations", aLocation({ id: `L-${at / 10}`, evses }));
+  }
+  return names.map((name) => new StationWriter(name, Date.now() - 60_000));
+}
+
+/** Everything fed and sent. */
+async function quiet(): Promise<void> {
+  const { log, store } = roaming.world;
+  await eventually("every feed to be at the end", async () => {
+    for (let partition = 0; partition < log.topics.events.partitions; partition++) {
+      const at = await readPosition(store.reader, "ocpi-push", log.topics.events.name, partition);
+      if (at?.next !== (await log.endOffset(log.topics.events, partition))) return false;
+    }
+    return (await waiting()).length === 0;
+  });
+}
