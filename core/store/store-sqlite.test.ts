@@ -89,6 +89,14 @@ test.each([
   ["by station", "select * from live_session where party = 'DEABC' and station = 's' order by started_at desc limit 9"],
   ["by status", "select * from live_session where party = 'DEABC' and status = 'active' order by started_at limit 9"],
   ["changed since", "select * from live_cdr where party = 'DEABC' and last_updated > 5 order by last_updated limit 9"],
+  [
+    "ended on a day",
+    "select * from live_session where party = 'DEABC' and ended_at >= 5 and ended_at < 9 order by ended_at",
+  ],
+  [
+    "held CDRs",
+    "select * from live_cdr_review where party = 'DEABC' and state = 'held' order by last_updated desc limit 9",
+  ],
   ["values of a session", "select * from live_meter_value where session_id = 'x' order by sequence"],
   ["a command", "select * from live_command where id = 'x'"],
   ["a station", "select * from live_station where party = 'DEABC' and station = 's'"],

@@ -68,6 +68,10 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
     [["quarantine", "redrive", "ID", "--all"], "not both"],
     [["quarantine", "release"], "Which one?"],
     [["quarantine", "burn"], "quarantine"],
+    [["cdr", "release", "ID"], "--why"],
+    [["cdr", "held", "--state", "lost"], "lost"],
+    [["cdr", "export", "--from", "2026-01-01", "--to", "soon"], "soon"],
+    [["cdr", "reconcile", "--day", "monday"], "monday"],
     [["simulate", "--stations", "many"], "--stations"],
   ])("%j", async (args, names) => {
     const { code, err } = await wattlog(args);

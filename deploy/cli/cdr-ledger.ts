@@ -1,0 +1,106 @@
+// `wattlog cdr export|totals|reconcile`: the ledger of a period, and a day's sessions against CDRs and meters.
+import { createWriteStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import {
+  bookedCdrs,
+  exportFormats,
+  exportLines,
+  LedgerTotals,
+  type ExportFormat,
+} from "../../projections/rest/cdr-ledger.ts";
+import { reconcile } from "../../projections/rest/reconciliation.ts";
+import { sourceOf, withStore } from "../roles/source.ts";
+import { exitCodes, flag, requiredOption, textOption, WrongUse, type Invocation } from "./command.ts";
+import { printJson, printTable, say } from "./output.ts";
+
+const dayMs = 24 * 3_600_000;
+
+/** CDRs to standard output or a file, what they come to to standard error. */
+export async function exportCdrs(invocation: Invocation): Promise<number> {
+  const format = formatOf(textOption(invocation, "format") ?? "csv");
+  const file = textOption(invocation, "output");
+  const period = periodOf(invocation);
+  const totals = new LedgerTotals();
+  await withStore(sourceOf(invocation.settings), async ({ reader }) => {
+    const lines = exportLines(bookedCdrs(reader, period), format, (row) => totals.add(row));
+    const into = file === undefined ? process.stdout : createWriteStream(file);
+    await pipeline(Readable.from(lines), into, { end: file !== undefined });
+  });
+  const { cdrs, credits, totals: sums } = totals.shown();
+  const money = sums.map(({ inclVat, currency }) => `${inclVat} ${currency}`).join(", ");
+  say(`${cdrs} CDRs and ${credits} credit CDRs, ${money === "" ? "nothing to pay" : money}.`);
+  return exitCodes.done;
+}
+
+export async function totalsOf(invocation: Invocation): Promise<number> {
+  const period = periodOf(invocation);
+  const totals = new LedgerTotals();
+  await withStore(sourceOf(invocation.settings), async ({ reader }) => {
+    for await (const row of bookedCdrs(reader, period)) totals.add(row);
+  });
+  const shown = totals.shown();
+  if (flag(invocation, "json")) printJson(shown);
+  else {
+    printTable(shown.totals, {
+      currency: (row) => row.currency,
+      CDRs: (row) => row.cdrs,
+      "without taxes": (row) => row.exclVat,
+      "with taxes": (row) => row.inclVat,
+    });
+    say(`${shown.cdrs} CDRs, ${shown.credits} credit CDRs, ${shown.unpriced} without a price; ${shown.energyWh} Wh.`);
+  }
+  return exitCodes.done;
+}
+
+/** @returns exit code 1 where a difference has no cause. */
+export async function reconcileDay(invocation: Invocation): Promise<number> {
+  const day = textOption(invocation, "day") ?? new Date(Date.now() - dayMs).toISOString().slice(0, 10);
+  const from = Date.parse(`${day}T00:00:00Z`);
+  if (!/^\d{4}-\d\d-\d\d$/.test(day) || Number.isNaN(from)) {
+    throw new WrongUse(`--day wants a day such as 2026-01-31, not ${day}.`);
+  }
+  const { settings } = invocation;
+  const report = await withStore(sourceOf(settings), ({ reader }) =>
+    reconcile(reader, { party: settings.party, from, to: from + dayMs }),
+  );
+  if (flag(invocation, "json")) printJson({ date: day, ...report });
+  else {
+    const { sessions, cdrs, meters } = report;
+    printTable(
+      [
+        { what: "sessions ended", count: sessions.ended, energyWh: sessions.energyWh },
+        { what: "CDRs that stand", count: cdrs.standing, energyWh: cdrs.energyWh },
+        { what: "meters, start and stop", count: meters.sessions, energyWh: meters.energyWh },
+        ...report.sessionsLessCdrs.map((one) => difference("sessions less CDRs", one)),
+        ...report.sessionsLessMeters.map((one) => difference("sessions less meters", one)),
+      ],
+      { [day]: (row) => row.what, count: (row) => row.count, Wh: (row) => row.energyWh },
+    );
+    if (report.unexplained > 0) say(`${report.unexplained} sessions differ and nothing says why.`);
+  }
+  return report.unexplained > 0 ? exitCodes.failed : exitCodes.done;
+}
+
+function difference(of: string, one: { readonly cause: string; readonly sessions: number; readonly energyWh: number }) {
+  return { what: `${of}: ${one.cause}`, count: one.sessions, energyWh: one.energyWh };
+}
+
+function formatOf(text: string): ExportFormat {
+  const format = exportFormats.find((known) => known === text);
+  if (!format) throw new WrongUse(`--format is one of ${exportFormats.join(", ")}, not ${text}.`);
+  return format;
+}
+
+function periodOf(invocation: Invocation) {
+  const [from, to] = (["from", "to"] as const).map((name) => {
+    const text = requiredOption(invocation, name);
+    const at = Date.parse(text);
+    if (Number.isNaN(at))
+      throw new WrongUse(`--${name} wants a time such as 2026-01-31 or 2026-01-31T12:00:00Z, not ${text}.`);
+    return at;
+  }) as [number, number];
+  if (to <= from) throw new WrongUse("The period ends before it begins.");
+  return { party: invocation.settings.party, from, to };
+}
