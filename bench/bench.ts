@@ -19,6 +19,7 @@ const benchmarks: Benchmarks = {
   kafka: async () => (await import("./kafka.ts")).kafka,
   whole: async () => (await import("./whole.ts")).whole,
   price: async () => (await import("./price.ts")).price,
+  explain: async () => (await import("./explain.ts")).explain,
 };
 /** With `--cluster`: the same on Kafka, Redis and Postgres, one role a process. */
 const onCluster: Benchmarks = {

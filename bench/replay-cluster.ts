@@ -54,7 +54,7 @@ class Bench {
     const before = await this.readings();
     const [logBefore, storeBefore] = [this.world.logBytes(), await this.storeBytes()];
     this.toFolds("SIGSTOP");
-    await fill(this.log, count, stations, `replay-${stations}-${++this.runs}-`);
+    await fill(this.log, count, stations, { prefix: `replay-${stations}-${++this.runs}-` });
     const cpu = this.world.cpu();
     const started = performance.now();
     this.toFolds("SIGCONT");

@@ -1,5 +1,5 @@
 // Records as a gateway writes them, into any log: what a fold is to find when it starts.
-import { logKey, newConnectionId, newNodeId, trusted } from "../../core/ids/ids.ts";
+import { logKey, newConnectionId, newNodeId, trusted, type Position } from "../../core/ids/ids.ts";
 import type { Entry, EventLog } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
@@ -7,7 +7,7 @@ import { encodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody } from "../../core/records/frame-record.ts";
 import { MeterValuesFrame, webSocketHeaderBytes } from "./frames.ts";
 
-const party = trusted.party("DEWLG");
+export const party = trusted.party("DEWLG");
 const recordsPerAppend = 64;
 /** One node for all, as after a gateway's day: a node each would be as many losses to tell. */
 const nodeId = newNodeId();
@@ -22,9 +22,11 @@ class Writer {
   private readonly frame: MeterValuesFrame;
   private readonly request;
   private readonly transactionId: number;
+  private readonly registry: Position;
   private sequence = 0;
 
-  constructor(station: string) {
+  constructor(station: string, registry: Position) {
+    this.registry = registry;
     this.station = trusted.station(station);
     this.key = logKey(party, this.station);
     this.request = { connectorId: 1, idTag: "TAG", meterStart: 0, timestamp: "2025-06-01T00:00:00Z" };
@@ -66,16 +68,27 @@ class Writer {
   }
 
   private entry(body: FrameBody): Entry {
-    const { station, source } = this;
-    const envelope = { party, station, source, arrivedAt: Date.now(), registry: { generation: 1, offset: 0 } };
+    const { station, source, registry } = this;
+    const envelope = { party, station, source, arrivedAt: Date.now(), registry };
     const value = encodeRecord({ ...envelope, keyId: null, sequence: this.sequence++, ...body });
     return { key: this.key, value };
   }
 }
 
+export interface FillOptions {
+  readonly prefix?: string;
+  /** What the gateway decided by. */
+  readonly registry?: Position;
+}
+
 /** @param frames in all, in full rounds of the stations. */
-export async function fill(log: EventLog, frames: number, stations: number, prefix = "replay-"): Promise<void> {
-  const writers = Array.from({ length: stations }, (_, n) => new Writer(`${prefix}${n}`));
+export async function fill(
+  log: EventLog,
+  frames: number,
+  stations: number,
+  { prefix = "replay-", registry = { generation: 1, offset: 0 } }: FillOptions = {},
+): Promise<void> {
+  const writers = Array.from({ length: stations }, (_, n) => new Writer(`${prefix}${n}`, registry));
   const { frames: topic } = log.topics;
   const append = async (entriesOf: (writer: Writer) => Entry[]) => {
     const byPartition = Map.groupBy(
