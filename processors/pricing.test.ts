@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 
 import type { Cdr, CdrPeriod } from "../core/records/domain-event.ts";
 import type { FrameRecord } from "../core/records/frame-record.ts";
-import type { PriceComponentDoc, TariffDoc } from "../core/registry/entities.ts";
+import type { PriceComponentDoc, TariffDoc, TokenDoc } from "../core/registry/entities.ts";
 import { eventsOf, foldInto, foldSteps, tablesOf, timed, World } from "./folding.test-helper.ts";
 import { at, idOf, Line, register } from "./station.test-helper.ts";
 
@@ -183,6 +183,52 @@ test("without a tariff there is no price, and the CDR says so; its periods are t
   expect(cdr).toMatchObject({ total: null, lines: [], tariffId: null, annotations: ["noTariff"] });
   expect(minutesOf(cdr.periods)?.map(([minute]) => minute)).toEqual([0, 40]);
 });
+
+const roamingToken = (uid: string, party_id: string): TokenDoc => ({
+  uid,
+  type: "RFID",
+  contractId: `C-${uid}`,
+  valid: true,
+  whitelist: "ALLOWED",
+  roaming: { partner: "platform", by: "pushed", token: { country_code: "DE", party_id, uid } },
+});
+
+test.each([
+  ["PARTNERS", "2.00"],
+  ["OTHERS", "1.00"],
+  ["OURS", "1.00"],
+  ["OUR-BEST", "4.00"],
+  ["GROUPED", "3.00"],
+  ["NOBODY", "1.00"],
+])(
+  "the tariff is the one for who charges: token, then group, then partner, then everybody (%s)",
+  async (idTag, price) => {
+    const world = await worldOf([element(undefined, component("FLAT", 1))], "Europe/Berlin");
+    const own = { type: "RFID", contractId: "C", valid: true, whitelist: "ALLOWED" } as const;
+    const appliesTo: Readonly<Record<string, object>> = {
+      P: { partners: ["DEABC"] },
+      G: { groups: ["staff"] },
+      B: { tokens: ["OUR-BEST"] },
+    };
+    for (const [place, [id, whom]] of Object.entries(appliesTo).entries()) {
+      const elements = [element(undefined, component("FLAT", place + 2))];
+      await world.put("tariff", id, { id, currency: "EUR", elements, appliesTo: whom });
+    }
+    const connector = { id: "1", stationId: "CS1", evseId: 1, connectorId: 1, tariff_ids: ["T", "P", "G", "B"] };
+    await world.put("location", "L", { id: "L", evses: [{ uid: "E", connectors: [connector] }] });
+    const tokens: readonly TokenDoc[] = [
+      roamingToken("PARTNERS", "ABC"),
+      roamingToken("OTHERS", "XYZ"),
+      { ...own, uid: "OURS" },
+      { ...own, uid: "OUR-BEST", groupId: "staff" },
+      { ...own, uid: "GROUPED", groupId: "staff" },
+    ];
+    for (const token of tokens) await world.put("token", token.uid.toLowerCase(), token);
+    const line = lineOf("ocpp1.6", 2 + 3 + 1 + tokens.length);
+    const cdr = await cdrOf(world, line, [line.start({ idTag }), line.stop(idOf({ idTag }), { idTag })]);
+    expect(cdr.total?.exclVat).toBe(price);
+  },
+);
 
 test("a tariff announced for later does not price a session that begins before", async () => {
   const world = await worldOf([element(undefined, component("FLAT", 1))], "Europe/Berlin");

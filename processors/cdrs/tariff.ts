@@ -131,8 +131,20 @@ function tariffOf(party: PartyId, station: StationId, t: PricedCourse, { registr
 function askOf(party: PartyId, t: PricedCourse, registry: RegistryLookup): TariffAsk {
   const token = t.idToken === null ? undefined : registry.find(party, "token", tokenKey(t.idToken), t.registry)?.doc;
   if (!token) return { at: t.startedAt, ...(t.idToken === null ? {} : { token: t.idToken }) };
-  const { uid, type, groupId } = token;
-  return { at: t.startedAt, token: uid, tokenType: type, ...(groupId === undefined ? {} : { group: groupId }) };
+  const { uid, type, groupId, roaming } = token;
+  const partner = roaming && ownerOf(roaming.token);
+  return {
+    at: t.startedAt,
+    token: uid,
+    tokenType: type,
+    ...(groupId === undefined ? {} : { group: groupId }),
+    ...(partner === undefined ? {} : { partner }),
+  };
+}
+
+/** The party whose token it is (OCPI 2.2.1, Token): a platform may act for several. */
+function ownerOf({ country_code: country, party_id: party }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof country === "string" && typeof party === "string" ? `${country}${party}`.toUpperCase() : undefined;
 }
 
 /** As of the session's first record, the newest version that is valid at its start: one may be announced in time. */
