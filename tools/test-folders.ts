@@ -28,6 +28,7 @@ export const SERVER_FAULT_TESTS = [
   "test/faults/kafka-brokers.test.ts",
   "test/faults/matrix-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
+  "test/ocpi/push-faults.test.ts",
   // Minutes of compiling before the first test.
   "test/stations/ocpp-charge-point.test.ts",
 ] as const;
