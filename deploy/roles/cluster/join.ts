@@ -12,7 +12,16 @@ import { RegistryView } from "../../../core/registry/view.ts";
 import { isWattlogError, messageOf } from "../../../core/runtime/errors.ts";
 import type { Store } from "../../../core/store/store.ts";
 import { claimLog, claimLogForDatabase, claimStore } from "./belonging.ts";
-import { connectStore, examineLog, generation, kafkaConnection, openLog, partyOf, redisSecrets, topicsOf } from "./connect.ts";
+import {
+  connectStore,
+  examineLog,
+  generation,
+  kafkaConnection,
+  openLog,
+  partyOf,
+  redisSecrets,
+  topicsOf,
+} from "./connect.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { RoleContext } from "./run-role.ts";
 import { TimedLog } from "./timed-log.ts";

@@ -1,0 +1,442 @@
+// The one table of the chart's values: path, type, default, sentence. values.yaml, values.schema.json and the table in the
+// chart's README are made from it (chart-values.ts), so none of the three can say something else than the others.
+import {
+  choice,
+  configRows,
+  count,
+  flag,
+  hostName,
+  kubernetesList,
+  kubernetesObject,
+  matching,
+  row,
+  secretName,
+  text,
+  textList,
+  textMap,
+  unset,
+  type Json,
+  type ValueRow,
+} from "./value-row.ts";
+
+const roles = ["gateway", "processor", "projector", "api", "archiver"] as const;
+
+function roleRows(role: (typeof roles)[number], resources: Json): readonly ValueRow[] {
+  return [
+    row(
+      `${role}.resources`,
+      kubernetesObject,
+      resources,
+      "Requests and limits; the presets say how they were reckoned.",
+    ),
+    row(`${role}.env`, textMap, {}, "Further variables of its container, for instance NODE_OPTIONS."),
+    row(`${role}.podAnnotations`, textMap, {}, "Annotations of its pods."),
+    row(`${role}.nodeSelector`, textMap, {}, "Which nodes may run it."),
+    row(`${role}.tolerations`, kubernetesList, [], "Which tainted nodes may run it."),
+    row(
+      `${role}.affinity`,
+      kubernetesObject,
+      {},
+      "Further wishes where it runs; its pods are spread over nodes and zones anyway.",
+    ),
+    row(`${role}.priorityClassName`, text, "", "Priority of its pods."),
+  ];
+}
+
+function foldRows(role: "processor" | "projector"): readonly ValueRow[] {
+  return [
+    row(`${role}.replicas`, count(1, 1024), 2, "Pods; at most as many as there are partitions."),
+    row(`${role}.maxUnavailable`, count(0), 1, "Pods that a node's drain may take away at once (PodDisruptionBudget)."),
+    row(`${role}.gracePeriodSeconds`, count(10, 3600), 60, "Time to give partitions back and end after SIGTERM, s."),
+    row(`${role}.keda.enabled`, flag, false, "Scale by lag with KEDA, which must be installed."),
+    row(`${role}.keda.minReplicas`, count(1, 1024), 2, "Fewest pods."),
+    row(`${role}.keda.maxReplicas`, count(1, 1024), 6, "Most pods; at most as many as there are partitions."),
+    row(`${role}.keda.lagRecords`, count(1, 1_000_000_000), 20_000, "Records of lag that justify one pod."),
+    row(
+      `${role}.keda.prometheusUrl`,
+      text,
+      "",
+      "Address of the Prometheus that scrapes wattlog: positions are in Postgres, so Kafka's own scaler sees no lag.",
+    ),
+    ...roleRows(role, { requests: { cpu: "500m", memory: "512Mi" }, limits: { memory: "1Gi" } }),
+  ];
+}
+
+const image: readonly ValueRow[] = [
+  row("nameOverride", secretName, "", "In the place of the chart's name."),
+  row("fullnameOverride", secretName, "", "In the place of release and chart in every name."),
+  row("image.repository", text, "wattlog", "Where the image lies; one for all roles."),
+  row("image.tag", text, "", "Unset: the chart's appVersion."),
+  row("image.digest", matching("^(sha256:[0-9a-f]{64})?$"), "", "Pins the image (sha256:…), whatever the tag."),
+  row("image.pullPolicy", choice("IfNotPresent", "Always", "Never"), "IfNotPresent", "When nodes fetch it."),
+  row(
+    "imagePullSecrets",
+    {
+      type: "array",
+      items: { type: "object", properties: { name: text }, required: ["name"], additionalProperties: false },
+    },
+    [],
+    "Secrets of the registry, `- name: …`.",
+  ),
+  row("commonLabels", textMap, {}, "Labels of everything."),
+  row(
+    "topologySpread",
+    choice("prefer", "require", "off"),
+    "prefer",
+    "Whether a role's pods must spread over nodes and zones, should, or need not.",
+  ),
+  row(
+    "podSecurity.runAsUser",
+    { type: ["integer", "null"], minimum: 1 },
+    65_532,
+    "User of every process; null where the platform chooses (OpenShift).",
+  ),
+  row(
+    "podSecurity.fsGroup",
+    { type: ["integer", "null"], minimum: 1 },
+    65_532,
+    "Group that may read mounted secrets; null where the platform chooses.",
+  ),
+  row("serviceAccount.create", flag, true, "Make a service account for the roles; its token is never mounted."),
+  row("serviceAccount.name", secretName, "", "Its name; unset: that of the release, or `default` where none is made."),
+  row("serviceAccount.annotations", textMap, {}, "For instance a role for the archive's bucket."),
+];
+
+const wattlog: readonly ValueRow[] = [
+  row(
+    "party",
+    matching("^[A-Z]{2}[A-Z0-9]{3}$"),
+    unset,
+    "**Required.** CPO party: country code and party id, such as DEABC.",
+  ),
+  row(
+    "clusterId",
+    matching("^[A-Za-z0-9._-]{1,63}$"),
+    "wattlog",
+    "Name of the cluster; a log and a database belong to the first that comes to them.",
+  ),
+  row(
+    "partitions",
+    count(1, 1024),
+    12,
+    "Partitions of the frame topic, fixed when it is made: the most processors that can ever share the work.",
+  ),
+  row(
+    "adminToken.existingSecret",
+    matching("^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
+    unset,
+    "**Required.** Secret with the first administrator's token, 16 characters or more.",
+  ),
+  row("adminToken.key", text, "token", "Its key there."),
+  row(
+    "secretsKey.existingSecret",
+    secretName,
+    "",
+    "Secret with the key that seals partners' tokens, 32 characters or more; needed with OCPI partners.",
+  ),
+  row("secretsKey.key", text, "key", "Its key there."),
+  row(
+    "certificateAuthority.existingSecret",
+    secretName,
+    "",
+    "Secret of type kubernetes.io/tls with the authority that signs stations' certificates.",
+  ),
+  row(
+    "archive.url",
+    matching("^(s3://.+|/archive)?$"),
+    "",
+    "s3://bucket/prefix, or /archive on the claim below; makes the archiver run. Unset: the log keeps everything.",
+  ),
+  row("archive.existingClaim", secretName, "", "ReadWriteMany claim mounted at /archive in every role."),
+  row(
+    "archive.existingSecret",
+    secretName,
+    "",
+    "Secret whose keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY open the bucket; unset: the pods' own identity.",
+  ),
+  row("networkBind", text, "0.0.0.0", "Address that the pods listen on; `::` where the cluster is IPv6."),
+];
+
+const servers: readonly ValueRow[] = [
+  row(
+    "kafka.brokers",
+    { type: "array", minItems: 1, items: matching("^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$") },
+    unset,
+    "**Required.** The brokers, host:port each.",
+  ),
+  row("kafka.driver", choice("platformatic", "kafkajs"), "platformatic", "Which client speaks to Kafka."),
+  row("kafka.tls.enabled", flag, false, "TLS towards the brokers."),
+  row(
+    "kafka.tls.existingSecret",
+    secretName,
+    "",
+    "Secret with the files below; unset: the system's authorities, no certificate of ours.",
+  ),
+  row("kafka.tls.caKey", text, "ca.crt", "Key of the authorities' certificates; empty: the system's."),
+  row("kafka.tls.certKey", text, "", "Key of our certificate (mutual TLS), for instance tls.crt or user.crt."),
+  row("kafka.tls.keyKey", text, "", "Key of its private key."),
+  row(
+    "kafka.sasl.mechanism",
+    choice("", "plain", "scram-sha-256", "scram-sha-512", "oauthbearer"),
+    "",
+    "How to log in; empty: not at all.",
+  ),
+  row(
+    "kafka.sasl.existingSecret",
+    secretName,
+    "",
+    "Secret with user and password, or with the OAuth client's id and secret.",
+  ),
+  row("kafka.sasl.usernameKey", text, "username", "Key of the user there, or of the client's id."),
+  row("kafka.sasl.passwordKey", text, "password", "Key of the password there, or of the client's secret."),
+  row(
+    "kafka.sasl.tokenUrl",
+    matching("^(https?://.+)?$"),
+    "",
+    "oauthbearer: where a token is asked for (client credentials).",
+  ),
+  row("kafka.sasl.scope", text, "", "oauthbearer: scope to ask for."),
+  row(
+    "redis.url",
+    text,
+    "",
+    "redis, rediss, redis+sentinel or redis+cluster, without the password; unset: it comes whole from the Secret.",
+  ),
+  row("redis.existingSecret", secretName, "", "Secret with the address or with the passwords."),
+  row("redis.urlKey", text, "", "Key of the whole address there (then leave `redis.url` unset)."),
+  row("redis.passwordKey", text, "", "Key of the password (of the ACL user that the address names, or of `default`)."),
+  row("redis.sentinelPasswordKey", text, "", "Key of the Sentinels' own password."),
+  row(
+    "redis.tls.existingSecret",
+    secretName,
+    "",
+    "Secret with the authority of Redis' certificate, mounted at /etc/wattlog/redis.",
+  ),
+  row("redis.tls.caKey", text, "ca.crt", "Its key there."),
+  row(
+    "postgres.url",
+    text,
+    "",
+    "postgres://user@host:5432/database without the password; unset: it comes whole from the Secret.",
+  ),
+  row("postgres.existingSecret", secretName, "", "Secret with the address or with the password."),
+  row("postgres.urlKey", text, "", "Key of the whole address there (then leave `postgres.url` unset)."),
+  row("postgres.passwordKey", text, "", "Key of the password."),
+  row(
+    "postgres.tls.mode",
+    choice("", "require", "verify-ca", "verify-full"),
+    "",
+    "sslmode; empty: what the address says.",
+  ),
+  row("postgres.tls.existingSecret", secretName, "", "Secret with the files below, mounted at /etc/wattlog/postgres."),
+  row("postgres.tls.caKey", text, "ca.crt", "Key of the authority's certificate."),
+  row("postgres.tls.certKey", text, "", "Key of our certificate, where Postgres asks for one."),
+  row("postgres.tls.keyKey", text, "", "Key of its private key."),
+];
+
+const gateway: readonly ValueRow[] = [
+  row("gateway.replicas", count(1, 1000), 2, "Pods, where no autoscaler sets them."),
+  row(
+    "gateway.connectionsPerPod",
+    count(1, 50_000),
+    5_000,
+    "Stations that one pod is reckoned for: the drain and the autoscaler follow from it.",
+  ),
+  row("gateway.drain.closesPerSecond", count(200, 10_000), 200, "Stations that a pod which goes sends away a second."),
+  row(
+    "gateway.drain.preStopSeconds",
+    count(0, 120),
+    5,
+    "Pause before the drain, until no load balancer sends new stations here, s.",
+  ),
+  row("gateway.maxUnavailable", count(0), 1, "Pods that a node's drain may take away at once (PodDisruptionBudget)."),
+  row(
+    "gateway.autoscaling.enabled",
+    flag,
+    false,
+    "HorizontalPodAutoscaler on ocpp_gateway_connections; needs a custom-metrics adapter.",
+  ),
+  row("gateway.autoscaling.minReplicas", count(1, 1000), 2, "Fewest pods."),
+  row("gateway.autoscaling.maxReplicas", count(1, 1000), 10, "Most pods."),
+  row("gateway.autoscaling.targetPercent", count(1, 100), 70, "Share of connectionsPerPod at which a pod is added, %."),
+  row(
+    "gateway.service.type",
+    choice("ClusterIP", "LoadBalancer", "NodePort"),
+    "ClusterIP",
+    "How stations reach the gateways, where neither Ingress nor Gateway API does it.",
+  ),
+  row("gateway.service.port", count(1, 65_535), 9000, "Port of the service."),
+  row("gateway.service.annotations", textMap, {}, "For the cloud's load balancer."),
+  row("gateway.service.loadBalancerSourceRanges", textList, [], "Networks that may reach the load balancer."),
+  ...roleRows("gateway", { requests: { cpu: "500m", memory: "768Mi" }, limits: { memory: "1536Mi" } }),
+];
+
+const api: readonly ValueRow[] = [
+  row("api.replicas", count(1, 1000), 2, "Pods."),
+  row("api.maxUnavailable", count(0), 1, "Pods that a node's drain may take away at once (PodDisruptionBudget)."),
+  row("api.gracePeriodSeconds", count(10, 3600), 60, "Time to end requests after SIGTERM, s."),
+  row("api.preStopSeconds", count(0, 120), 5, "Pause before that, until no load balancer sends new requests here, s."),
+  row(
+    "api.tls.existingSecret",
+    secretName,
+    "",
+    "Secret of type kubernetes.io/tls: REST, console, OCPI also by HTTPS of the pods themselves.",
+  ),
+  row("api.autoscaling.enabled", flag, false, "HorizontalPodAutoscaler on CPU."),
+  row("api.autoscaling.minReplicas", count(1, 1000), 2, "Fewest pods."),
+  row("api.autoscaling.maxReplicas", count(1, 1000), 6, "Most pods."),
+  row("api.autoscaling.targetCpuPercent", count(1, 100), 70, "CPU of the request at which a pod is added, %."),
+  row(
+    "api.service.type",
+    choice("ClusterIP", "LoadBalancer", "NodePort"),
+    "ClusterIP",
+    "How REST, console and OCPI are reached, where neither Ingress nor Gateway API does it.",
+  ),
+  row("api.service.port", count(1, 65_535), 80, "Port of the service."),
+  row("api.service.annotations", textMap, {}, "For the cloud's load balancer."),
+  ...roleRows("api", { requests: { cpu: "250m", memory: "512Mi" }, limits: { memory: "1Gi" } }),
+];
+
+const archiver: readonly ValueRow[] = [
+  row("archiver.gracePeriodSeconds", count(10, 3600), 60, "Time to end a segment after SIGTERM, s."),
+  ...roleRows("archiver", { requests: { cpu: "100m", memory: "384Mi" }, limits: { memory: "768Mi" } }),
+];
+
+const hooks: readonly ValueRow[] = [
+  row("hooks.topics", flag, true, "Make and check the topics before each install and upgrade (a hook Job)."),
+  row(
+    "hooks.migrate",
+    flag,
+    true,
+    "Bring the database's schema up to date before each install and upgrade (a hook Job).",
+  ),
+  row(
+    "hooks.deadlineSeconds",
+    count(30, 86_400),
+    900,
+    "How long such a Job may take, s; a migration may build indexes.",
+  ),
+  row(
+    "hooks.resources",
+    kubernetesObject,
+    { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "512Mi" } },
+    "Requests and limits of the Jobs and of the test.",
+  ),
+];
+
+function doorRows(door: "ocpp" | "http", what: string): readonly ValueRow[] {
+  return [
+    row(`ingress.${door}.enabled`, flag, false, `An Ingress for ${what}.`),
+    row(`ingress.${door}.host`, hostName, "", "Its host name."),
+    row(`ingress.${door}.tlsSecret`, secretName, "", "Secret with its certificate; unset: no TLS here."),
+    row(`ingress.${door}.annotations`, textMap, {}, "Beside those that the controller below gets for its time-outs."),
+  ];
+}
+
+const ingress: readonly ValueRow[] = [
+  row("ingress.className", text, "", "IngressClass."),
+  row(
+    "ingress.controller",
+    choice("nginx", "haproxy", "traefik", "other"),
+    "nginx",
+    "Whose annotations set the time-outs of WebSockets; other: set your own.",
+  ),
+  row(
+    "ingress.idleSeconds",
+    count(121, 86_400),
+    3600,
+    "How long a connection may be silent, s; a gateway closes a silent one after 120 s.",
+  ),
+  ...doorRows("ocpp", "stations"),
+  row(
+    "ingress.ocpp.clientCaSecret",
+    matching("^([a-z0-9-]+/[a-z0-9.-]+)?$"),
+    "",
+    "namespace/name of a Secret with the authority of stations' certificates (ca.crt): mutual TLS at the nginx controller.",
+  ),
+  ...doorRows("http", "REST, console and OCPI"),
+  row("gatewayApi.enabled", flag, false, "HTTPRoutes (and a Gateway) in the place of Ingresses."),
+  row("gatewayApi.createGateway", flag, true, "Make the Gateway; else name yours in parentRefs."),
+  row("gatewayApi.className", text, "", "GatewayClass of the Gateway."),
+  row("gatewayApi.annotations", textMap, {}, "Annotations of the Gateway."),
+  row("gatewayApi.parentRefs", kubernetesList, [], "Gateways that exist, for the routes."),
+  row("gatewayApi.ocppHost", hostName, "", "Host name for stations; unset: no route for them."),
+  row("gatewayApi.httpHost", hostName, "", "Host name for REST, console and OCPI; unset: no route for them."),
+  row("gatewayApi.tlsSecret", secretName, "", "Secret with the listeners' certificate; unset: plain HTTP on port 80."),
+  row(
+    "gatewayApi.clientCaConfigMap",
+    secretName,
+    "",
+    "ConfigMap with the authority of stations' certificates (ca.crt): a listener with mutual TLS on port 8443 beside the other.",
+  ),
+];
+
+const network: readonly ValueRow[] = [
+  row("networkPolicy.enabled", flag, true, "Nothing in or out but what is named here."),
+  row("networkPolicy.ocppFrom", kubernetesList, [], "Peers that may reach the OCPP port; empty: all."),
+  row("networkPolicy.httpFrom", kubernetesList, [], "Peers that may reach REST, console and OCPI; empty: all."),
+  row(
+    "networkPolicy.metricsFrom",
+    kubernetesList,
+    [{ namespaceSelector: {} }],
+    "Peers that may scrape metrics; empty: nobody.",
+  ),
+  row("networkPolicy.kafkaTo", kubernetesList, [], "Peers where the brokers are; empty: anywhere, on their ports."),
+  row("networkPolicy.redisTo", kubernetesList, [], "Peers where Redis is."),
+  row(
+    "networkPolicy.redisPorts",
+    { type: "array", items: count(1, 65_535) },
+    [6379, 26_379],
+    "Its ports, the Sentinels' included.",
+  ),
+  row("networkPolicy.postgresTo", kubernetesList, [], "Peers where Postgres is."),
+  row("networkPolicy.postgresPorts", { type: "array", items: count(1, 65_535) }, [5432], "Its ports."),
+  row(
+    "networkPolicy.httpsTo",
+    kubernetesList,
+    [{ ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"] } }],
+    "Where roaming partners (api) and the archive (all) are, port 443; empty: nowhere.",
+  ),
+  row(
+    "networkPolicy.dnsTo",
+    kubernetesList,
+    [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "kube-system" } } }],
+    "Where the name server is.",
+  ),
+  row("networkPolicy.extraEgress", kubernetesList, [], "Further rules, for instance for the OAuth server of Kafka."),
+];
+
+const monitoring: readonly ValueRow[] = [
+  row(
+    "monitoring.monitor",
+    choice("none", "ServiceMonitor", "PodMonitor"),
+    "none",
+    "Which object tells Prometheus' operator what to scrape.",
+  ),
+  row("monitoring.interval", matching("^[0-9]+(ms|s|m)$"), "15s", "How often."),
+  row("monitoring.rules", flag, false, "A PrometheusRule with the alerts."),
+  row("monitoring.dashboards", flag, false, "ConfigMaps with the dashboards, for Grafana's sidecar."),
+  row(
+    "monitoring.labels",
+    textMap,
+    {},
+    "Labels by which Prometheus and its operator select, for instance release: prometheus.",
+  ),
+  row("monitoring.dashboardLabels", textMap, { grafana_dashboard: "1" }, "Labels by which Grafana's sidecar selects."),
+];
+
+export const valueRows: readonly ValueRow[] = [
+  ...wattlog,
+  ...servers,
+  ...configRows(),
+  ...gateway,
+  ...foldRows("processor"),
+  ...foldRows("projector"),
+  ...api,
+  ...archiver,
+  ...hooks,
+  ...ingress,
+  ...network,
+  ...monitoring,
+  ...image,
+];
