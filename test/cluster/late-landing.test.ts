@@ -39,7 +39,8 @@ const sender = { requestMs: 600, watchdogMs: 900, soloWatchdogMs: 1_200 };
 describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("%s", (driver) => {
   test("promises 1, 2, 4: a batch that lands late stands in the log at most twice, and is folded once, in its order", async () => {
     const connection = connectionTo(kafka.server);
-    const own = await ownTopics(connection, 1, 1);
+    // The broker has stood still for the driver before this one.
+    const own = await eventually("topics", () => ownTopics(connection, 1, 1));
     const anomalies: Anomaly[] = [];
     const onAnomaly = (anomaly: Anomaly) => anomalies.push(anomaly);
     const log = new KafkaEventLog(drivers[driver](connection), { connection, topics: own.topics, onAnomaly, sender });
@@ -52,7 +53,9 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("%s", (driver) =
     const line = new Line("CS1");
     const node = new Line("CS1", "ocpp1.6", nodeA);
     const commandId = newCommandId();
-    await append(line.connected(), line.claimed(), commandTo(line, commandId));
+    // A busy machine may be too slow for that impatience: what it takes twice is folded once.
+    const begin = [line.connected(), line.claimed(), commandTo(line, commandId)];
+    await eventually("the log takes frames", () => append(...begin).then(() => true), { timeoutMs: 60_000 });
 
     // What waits for its receipt when the broker stands still: a Start, and a command that is about to be written.
     const { pid } = kafka.node("broker-1");
@@ -65,13 +68,13 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("%s", (driver) =
     // Neither was answered or written: the connection is closed, the command ended, the station comes back.
     const ends = [line.disconnected(), node.record({ kind: "commandEnded", commandId, outcome: "not_connected" })];
     // As the gateway does with what says that something has happened already: until it is in the log.
-    const ended = eventually("the ends are in the log", () => append(...ends).then(() => true), { timeoutMs: 30_000 });
+    const ended = eventually("the ends are in the log", () => append(...ends).then(() => true), { timeoutMs: 60_000 });
     await sleep(500);
     process.kill(pid, "SIGCONT");
     expect(refused).toBe("refused");
     const again = new Line("CS1");
     const rest = [again.connected(), again.claimed(), again.start(), again.stop(idOf(), { meterStop: 5_000 })];
-    await eventually("the log takes frames again", async () => append(...rest).then(() => true));
+    await eventually("the log takes frames again", () => append(...rest).then(() => true), { timeoutMs: 60_000 });
     await ended;
     expect(anomalies.map(({ kind }) => kind)).toContain("rejected");
 
@@ -91,7 +94,7 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("%s", (driver) =
     expect(outcomes).toEqual(["not_connected"]);
     await log.close();
     await own.remove();
-  }, 60_000);
+  }, 240_000);
 });
 
 function commandTo(line: Line, commandId: ReturnType<typeof newCommandId>): FrameRecord {

@@ -39,7 +39,7 @@ export interface OwnClusterOptions {
 
 const keptLines = 400;
 
-const startMs = 180_000;
+const startMs = 300_000;
 /** One that is still starting is waited for. */
 const endMs = 120_000;
 

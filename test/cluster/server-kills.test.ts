@@ -50,4 +50,4 @@ test("promises 1-5: Kafka, Redis and Postgres die under load; all goes on withou
   const { code, stdout, stderr } = await world.verify();
   expect(code, `${stdout}\n${stderr}\n${world.words.join("\n")}`).toBe(0);
   await world.healed();
-}, 300_000);
+}, 480_000);

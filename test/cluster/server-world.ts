@@ -10,7 +10,7 @@ import { runSql } from "../harness/postgres.ts";
 import { eventually } from "../harness/wait.ts";
 
 const healthyWithinMs = 120_000;
-const verifyMs = 180_000;
+const verifyMs = 240_000;
 const keptLines = 200;
 
 export interface ServerWorldOptions {
@@ -165,7 +165,7 @@ export class ServerWorld {
 
   /** `wattlog verify`: L1 to L5 over everything that the fleets did. */
   verify(): ReturnType<typeof runCommand> {
-    return runCommand(["verify", "--journal", this.journal.path, "--settle", "90"], {
+    return runCommand(["verify", "--journal", this.journal.path, "--settle", "120"], {
       env: this.environment,
       timeoutMs: verifyMs,
     });

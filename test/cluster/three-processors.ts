@@ -11,7 +11,7 @@ export const processors = ["processor-1", "processor-2", "processor-3"];
 const partitions = 9;
 
 /** One partition changes hands a second, and a process that came late was missed for a lease. */
-const sharedWithin = { timeoutMs: 60_000 };
+const sharedWithin = { timeoutMs: 120_000 };
 
 export function useThreeProcessors() {
   const cluster = useOwnCluster({
@@ -27,9 +27,9 @@ export function useThreeProcessors() {
   }
 
   async function expectClean(journal: string): Promise<void> {
-    const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--settle", "60"], {
+    const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--settle", "120"], {
       env: cluster().environment,
-      timeoutMs: 150_000,
+      timeoutMs: 240_000,
     });
     expect(code, `${stdout}\n${stderr}`).toBe(0);
   }

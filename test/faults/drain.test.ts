@@ -50,4 +50,4 @@ test("SIGTERM under load loses no answered frame, ends with 0, and the stations 
   } finally {
     await running.stop();
   }
-}, 150_000);
+}, 300_000);

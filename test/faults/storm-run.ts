@@ -114,9 +114,9 @@ export async function verify(
   system: Pick<System, "environment" | "words">,
   journal: string,
 ): Promise<StormReport["verify"]> {
-  const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--json"], {
+  const { code, stdout, stderr } = await runCommand(["verify", "--journal", journal, "--json", "--settle", "120"], {
     env: system.environment,
-    timeoutMs: 120_000,
+    timeoutMs: 240_000,
   });
   let lines: unknown = null;
   try {

@@ -19,4 +19,4 @@ test("a fleet that repeats, reconnects, queues and disorders, under commands and
   expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(30);
   expect(report.fleet.commandsDone, "commands that ended").toBeGreaterThan(10);
   expect(report.verify.code, `it said ${report.verify.words}`).toBe(0);
-}, 180_000);
+}, 360_000);

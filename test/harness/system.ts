@@ -57,7 +57,7 @@ export function otherGateway({ gateways }: System): Gateway {
 }
 
 /** Above the limits of what starts, for those say what was late. */
-export const startTimeoutMs = 240_000;
+export const startTimeoutMs = 300_000;
 
 async function start(place: Place): Promise<System | { readonly missing: string }> {
   // Loaded where it is wanted: a run of one of them alone shall not fail by the other.

@@ -27,5 +27,5 @@ onEachSystem("promise 5, any process may die", (system, place) => {
     expect(report.fleet.sessionsSettled, "sessions that ran to their end").toBeGreaterThan(20);
     expect(report.fleet.commandsDone > 0, "commands that ended").toBe(place === "a cluster");
     expect(report.verify.code, `it said ${report.verify.words}`).toBe(0);
-  }, 300_000);
+  }, 480_000);
 });

@@ -89,5 +89,5 @@ onEachSystem("promise 3, tables are rebuilt beside live traffic", (system) => {
     await sleep(2_500);
     const ledger = await verify(system(), journal.path);
     expect(ledger.code, `it said ${ledger.words}`).toBe(0);
-  }, 240_000);
+  }, 480_000);
 });

@@ -13,7 +13,7 @@ import { startWattlog } from "../harness/wattlog.ts";
 /** rule R3 */
 const followMs = 2_000;
 /** A station's own patience is longer; a gateway that stood still would be seen. */
-const answerMs = 2_000;
+const answerMs = 5_000;
 /** A station asks so often at least while rows come in. */
 const asked = 4;
 
