@@ -29,6 +29,8 @@ export const SERVER_FAULT_TESTS = [
   "test/faults/matrix-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
   "test/ocpi/push-faults.test.ts",
+  // Ten thousand stations come back twice.
+  "projections/ocpi/pushes/rolling-restart.test.ts",
   // Minutes of compiling before the first test.
   "test/stations/ocpp-charge-point.test.ts",
 ] as const;

@@ -3,12 +3,12 @@ import type { ServerResponse } from "node:http";
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { readPosition } from "../../../core/store/position.ts";
 import type { DomainEvent } from "../../../core/records/domain-event.ts";
-import type { Emsp, Received } from "../../../test/ocpi/emsp.ts";
+import type { Emsp } from "../../../test/ocpi/emsp.ts";
 import { eventually } from "../../../test/harness/wait.ts";
 import { StationWriter } from "../../testing/events.ts";
 import { aLocation, aTariff, RoamingWorld } from "../roaming.test-helper.ts";
+import { evseOf, pushesTo, rollingRestart, waiting } from "./pushes.test-helper.ts";
 
 let roaming: RoamingWorld;
 
@@ -30,9 +30,6 @@ const card = () => `CARD-${tests}`;
 const locationId = () => `LOC-${tests}`;
 
 const module = (name: string) => `/emsp/2.2.1/${name}`;
-const pushesTo = (emsp: Emsp, name: string): readonly Received[] =>
-  emsp.received.filter(({ path, method }) => method !== "GET" && path.startsWith(module(name)));
-
 /** A partner whose driver has this token. */
 async function partnerWith(partyId: string, uid: string): Promise<Emsp> {
   const emsp = await roaming.registered(partyId);
@@ -47,18 +44,11 @@ async function place(): Promise<void> {
   await roaming.rest("POST", "/locations", aLocation({ id: locationId(), evses: [evseOf(station())] }));
 }
 
-function evseOf(of: string): object {
-  const { evses } = aLocation() as { evses: readonly { connectors: readonly object[] }[] };
-  const connector = { ...evses[0]!.connectors[0]!, stationId: of, evseId: 1, connectorId: 1 };
-  return { uid: of, connectors: [connector] };
-}
-
 function cdrIdIn(events: readonly DomainEvent[]): string {
   const issued = events.find(({ body }) => body.kind === "cdrIssued")!.body;
   return issued.kind === "cdrIssued" ? issued.cdr.id : "";
 }
 
-const waiting = () => roaming.world.store.reader.selectFrom("ocpi_push").selectAll().execute();
 const proofOf = (id: string) =>
   roaming.world.store.reader
     .selectFrom("ocpi_delivery")
@@ -101,36 +91,12 @@ describe("pushes", () => {
     expect(JSON.parse([...emsp.cdrs.values()][0]!.bodies[0]!)).toEqual(listed.data[0]);
     expect(pushesTo(other, "sessions")).toEqual([]);
     expect(other.cdrs.size).toBe(0);
-    expect(await eventually("an empty queue", async () => (await waiting()).length === 0)).toBe(true);
+    expect(await eventually("an empty queue", async () => (await waiting(roaming)).length === 0)).toBe(true);
   });
 
   it("a rolling restart of many stations pushes no status; a status that changes is patched once", async () => {
     const emsp = await partnerWith("ABC", card());
-    await place();
-    const writers = await fleet(stations);
-    await eventually("the locations to be put", () => pushesTo(emsp, "locations").length >= stations / 10 + 1);
-    await roaming.events(writers.flatMap((writer) => [writer.online(), writer.status(1, "Available")]));
-    // What they are now is told once: they were unknown before.
-    await eventually("every status", () => emsp.at(`${module("locations")}/DE/WLG/L-0/S-0`).length > 0);
-    await quiet();
-    const before = pushesTo(emsp, "locations").length;
-    const restart = (writer: StationWriter) => [
-      writer.offline(),
-      writer.online(),
-      writer.booted("Test", "T1"),
-      writer.status(1, "Available"),
-    ];
-    await roaming.events(writers.flatMap(restart));
-    await roaming.pushAnew();
-    await roaming.events(writers.flatMap(restart));
-    await roaming.events([writers[7]!.status(1, "Faulted")]);
-    const [, patch] = await eventually("the one that changed", () => {
-      const found = emsp.at(`${module("locations")}/DE/WLG/L-0/S-7`);
-      return found.length === 2 && found;
-    });
-    expect(patch).toMatchObject({ method: "PATCH", body: { status: "OUTOFORDER" } });
-    await quiet();
-    expect(pushesTo(emsp, "locations").length - before).toBe(1);
+    expect(await rollingRestart(roaming, emsp, 100)).toEqual({ changed: ["INOPERATIVE"], others: 0 });
   });
 
   it("a PATCH of what the partner does not have leads to GET and PUT", async () => {
@@ -200,7 +166,7 @@ describe("pushes", () => {
     const events = new StationWriter(station()).session(card(), 1_000_000, 1);
     await roaming.events(events);
     await eventually("the CDR", () => emsp.cdrs.has(`DE/WLG/${cdrIdIn(events)}`));
-    await eventually("all of it", async () => (await waiting()).length === 0);
+    await eventually("all of it", async () => (await waiting(roaming)).length === 0);
     emsp.objects.clear();
     const posts = pushesTo(emsp, "cdrs").length;
     await roaming.rest("POST", "/partners/DEABC-EMSP/resync");
@@ -209,7 +175,7 @@ describe("pushes", () => {
       `${module("tariffs")}/DE/WLG/standard`,
     ];
     await eventually("both", () => emsp.objects.has(location) && emsp.objects.has(tariff));
-    await eventually("all of it", async () => (await waiting()).length === 0);
+    await eventually("all of it", async () => (await waiting(roaming)).length === 0);
     expect(pushesTo(emsp, "cdrs")).toHaveLength(posts);
   });
 });
@@ -218,28 +184,4 @@ function answers(response: ServerResponse, http: number, status: number, message
   response.writeHead(http, { "content-type": "application/json" });
   response.end(JSON.stringify({ status_code: status, status_message: message, timestamp: new Date().toISOString() }));
   return true;
-}
-
-const stations = 100;
-
-/** Ten stations a location, an EVSE each. */
-async function fleet(count: number): Promise<readonly StationWriter[]> {
-  const names = Array.from({ length: count }, (_, of) => `S-${of}`);
-  for (let at = 0; at < count; at += 10) {
-    const evses = names.slice(at, at + 10).map(evseOf);
-    await roaming.rest("POST", "/locations", aLocation({ id: `L-${at / 10}`, evses }));
-  }
-  return names.map((name) => new StationWriter(name, Date.now() - 60_000));
-}
-
-/** Everything fed and sent. */
-async function quiet(): Promise<void> {
-  const { log, store } = roaming.world;
-  await eventually("every feed to be at the end", async () => {
-    for (let partition = 0; partition < log.topics.events.partitions; partition++) {
-      const at = await readPosition(store.reader, "ocpi-push", log.topics.events.name, partition);
-      if (at?.next !== (await log.endOffset(log.topics.events, partition))) return false;
-    }
-    return (await waiting()).length === 0;
-  });
 }
