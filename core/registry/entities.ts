@@ -12,6 +12,7 @@ export type EntityKind =
   | "configurationTemplate"
   | "localList"
   | "upload"
+  | "cdrChain"
   | "cluster";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
@@ -256,6 +257,7 @@ export type SettingId =
   | "cdrHoldWords"
   | "cdrHoldUnsigned"
   | "smallSessions"
+  | "cdrNumbering"
   | "lateCorrectionWh"
   | "lateCorrectionSeconds";
 
@@ -286,6 +288,8 @@ export const settingDefaults = {
   cdrHoldUnsigned: false,
   /** What becomes of a session of 0 kWh or under a minute: its CDR is sent, sent with a price of zero, or none is made. */
   smallSessions: "send",
+  /** CDRs are numbered without gaps and chained by their hashes, all that there are from the first one on. */
+  cdrNumbering: false,
   /** A message after the CDR that changes energy or duration by this much gives a correction; less is annotated. */
   lateCorrectionWh: 100,
   lateCorrectionSeconds: 60,
@@ -296,6 +300,19 @@ export interface ClusterDoc {
   readonly id: "cluster" | "database";
   /** WATTLOG_CLUSTER_ID; the database's own id. */
   readonly name: string;
+}
+
+/** A block of numbered CDRs: those that a party booked in a span of log time. Its id is the party; each version is a block. */
+export interface CdrChainDoc {
+  readonly id: string;
+  /** Numbers of the first and of the last CDR in it; the party's very first one is 1. */
+  readonly first: number;
+  readonly last: number;
+  /** Epoch ms of log time; `until` is exclusive, and the next block's `from`. */
+  readonly from: number;
+  readonly until: number;
+  /** SHA-256 (hex) over the last CDR and the hash of the one before it. */
+  readonly hash: string;
 }
 
 export interface EntityDocs {
@@ -309,6 +326,7 @@ export interface EntityDocs {
   readonly configurationTemplate: ConfigurationTemplateDoc;
   readonly localList: LocalListDoc;
   readonly upload: UploadDoc;
+  readonly cdrChain: CdrChainDoc;
   readonly cluster: ClusterDoc;
 }
 

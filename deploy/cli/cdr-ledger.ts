@@ -1,4 +1,4 @@
-// `wattlog cdr export|totals|reconcile`: the ledger of a period, and a day's sessions against CDRs and meters.
+// `wattlog cdr export|totals|reconcile|verify`: the ledger of a period, its chain, and a day's sessions against CDRs and meters.
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -10,7 +10,10 @@ import {
   LedgerTotals,
   type ExportFormat,
 } from "../../projections/rest/cdr-ledger.ts";
+import { blocksOf, numbered, verifyChain } from "../../projections/rest/cdr-chain.ts";
 import { reconcile } from "../../projections/rest/reconciliation.ts";
+import type { CdrChainDoc } from "../../core/registry/entities.ts";
+import { RegistryView } from "../../core/registry/view.ts";
 import { sourceOf, withStore } from "../roles/source.ts";
 import { exitCodes, flag, requiredOption, textOption, WrongUse, type Invocation } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
@@ -23,8 +26,9 @@ export async function exportCdrs(invocation: Invocation): Promise<number> {
   const file = textOption(invocation, "output");
   const period = periodOf(invocation);
   const totals = new LedgerTotals();
+  const blocks = await blocksIn(invocation);
   await withStore(sourceOf(invocation.settings), async ({ reader }) => {
-    const lines = exportLines(bookedCdrs(reader, period), format, (row) => totals.add(row));
+    const lines = exportLines(numbered(bookedCdrs(reader, period), reader, blocks), format, (row) => totals.add(row));
     const into = file === undefined ? process.stdout : createWriteStream(file);
     await pipeline(Readable.from(lines), into, { end: file !== undefined });
   });
@@ -81,6 +85,32 @@ export async function reconcileDay(invocation: Invocation): Promise<number> {
     if (report.unexplained > 0) say(`${report.unexplained} sessions differ and nothing says why.`);
   }
   return report.unexplained > 0 ? exitCodes.failed : exitCodes.done;
+}
+
+/** Every numbered CDR of the tables against what the log's registry says of its block. @returns exit code 1 where one differs */
+export async function verifyCdrs(invocation: Invocation): Promise<number> {
+  const { settings } = invocation;
+  const blocks = await blocksIn(invocation);
+  const check = await withStore(sourceOf(settings), ({ reader }) => verifyChain(reader, settings.party, blocks));
+  if (flag(invocation, "json")) printJson(check);
+  else if (blocks.length === 0) say("No CDR is numbered: the setting cdrNumbering is off, or nothing was booked yet.");
+  else
+    say(
+      check.broken ?? `${check.cdrs} CDRs in ${check.blocks} blocks, without a gap; the chain ends with ${check.hash}.`,
+    );
+  return check.broken === null && blocks.length > 0 ? exitCodes.done : exitCodes.failed;
+}
+
+async function blocksIn({ settings }: Invocation): Promise<readonly CdrChainDoc[]> {
+  const log = await sourceOf(settings).openLog();
+  const registry = new RegistryView(log);
+  try {
+    await registry.start();
+    return blocksOf(registry, settings.party);
+  } finally {
+    await registry.stop();
+    await log.close();
+  }
 }
 
 function difference(of: string, one: { readonly cause: string; readonly sessions: number; readonly energyWh: number }) {

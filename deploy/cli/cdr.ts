@@ -1,7 +1,7 @@
 // `wattlog cdr …`: CDRs that wait for a person, corrections of issued ones, and the ledger (cdr-ledger.ts).
 import { reviewsOf, reviewStates, showReview } from "../../projections/rest/review-rows.ts";
 import { sourceOf, withStore } from "../roles/source.ts";
-import { exportCdrs, reconcileDay, totalsOf } from "./cdr-ledger.ts";
+import { exportCdrs, reconcileDay, totalsOf, verifyCdrs } from "./cdr-ledger.ts";
 import { exitCodes, flag, requiredOption, textOption, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
 import { problemOf, withRest } from "./rest-client.ts";
@@ -10,6 +10,7 @@ const actions: Readonly<Record<string, Run>> = {
   export: exportCdrs,
   totals: totalsOf,
   reconcile: reconcileDay,
+  verify: verifyCdrs,
   held,
   release: (invocation) => decide(invocation, (id) => `held/${id}/release`),
   void: (invocation) => decide(invocation, (id) => `held/${id}/void`),

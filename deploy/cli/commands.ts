@@ -154,12 +154,13 @@ ${importHelp(
   },
   {
     name: "cdr",
-    arguments: "export|totals|reconcile|held|release ID|correct ID|void ID|credit ID …",
+    arguments: "export|totals|reconcile|verify|held|release ID|correct ID|void ID|credit ID …",
     help: "Charge detail records: exports, totals, a day against its meters, reviews of held ones, corrections of issued ones.",
     details: `  wattlog cdr export --from T --to T [--format csv|jsonl] [--output FILE]   booked in that period; totals to standard error
   wattlog cdr totals --from T --to T
   wattlog cdr reconcile [--day 2026-01-31]     sessions that ended on that day (UTC; yesterday) against CDRs and meters; exit code 1
     where a difference has no cause
+  wattlog cdr verify                           numbered CDRs against the chain in the log; exit code 0 only if it holds
   wattlog cdr held [--state held|released|corrected|voided]
   wattlog cdr release|void ID --why TEXT       of a held one: issue it as it is, or never
   wattlog cdr correct ID --why TEXT [--energy-wh N] [--started-at T] [--ended-at T] [--excl-vat N --incl-vat N]

@@ -13,6 +13,7 @@ import { statusCodes } from "../ocpi/envelope.ts";
 import { sendAnswer } from "../ocpi/frame.ts";
 import { installOcpi } from "../ocpi/ocpi.ts";
 import { createServices } from "../ocpi/services.ts";
+import { CdrNumbering } from "./cdr-numbering.ts";
 import { CertificateSigner } from "./certificate-signer.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
@@ -74,6 +75,7 @@ class HttpApi implements Api {
   private readonly waiters = new CommandWaiters();
   private readonly signer: CertificateSigner | undefined;
   private readonly listKeeper: LocalListKeeper;
+  private readonly numbering: CdrNumbering;
   private door: HttpsDoor | undefined;
   private listening = false;
   private draining: Promise<void> | undefined;
@@ -92,6 +94,7 @@ class HttpApi implements Api {
     this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
     const lists = new LocalListSync();
     this.listKeeper = new LocalListKeeper(context, sender, lists);
+    this.numbering = new CdrNumbering(context, ocpi.watermark);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
@@ -105,7 +108,7 @@ class HttpApi implements Api {
       installLocalList(app, context, sender, lists);
       installSessions(app, context);
       installCdrReviews(app, context, writer);
-      installCdrLedger(app, context);
+      installCdrLedger(app, context, ocpi.watermark);
       installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);
@@ -136,6 +139,7 @@ class HttpApi implements Api {
     this.listening = true;
     this.signer?.start();
     this.listKeeper.start();
+    this.numbering.start();
   }
 
   port(): number {
@@ -171,6 +175,7 @@ class HttpApi implements Api {
     this.feed.stop();
     await this.signer?.stop();
     await this.listKeeper.stop();
+    await this.numbering.stop();
     await this.door?.close();
     await this.app.close();
     await this.waiters.stop();

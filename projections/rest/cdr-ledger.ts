@@ -95,16 +95,19 @@ function amountOf(text: string): Fraction {
 export const exportFormats = ["csv", "jsonl"] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
+/** With the CDR's number, where it has one. */
+export type NumberedRow = CdrRow & { readonly number: number | null };
+
 /** @param onRow of every line, for totals beside the export */
 export async function* exportLines(
-  rows: AsyncIterable<CdrRow>,
+  rows: AsyncIterable<NumberedRow>,
   format: ExportFormat,
-  onRow: (row: CdrRow) => void = () => undefined,
+  onRow: (row: NumberedRow) => void = () => undefined,
 ): AsyncGenerator<string, void, undefined> {
   if (format === "csv") yield csvLine(Object.keys(columns));
   for await (const row of rows) {
     onRow(row);
-    if (format === "jsonl") yield `${JSON.stringify(showCdr(row))}\n`;
+    if (format === "jsonl") yield `${JSON.stringify({ ...showCdr(row), number: row.number })}\n`;
     else yield csvLine(Object.values(columns).map((cellOf) => cellOf(row, showCdr(row))));
   }
 }
@@ -112,7 +115,8 @@ export async function* exportLines(
 type Shown = ReturnType<typeof showCdr>;
 type Cell = string | number | null;
 
-const columns: Readonly<Record<string, (row: CdrRow, cdr: Shown) => Cell>> = {
+const columns: Readonly<Record<string, (row: NumberedRow, cdr: Shown) => Cell>> = {
+  number: (row) => row.number,
   id: (row) => row.id,
   credits: (row) => row.credits,
   replaces: (_, cdr) => cdr.replaces,

@@ -200,6 +200,7 @@ export const settingSchemas = {
   cdrHoldCost: positive,
   cdrHoldWords: { type: "string", maxLength: 2_000, pattern: "^([A-Za-z]+(,[A-Za-z]+)*)?$" },
   cdrHoldUnsigned: { type: "boolean" },
+  cdrNumbering: { type: "boolean" },
   smallSessions: { type: "string", enum: ["send", "zero", "suppress"] },
   lateCorrectionWh: { type: "integer", minimum: 0, maximum: 1_000_000 },
   lateCorrectionSeconds: { type: "integer", minimum: 0, maximum: 86_400 },

@@ -2,14 +2,15 @@
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 
-import { Watermark } from "../ocpi/watermark.ts";
+import type { Watermark } from "../ocpi/watermark.ts";
+import { blocksOf, numbered, verifyChain } from "./cdr-chain.ts";
 import { bookedCdrs, exportFormats, exportLines, LedgerTotals, type ExportFormat } from "./cdr-ledger.ts";
 import type { ApiOptions } from "./context.ts";
 import { time } from "./format.ts";
 import { principalOf } from "./guard.ts";
 import { Problem } from "./problems.ts";
 import { reconcile } from "./reconciliation.ts";
-import { answers, timeFilter } from "./schemas.ts";
+import { answers, nullableText, nullableTime, timeFilter } from "./schemas.ts";
 
 interface Period {
   readonly from: string;
@@ -81,12 +82,24 @@ const reconciliationSchema = {
   },
 } as const;
 
+const chainSchema = {
+  type: "object",
+  properties: {
+    blocks: { type: "integer", description: "That hold" },
+    cdrs: { type: "integer", description: "In these" },
+    hash: { type: "string", description: "Of the last of these" },
+    broken: nullableText,
+    last: { type: "integer", description: "The highest number" },
+    until: { ...nullableTime, description: "What was booked before it is numbered" },
+  },
+} as const;
+
 const contentTypes = { csv: "text/csv; charset=utf-8", jsonl: "application/jsonl" } as const;
 const dayMs = 24 * 3_600_000;
 
-export function installCdrLedger(app: FastifyInstance, context: ApiOptions): void {
-  const watermark = new Watermark(context);
+export function installCdrLedger(app: FastifyInstance, context: ApiOptions, watermark: Watermark): void {
   installExport(app, context);
+  installChain(app, context);
 
   app.get<{ Querystring: Period }>("/api/v1/cdrs/totals", {
     config: { role: "viewer" },
@@ -147,11 +160,32 @@ function installExport(app: FastifyInstance, context: ApiOptions): void {
       const { format } = request.query;
       const { from, to } = periodOf(request.query);
       const { party } = principalOf(request);
+      const { reader } = context.store;
+      const blocks = blocksOf(context.registry, party);
       const name = `cdrs-${time(from).slice(0, 10)}-${time(to).slice(0, 10)}.${format}`;
       return reply
         .type(contentTypes[format])
         .header("content-disposition", `attachment; filename="${name}"`)
-        .send(Readable.from(exportLines(bookedCdrs(context.store.reader, { party, from, to }), format)));
+        .send(Readable.from(exportLines(numbered(bookedCdrs(reader, { party, from, to }), reader, blocks), format)));
+    },
+  });
+}
+
+function installChain(app: FastifyInstance, context: ApiOptions): void {
+  app.get("/api/v1/cdrs/chain", {
+    config: { role: "viewer" },
+    schema: {
+      tags: ["CDRs"],
+      summary: "The chain of numbered CDRs, every one of them checked again",
+      description: "Where the setting `cdrNumbering` is on. `broken` is null, or says where the chain does not hold.",
+      response: answers({ 200: chainSchema }),
+    },
+    handler: async (request) => {
+      const { party } = principalOf(request);
+      const blocks = blocksOf(context.registry, party);
+      const last = blocks.at(-1);
+      const check = await verifyChain(context.store.reader, party, blocks);
+      return { ...check, last: last?.last ?? 0, until: time(last?.until ?? null) };
     },
   });
 }

@@ -1,6 +1,7 @@
 // Sessions, their readings, and CDRs.
 import type { FastifyInstance } from "fastify";
 
+import { blocksOf, numberOf } from "./cdr-chain.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCdr, showMeterValue, showSession } from "./format.ts";
 import { principalOf } from "./guard.ts";
@@ -191,7 +192,8 @@ function installCdrs(app: FastifyInstance, context: ApiOptions): void {
         .where("id", "=", request.params.id)
         .executeTakeFirst();
       if (!row) throw new Problem("not-found", "There is no CDR with this id.");
-      return showCdr(row);
+      const number = await numberOf(context.store.reader, blocksOf(context.registry, row.party), row);
+      return { ...showCdr(row), number };
     },
   });
 }

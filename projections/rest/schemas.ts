@@ -132,6 +132,10 @@ export const cdrSchema = {
       ...nullableText,
       description: "The CDR that this one takes back: of a credit CDR the total alone is negative",
     },
+    number: {
+      type: ["integer", "null"],
+      description: "Without gaps, where the setting cdrNumbering is on; in no list",
+    },
     replaces: { ...nullableText, description: "The CDR that was taken back for this one" },
     why: { ...nullableText, description: "Of a credit CDR and of a correction" },
     startedAt: nullableTime,

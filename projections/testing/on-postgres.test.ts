@@ -5,6 +5,7 @@ testOnPostgres();
 
 await import("../models/projector.test.ts");
 await import("../rest/api.test.ts");
+await import("../rest/cdr-chain.test.ts");
 await import("../rest/cdr-ledger.test.ts");
 await import("../rest/cdr-reviews.test.ts");
 await import("../rest/security.test.ts");
