@@ -12,6 +12,8 @@ import { encodeRecord } from "../../core/records/codec.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Projector } from "../models/projector.ts";
 import type { Api } from "../rest/api.ts";
+import { writeEntity } from "../rest/registry-writer.ts";
+import { eventually } from "../../test/harness/wait.ts";
 import { StationWriter } from "../testing/events.ts";
 import { adminToken, party, World, type Adapters } from "../testing/world.ts";
 
@@ -134,11 +136,30 @@ it("a station's page shows frames as they come, sends a command and shows its ou
   });
 });
 
+it("partners: what one refused is seen and sent again, and what waits, with why", async (context) => {
+  await addPartnerWithQueue();
+  await open(context, desk, async (page, base) => {
+    await page.goto(`${base}/#/partners`);
+    const card = page.getByRole("region", { name: "DEABC-EMSP" });
+    await card.getByText("3 failures in a row, the last: HTTP 500").waitFor();
+    await card.getByText("1 waiting, 1 refused").waitFor();
+    await card.getByText("status 2001: no tariff").waitFor();
+    await card.getByRole("button", { name: "Send refused ones again" }).click();
+    await eventually("it to be asked for", () => {
+      const doc = world.registry.find(party, "partner", "DEABC-EMSP")?.doc;
+      return doc?.pushes?.retry !== undefined;
+    });
+    await card.getByRole("button", { name: "Pause" }).click();
+    await card.getByRole("button", { name: "Let go on" }).waitFor();
+  });
+});
+
 it("on a phone nothing scrolls sideways, and every page has its landmarks and names", async (context) => {
   await open(context, { width: 390, height: 844 }, async (page, base) => {
     for (const [path, heading] of [
       ["/#/", "Stations"],
       ["/#/sessions", "Sessions"],
+      ["/#/partners", "Partners"],
       ["/#/stations/CP-BERLIN-1", "CP-BERLIN-1"],
     ] as const) {
       await page.goto(base + path);
@@ -168,6 +189,23 @@ it("signing in with a token, and out again", async (context) => {
     expect(await page.locator("details.route").count()).toBeGreaterThan(30);
   });
 });
+
+/** As it is while the partner is away: nobody pushes here. */
+async function addPartnerWithQueue(): Promise<void> {
+  const role = { role: "EMSP", countryCode: "DE", partyId: "ABC" } as const;
+  const peer = { versionsUrl: "https://emsp.example/versions", version: "2.2.1", endpoints: [], sealedToken: "" };
+  const doc = { id: "DEABC-EMSP", roles: [role], state: "registered", peer } as const;
+  const principal = { actor: "test", role: "admin", party, via: "rest" } as const;
+  await writeEntity(world, principal, "partner", doc.id, doc, 0);
+  const of = { party, partner: doc.id, module: "cdrs", due: Date.now() - 60_000 };
+  await world.store.transaction(async (tx) => {
+    await tx.upsert("ocpi_push", [{ ...of, object: "3f2c7a10-2f5e-4d5e-9d3e-7b1f0a6f9c11", changed: 1 }]);
+    const problem = "HTTP 200, status 2001: no tariff";
+    await tx.upsert("ocpi_dead_letter", [{ ...of, object: "C-2", attempts: 1, problem, died_at: Date.now() }]);
+    const peerRow = { party, partner: doc.id, failures: 3, resume_at: Date.now() + 60_000, problem: "HTTP 500" };
+    await tx.upsert("ocpi_peer", [{ ...peerRow, delivered_at: null, resync: null, retry: null }]);
+  });
+}
 
 async function appendHeartbeat(): Promise<void> {
   const station = trusted.station("CP-BERLIN-1");

@@ -3,11 +3,14 @@ import { post, unwatch } from "./api.mjs";
 import { fill, h, toast } from "./dom.mjs";
 import { explainPage } from "./explain.mjs";
 import { fleetPage } from "./fleet.mjs";
+import { partnersPage } from "./partners.mjs";
 import { sessionsPage } from "./sessions.mjs";
 import { stationPage } from "./station.mjs";
 
 const main = document.querySelector("#main");
 let leave;
+
+const pages = { "/sessions": sessionsPage, "/partners": partnersPage };
 
 let showing = Promise.resolve();
 
@@ -23,7 +26,7 @@ async function showPage() {
   const path = location.hash.replace(/^#/, "") || "/";
   const station = /^\/stations\/(.+)$/.exec(path)?.[1];
   const explained = /^\/sessions\/([^/]+)\/explain$/.exec(path)?.[1];
-  const page = explained ? "explain" : station ? "station" : path === "/sessions" ? "sessions" : "fleet";
+  const page = explained ? "explain" : station ? "station" : pages[path] ? path.slice(1) : "fleet";
   for (const link of document.querySelectorAll("[data-page]")) {
     const here =
       link.dataset.page === page ||
@@ -38,9 +41,7 @@ async function showPage() {
       ? explainPage(main, decodeURIComponent(explained))
       : page === "station"
         ? stationPage(main, decodeURIComponent(station))
-        : page === "sessions"
-          ? sessionsPage(main)
-          : fleetPage(main));
+        : (pages[path] ?? fleetPage)(main));
   } catch (error) {
     fill(
       main,
