@@ -9,6 +9,7 @@ import { createLogger } from "../../core/runtime/logger.ts";
 import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createProcessor } from "../../processors/processor.ts";
+import { createRunningPrices } from "../../processors/running-prices.ts";
 import { serveChanges } from "../../projections/models/changes.ts";
 import { createProjector } from "../../projections/models/projector.ts";
 import { Pushes } from "../../projections/ocpi/pushes/pushes.ts";
@@ -63,6 +64,7 @@ serveThread((input, fatal) => {
     metrics,
     logger: createLogger("ocpi", input.settings.logLevel),
     ocpi: () => ocpiOf(input.settings),
+    runningPrices: createRunningPrices({ store, registry }),
   });
   const keeper = new SnapshotKeeper(registry, systemClock, logger);
   const endChanges = serveChanges(projector, input.changesPort, systemClock);

@@ -15,6 +15,7 @@ import { silentLogger } from "../../core/runtime/logger.ts";
 import { createMetrics } from "../../core/runtime/metrics.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createExplainer } from "../../processors/explain/explain.ts";
+import { createRunningPrices } from "../../processors/running-prices.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { ocpiOf } from "./ocpi.ts";
 
@@ -66,6 +67,7 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
       logger: silentLogger(),
       adminToken,
       explainer: createExplainer({ log, store, registry }),
+      runningPrices: createRunningPrices({ store, registry }),
       ocpi: ocpiOf(settings),
     });
     closing.push(() => api.stop());

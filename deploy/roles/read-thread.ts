@@ -10,6 +10,7 @@ import { createMetrics, snapshotMetrics, watchRuntime } from "../../core/runtime
 import { openStoreReadOnly } from "../../core/store/store-sqlite.ts";
 import { attachChanges } from "../../projections/models/changes.ts";
 import { createExplainer } from "../../processors/explain/explain.ts";
+import { createRunningPrices } from "../../processors/running-prices.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { authorityOf } from "../authority/authority.ts";
 import { throughArchive } from "./archive.ts";
@@ -55,6 +56,7 @@ serveThread((input, fatal) => {
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
     explainer: createExplainer({ log, store, registry }),
+    runningPrices: createRunningPrices({ store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),
   });

@@ -32,7 +32,10 @@ export type PricedCourse = Pick<
   "sessionId" | "startedAt" | "idToken" | "evseId" | "connectorId" | "registry" | "registers" | "paused"
 > & { readonly endedAt: number };
 
-interface PricedCdr {
+/** What of a fold's context a price hangs on. */
+export type PriceContext = Pick<FoldContext, "registry" | "readingsOf" | "trace">;
+
+export interface PricedCdr {
   readonly price: Pick<Cdr, "tariffId" | "currency" | "total" | "lines"> & { readonly periods: readonly CdrPeriod[] };
   readonly words: readonly SessionAnnotation[];
   /** Of the connector; null: its location does not say. */
@@ -50,7 +53,7 @@ const noTariff: TariffDoc = {
 export function priceSession(
   record: Pick<FrameRecord, "party" | "station">,
   t: PricedCourse,
-  context: FoldContext,
+  context: PriceContext,
 ): PricedCdr {
   const found = tariffOf(record.party, record.station, t, context);
   const { tariff, location, powerW } = found;
@@ -109,7 +112,7 @@ interface Found {
 }
 
 /** Of those that the connector names, or of the party's default. */
-function tariffOf(party: PartyId, station: StationId, t: PricedCourse, { registry, trace }: FoldContext): Found {
+function tariffOf(party: PartyId, station: StationId, t: PricedCourse, { registry, trace }: PriceContext): Found {
   const tell = trace && ((tariff: TariffDoc, candidacy: Candidacy) => trace.candidate(tariff, candidacy));
   const { location, ids, connector } = connectorTariffs(party, station, t, registry);
   const ask = askOf(party, t, registry);

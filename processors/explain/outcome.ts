@@ -29,7 +29,7 @@ export function outcomeOf(replayed: Replayed, sessionId: string): Outcome | unde
   if (t) {
     if (!reasons.price) {
       const record = { party: trusted.party(memory.party), station: trusted.station(memory.station) };
-      priceSoFar(record, t, batch, t.endedAt ?? undefined);
+      priceSoFar(record, t, batch);
     }
     return { ...partsOf(t), energyMwh: energyOf(t), price: reasons.price, cdr: reasons.cdr };
   }

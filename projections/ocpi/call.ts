@@ -7,7 +7,7 @@ import type { Partner } from "./partners.ts";
 
 /** What an object is shown by: whose it is, to whom it goes, and where the rest of it is read. */
 export interface OcpiView {
-  readonly context: Pick<ApiOptions, "store" | "registry" | "clock" | "logger">;
+  readonly context: Pick<ApiOptions, "store" | "registry" | "clock" | "logger" | "runningPrices">;
   /** Ours. */
   readonly party: PartyId;
   readonly partner: Partner;

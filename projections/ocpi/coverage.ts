@@ -13,7 +13,7 @@ const open = [
     "partners push their tokens; whitelist NEVER is answered from what they pushed",
   ],
   ["chargingprofiles, hubclientinfo", "not among the endpoints that are told"],
-  ["sessions PENDING and RESERVATION, several charging periods", "a session begins ACTIVE and has one period"],
+  ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
 ] as const;
 

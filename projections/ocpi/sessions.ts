@@ -1,5 +1,6 @@
 // Sender interface of sessions (2.2.1, Sessions): to the owner of the token alone, in kWh.
 import type { PartyId } from "../../core/ids/ids.ts";
+import type { Cdr, CdrPeriod, Price } from "../../core/records/domain-event.ts";
 import type { TariffDoc, TokenDoc } from "../../core/registry/entities.ts";
 import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "../rest/context.ts";
@@ -101,36 +102,75 @@ async function showSession(
   facts: Facts,
 ): Promise<Members> {
   const { place, token } = facts;
-  const [excl, incl] = [numberOf(row.cost_excl_vat), numberOf(row.cost_incl_vat)];
-  const ended = row.ended_at ?? row.last_updated;
-  const energy = kwh(row.energy_mwh);
+  const told = await chargingOf(context, party, row);
+  const [excl, incl] = [numberOf(told.total?.exclVat), numberOf(told.total?.inclVat)];
   return {
     country_code: party.slice(0, 2),
     party_id: party.slice(2),
     id: row.id,
     start_date_time: utc(row.started_at),
     ...(row.ended_at === null ? {} : { end_date_time: utc(row.ended_at) }),
-    kwh: energy,
+    kwh: kwh(row.energy_mwh),
     cdr_token: cdrTokenOf(token, party),
     ...(await authorisationOf(context, party, { ...row, idToken: row.id_token })),
     location_id: place.location.id,
     evse_uid: place.evse.uid,
     connector_id: place.connector.id,
-    currency: row.currency ?? currencyOf(context, party, place),
-    charging_periods: [
-      {
-        start_date_time: utc(row.started_at),
-        dimensions: [
-          { type: "ENERGY", volume: energy },
-          { type: "TIME", volume: hours(Math.max(0, ended - row.started_at)) },
-        ],
-      },
-    ],
+    currency: told.currency ?? currencyOf(context, party, place),
+    charging_periods: told.periods.map((period) => showPeriod(period, told.tariffId)),
     ...(excl === undefined
       ? {}
       : { total_cost: { excl_vat: excl, ...(incl === undefined ? {} : { incl_vat: incl }) } }),
     status: row.status === "active" ? "ACTIVE" : "COMPLETED",
     last_updated: utc(row.last_updated),
+  };
+}
+
+interface Charging {
+  readonly periods: readonly CdrPeriod[];
+  readonly tariffId: string | null;
+  readonly currency: string | null;
+  readonly total: Price | null;
+}
+
+/** Of an ended session what its CDR says, of one that goes on what its readings give so far. */
+async function chargingOf(context: OcpiView["context"], party: PartyId, row: SessionRow): Promise<Charging> {
+  const { store, runningPrices } = context;
+  if (row.cdr_id !== null) {
+    const found = await store.reader
+      .selectFrom("live_cdr")
+      .select("document")
+      .where("party", "=", party)
+      .where("id", "=", row.cdr_id)
+      .executeTakeFirst();
+    if (found) {
+      const cdr = JSON.parse(found.document) as Cdr;
+      return { ...cdr, periods: cdr.periods ?? [wholeOf(row)] };
+    }
+  }
+  const asked = { id: row.id, station: row.station, until: row.last_updated };
+  const soFar = await runningPrices?.soFar(party, asked);
+  if (soFar) return soFar;
+  const { cost_excl_vat: exclVat, cost_incl_vat: inclVat, currency } = row;
+  const total = exclVat === null || inclVat === null ? null : { exclVat, inclVat };
+  return { periods: [wholeOf(row)], tariffId: null, currency, total };
+}
+
+/** Of one that has no CDR and is not open any more, such as one whose CDR waits for a person. */
+function wholeOf({ started_at: startedAt, ended_at: endedAt, last_updated: seen, energy_mwh }: SessionRow): CdrPeriod {
+  const durationMs = Math.max(0, (endedAt ?? seen) - startedAt);
+  return { startedAt, dimension: "TIME", durationMs, energyMwh: energy_mwh };
+}
+
+/** Deltas, stamped at its start. */
+export function showPeriod(period: CdrPeriod, tariffId: string | null): Members {
+  return {
+    start_date_time: utc(period.startedAt),
+    dimensions: [
+      { type: "ENERGY", volume: kwh(period.energyMwh) },
+      { type: period.dimension, volume: hours(period.durationMs) },
+    ],
+    ...(tariffId === null ? {} : { tariff_id: tariffId }),
   };
 }
 

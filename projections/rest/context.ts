@@ -5,6 +5,7 @@ import type { CommandBus } from "../../core/bus/bus.ts";
 import type { NodeId, PartyId } from "../../core/ids/ids.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import type { Explainer } from "../../core/ports/explanation.ts";
+import type { RunningPrices } from "../../core/ports/running-price.ts";
 import type { CertificateAuthority } from "../../core/ports/ports.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
@@ -45,6 +46,8 @@ export interface ApiOptions {
   readonly uploads?: { readonly folder: string; readonly url: string | undefined };
   /** Absent: sessions are not explained here. */
   readonly explainer?: Explainer;
+  /** Absent: what sessions cost is told once they have ended. */
+  readonly runningPrices?: RunningPrices;
   /** Absent: no OCPI here. */
   readonly ocpi?: OcpiSettings;
   /** Where there is none, certificate requests are kept, and whoever signs them sends CertificateSigned as a command. */

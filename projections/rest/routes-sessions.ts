@@ -2,8 +2,10 @@
 import type { FastifyInstance } from "fastify";
 
 import { blocksOf, numberOf } from "./cdr-chain.ts";
+import type { PriceSoFar, SessionAsked } from "../../core/ports/running-price.ts";
+import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "./context.ts";
-import { showCdr, showMeterValue, showSession } from "./format.ts";
+import { money, showCdr, showMeterValue, showSession, time } from "./format.ts";
 import { principalOf } from "./guard.ts";
 import { meterValuesOf } from "./meter-values.ts";
 import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
@@ -12,6 +14,7 @@ import {
   answers,
   cdrSchema,
   idParam,
+  money as moneySchema,
   listQuery,
   nullableNumber,
   nullableText,
@@ -28,6 +31,12 @@ interface Period {
 
 type SessionQuery = PageQuery & Period & { station?: string; status?: string; idToken?: string };
 type CdrQuery = PageQuery & Period & { station?: string; session?: string };
+
+const soFarSchema = {
+  type: "object",
+  description: "While there is no CDR: what it cost up to its last reading, by the engine that makes the CDR",
+  properties: { at: nullableTime, cost: moneySchema, costExclVat: moneySchema, tariffId: nullableText },
+} as const;
 
 const meterValueSchema = {
   type: "object",
@@ -92,7 +101,10 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
       tags: ["Sessions"],
       summary: "One session",
       params: idParam,
-      response: answers({ 200: sessionSchema }, 404),
+      response: answers(
+        { 200: { ...sessionSchema, properties: { ...sessionSchema.properties, soFar: soFarSchema } } },
+        404,
+      ),
     },
     handler: async (request) => {
       const row = await context.store.reader
@@ -102,11 +114,28 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
         .where("id", "=", request.params.id)
         .executeTakeFirst();
       if (!row) throw new Problem("not-found", "There is no session with this id.");
-      return showSession(row);
+      const soFar =
+        row.cdr_id === null
+          ? await context.runningPrices?.soFar(principalOf(request).party, sessionAsked(row))
+          : undefined;
+      return { ...showSession(row), ...(soFar ? { soFar: showSoFar(soFar) } : {}) };
     },
   });
   installMeterValues(app, context);
   installCdrs(app, context);
+}
+
+function sessionAsked({ id, station, last_updated: until }: SessionRow): SessionAsked {
+  return { id, station, until };
+}
+
+function showSoFar({ at, currency, total, tariffId }: PriceSoFar) {
+  return {
+    at: time(at),
+    cost: money(total?.inclVat ?? null, currency),
+    costExclVat: money(total?.exclVat ?? null, currency),
+    tariffId,
+  };
 }
 
 function installMeterValues(app: FastifyInstance, context: ApiOptions): void {

@@ -2,6 +2,7 @@
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { createExplainer } from "../../../processors/explain/explain.ts";
+import { createRunningPrices } from "../../../processors/running-prices.ts";
 import { createApi } from "../../../projections/rest/api.ts";
 import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
@@ -50,6 +51,7 @@ export const startApiRole: StartRole = async (context) => {
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
     explainer: createExplainer({ log, store, registry }),
+    runningPrices: createRunningPrices({ store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),
   });

@@ -1,6 +1,7 @@
 // `wattlog projector`: needs the log and the store, and nothing else. What partners are told goes out from here as well; one
 // that cannot be reached is the partner's row in the store, and stops nothing.
 import { newNodeId } from "../../../core/ids/ids.ts";
+import { createRunningPrices } from "../../../processors/running-prices.ts";
 import { createProjector } from "../../../projections/models/projector.ts";
 import { Pushes } from "../../../projections/ocpi/pushes/pushes.ts";
 import { ocpiOf } from "../ocpi.ts";
@@ -17,7 +18,9 @@ export const startProjectorRole: StartRole = async (context) => {
   const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`, "needed");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
-  const pushes = new Pushes({ log, store, registry, clock, metrics, logger, ocpi: () => ocpiOf(settings) });
+  const runningPrices = createRunningPrices({ store, registry });
+  const ocpi = () => ocpiOf(settings);
+  const pushes = new Pushes({ log, store, registry, clock, metrics, logger, ocpi, runningPrices });
   pushes.start();
   undo.add("pushes to partners", () => pushes.stop());
   return assign(context, { role: "projector", store, partitions: log.topics.events.partitions }, (partition, owns) => {

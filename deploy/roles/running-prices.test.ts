@@ -1,0 +1,153 @@
+// What sessions have cost so far, and their charging periods as roaming partners see them.
+import { afterEach, expect, test } from "vitest";
+
+import { silentLogger } from "../../core/runtime/logger.ts";
+import { createRunningPrices } from "../../processors/running-prices.ts";
+import { at, Line, party, register } from "../../processors/station.test-helper.ts";
+import { showSessions } from "../../projections/ocpi/sessions.ts";
+import { RebuildWorld, up } from "./rebuild-world.test-helper.ts";
+
+const worlds: RebuildWorld[] = [];
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.end();
+});
+
+const component = (type: "ENERGY" | "PARKING_TIME", price: number) => ({ type, price, step_size: 1 });
+
+/** 0.50 a kWh until 21:30 in Berlin, then 0.25 and 6 an hour of parking; the helper's hour begins there at 21:00. */
+async function opened(): Promise<RebuildWorld> {
+  const world = await RebuildWorld.open();
+  worlds.push(world);
+  const elements = [
+    { price_components: [component("ENERGY", 0.5)], restrictions: { end_time: "21:30" } },
+    { price_components: [component("ENERGY", 0.25), component("PARKING_TIME", 6)] },
+  ];
+  await world.world.put("tariff", "T", { id: "T", currency: "EUR", elements });
+  const connector = { id: "1", stationId: "CS1", evseId: 1, connectorId: 1, tariff_ids: ["T"] };
+  await world.world.put("location", "L", {
+    id: "L",
+    time_zone: "Europe/Berlin",
+    evses: [{ uid: "E", connectors: [connector] }],
+  });
+  await world.world.put("token", "card-1", {
+    uid: "CARD-1",
+    type: "RFID",
+    contractId: "C1",
+    valid: true,
+    whitelist: "ALWAYS",
+    roaming: { partner: "P", by: "pushed", token: { country_code: "DE", party_id: "ABC" } },
+  });
+  await world.world.put("setting", "settleAfterMs", { id: "settleAfterMs", value: 60_000 });
+  await world.start();
+  return world;
+}
+
+function lineOf(): Line {
+  const line = new Line("CS1", "ocpp2.0.1");
+  line.registry = { generation: 1, offset: 4 };
+  return line;
+}
+
+const info = (chargingState: string) => ({ transactionInfo: { transactionId: "X", chargingState } });
+const token = { idToken: { idToken: "CARD-1", type: "ISO14443" } };
+
+async function shownToPartner(world: RebuildWorld) {
+  await world.quiet();
+  const { store, registry, clock } = world;
+  const runningPrices = createRunningPrices({ store, registry });
+  const rows = await store.reader.selectFrom("live_session").selectAll().execute();
+  const view = {
+    context: { store, registry, clock, logger: silentLogger(), runningPrices },
+    party,
+    partner: { party, doc: { id: "P" }, version: 1 },
+  } as unknown as Parameters<typeof showSessions>[0];
+  const [session] = await showSessions(view, [rows[0]!.id]);
+  return { session: session!, row: rows[0]!, runningPrices };
+}
+
+test("OCPI sessions: charging periods begin where the price or the charging state changes, are deltas, and add up", async () => {
+  const world = await opened();
+  const line = lineOf();
+  const started = { ...info("Charging"), ...token, ...register(1_000, "Transaction.Begin") };
+  await world.write([
+    ...up(line),
+    line.event("Started", "X", 0, started),
+    line.event("Updated", "X", 40, { ...info("Charging"), ...register(11_000, "Sample.Periodic", 40) }),
+  ]);
+  const going = await shownToPartner(world);
+  expect(going.session).toMatchObject({
+    status: "ACTIVE",
+    kwh: 10,
+    currency: "EUR",
+    // 7.5 kWh at 0.50, 2.5 at 0.25.
+    total_cost: { excl_vat: 4.375 },
+    charging_periods: [
+      {
+        start_date_time: at(0),
+        dimensions: [
+          { type: "ENERGY", volume: 7.5 },
+          { type: "TIME", volume: 0.5 },
+        ],
+      },
+      {
+        start_date_time: at(30),
+        dimensions: [
+          { type: "ENERGY", volume: 2.5 },
+          { type: "TIME", volume: 0.1667 },
+        ],
+      },
+    ],
+  });
+  await world.write([
+    line.event("Updated", "X", 50, info("SuspendedEV")),
+    line.event("Ended", "X", 60, { ...info("Idle"), ...register(13_000, "Transaction.End", 60) }),
+  ]);
+  // seqNos are missing: the CDR waits for them, and the price so far is that of the whole session.
+  const ended = await shownToPartner(world);
+  expect(ended.row.cdr_id).toBeNull();
+  const types = (ended.session["charging_periods"] as { dimensions: { type: string }[] }[]).map(
+    ({ dimensions }) => dimensions[1]!.type,
+  );
+  expect(types).toEqual(["TIME", "TIME", "PARKING_TIME"]);
+  world.clock.advance(24 * 3_600_000);
+  await world.until("the CDR is issued", async () => {
+    const rows = await world.store.reader.selectFrom("live_cdr").select("id").execute();
+    return rows.length > 0;
+  });
+  const settled = await shownToPartner(world);
+  expect(settled.session).toMatchObject({ status: "COMPLETED" });
+  expect(settled.session["charging_periods"]).toEqual(ended.session["charging_periods"]);
+  expect(settled.session["total_cost"]).toEqual(ended.session["total_cost"]);
+});
+
+test("a price so far counts nothing that came after the row that it is shown with", async () => {
+  const world = await opened();
+  const line = lineOf();
+  await world.write([
+    ...up(line),
+    line.event("Started", "X", 0, { ...info("Charging"), ...register(1_000, "Transaction.Begin") }),
+    line.event("Updated", "X", 10, { ...info("Charging"), ...register(3_000, "Sample.Periodic", 10) }),
+  ]);
+  const { row, runningPrices } = await before(world);
+  await world.write([
+    line.event("Updated", "X", 20, { ...info("Charging"), ...register(5_000, "Sample.Periodic", 20) }),
+  ]);
+  await world.quiet();
+  const asked = { id: row.id, station: row.station };
+  expect(await runningPrices.soFar(party, { ...asked, until: row.last_updated })).toMatchObject({
+    energyMwh: 2_000_000,
+    total: { exclVat: "1.00" },
+  });
+  expect(await runningPrices.soFar(party, { ...asked, until: Number.MAX_SAFE_INTEGER })).toMatchObject({
+    energyMwh: 4_000_000,
+    total: { exclVat: "2.00" },
+  });
+  expect(await runningPrices.soFar(party, { id: "none", station: "CS1", until: 0 })).toBeUndefined();
+});
+
+async function before(world: RebuildWorld) {
+  await world.quiet();
+  const { store, registry } = world;
+  const row = await store.reader.selectFrom("live_session").selectAll().executeTakeFirstOrThrow();
+  return { row, runningPrices: createRunningPrices({ store, registry }) };
+}
