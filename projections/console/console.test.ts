@@ -145,10 +145,11 @@ it("partners: what one refused is seen and sent again, and what waits, with why"
     await card.getByText("1 waiting, 1 refused").waitFor();
     await card.getByText("status 2001: no tariff").waitFor();
     await card.getByRole("button", { name: "Send refused ones again" }).click();
-    await eventually("it to be asked for", () => {
+    const retry = await eventually("it to be asked for", () => {
       const doc = world.registry.find(party, "partner", "DEABC-EMSP")?.doc;
-      return doc?.pushes?.retry !== undefined;
+      return doc?.pushes?.retry;
     });
+    expect(retry).toMatch(/^[0-9a-f-]{36}$/);
     await card.getByRole("button", { name: "Pause" }).click();
     await card.getByRole("button", { name: "Let go on" }).waitFor();
   });

@@ -22,7 +22,14 @@ export async function partnersPage(main) {
   await load();
   watch({ reset: () => void load() });
   // The live events have nothing of this.
-  const timer = setInterval(() => void load().catch((error) => toast(error.message)), refreshMs);
+  const refresh = async () => {
+    try {
+      await load();
+    } catch (error) {
+      toast(error.message);
+    }
+  };
+  const timer = setInterval(() => void refresh(), refreshMs);
   return () => clearInterval(timer);
 }
 
