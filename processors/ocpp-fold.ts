@@ -158,8 +158,9 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
       };
     case "cdrReview":
       return { ...state, transactions: reviewed(state.transactions, record, context) };
-    // Bytes that nobody understands are a sign of life; redrive and release are the engine's business.
+    // Bytes that nobody understands are a sign of life; the others are the engine's business.
     case "quarantined":
+    case "generationBegan":
     case "redrive":
     case "release":
       return state;

@@ -24,6 +24,7 @@ export const SERVER_FAULT_TESTS = [
   "test/cluster/frozen-processor.test.ts",
   "test/cluster/log-retention.test.ts",
   "test/cluster/moving-stations-long.test.ts",
+  "test/cluster/new-generation-long.test.ts",
   "test/cluster/server-kills-long.test.ts",
   "test/faults/kafka-brokers.test.ts",
   "test/faults/matrix-long.test.ts",

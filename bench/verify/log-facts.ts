@@ -2,7 +2,8 @@
 import { hash } from "node:crypto";
 
 import { frameId } from "../../core/ids/ids.ts";
-import type { EventLog } from "../../core/log/log.ts";
+import { firstOffsetOf } from "../../core/log/generations.ts";
+import type { EventLog, Topic } from "../../core/log/log.ts";
 import { CorruptRecordError, decodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 
@@ -26,18 +27,26 @@ export function sha256(bytes: Uint8Array): string {
   return hash("sha256", bytes, "hex");
 }
 
-/** @param ends exclusive, by partition. @param each called once for each frame id of these stations, in log order. */
+/** What is looked at of a partition of one generation. */
+export interface ScannedPartition {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/** @param parts the oldest generation first. @param each called once for each frame id of these stations, in log order. */
 export async function scanFrames(
   log: EventLog,
-  ends: readonly number[],
+  parts: readonly ScannedPartition[],
   stations: ReadonlySet<string>,
   each: (frame: LoggedFrame) => void,
 ): Promise<LogScan> {
   const scan = { records: 0, rawRepeats: 0, unreadable: 0 };
-  for (const [partition, end] of ends.entries()) {
-    // A station is in one partition, so are all records of its connections.
+  for (const { topic, partition, end } of parts) {
+    // A station is in one partition of a generation, and a connection in one generation: so are all its records.
     const seen = new Set<string>();
-    for await (const { records } of log.read(log.topics.frames, partition, 0, end)) {
+    for await (const { records } of log.read(topic, partition, firstOffsetOf(topic), end)) {
       for (const { offset, logTime, key, value } of records) {
         scan.records++;
         if (!stations.has(key.slice(key.indexOf("/") + 1))) continue;

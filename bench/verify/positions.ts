@@ -1,4 +1,5 @@
 // L2: each partition's stored position equals its end offset once quiet, and every record up to it has one fate.
+import { allGenerations, firstOffsetOf } from "../../core/log/generations.ts";
 import type { EventLog, Topic } from "../../core/log/log.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
@@ -16,6 +17,8 @@ export interface Stand {
   readonly role: string;
   readonly topic: string;
   readonly partition: number;
+  /** Offset of its first record: of its generation's. */
+  readonly first: number;
   readonly end: number;
   readonly row: PositionRow | undefined;
 }
@@ -41,15 +44,14 @@ export async function waitUntilQuiet(log: EventLog, store: StoreReader, settleMs
 }
 
 function isQuiet({ stands, outbox, openCommands }: Quiet): boolean {
-  return outbox === 0 && openCommands === 0 && stands.every(({ row, end }) => (row?.next ?? 0) === end);
+  return outbox === 0 && openCommands === 0 && stands.every(({ row, first, end }) => (row?.next ?? first) === end);
 }
 
 async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
-  const { frames, events } = log.topics;
-  const expected: readonly Expected[] = [
+  const expected: readonly Expected[] = allGenerations(log).flatMap(({ frames, events }) => [
     { role: "processor", topic: frames },
     { role: "projector", topic: events },
-  ];
+  ]);
   const { rows, outbox, openCommands } = await store.snapshot(async (db) => ({
     rows: await db.selectFrom("position").selectAll().execute(),
     outbox: await db
@@ -66,7 +68,8 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
   for (const { role, topic } of expected) {
     for (let partition = 0; partition < topic.partitions; partition++) {
       const row = rows.find((r) => r.role === role && r.topic === topic.name && r.partition === partition);
-      stands.push({ role, topic: topic.name, partition, end: await log.endOffset(topic, partition), row });
+      const end = await log.endOffset(topic, partition);
+      stands.push({ role, topic: topic.name, partition, first: firstOffsetOf(topic), end, row });
     }
   }
   return { stands, outbox: outbox.n ?? 0, openCommands: openCommands.n };
@@ -75,10 +78,10 @@ async function look(log: EventLog, store: StoreReader): Promise<Quiet> {
 export function checkPositions({ stands, outbox }: Quiet): Check {
   const findings = new Findings();
   let records = 0;
-  for (const { role, topic, partition, end, row } of stands) {
-    records += end;
+  for (const { role, topic, partition, first, end, row } of stands) {
+    records += end - first;
     const name = `${role} of ${topic}/${partition}`;
-    const next = row?.next ?? 0;
+    const next = row?.next ?? first;
     if (next !== end) findings.problem("behind", () => `${name} stands at ${next}, the log ends at ${end}.`);
     if (!row) continue;
     const { applied, skipped, quarantined, parked } = row;
@@ -86,11 +89,11 @@ export function checkPositions({ stands, outbox }: Quiet): Check {
       if (count !== 0 || fate === "applied") findings.count(fate, count);
     }
     const sum = applied + skipped + quarantined + parked;
-    if (sum !== next) {
+    if (sum !== next - first) {
       findings.problem(
         "fates",
         () =>
-          `${name}: ${applied} applied + ${skipped} skipped + ${quarantined} quarantined + ${parked} parked is ${sum}, not ${next}.`,
+          `${name}: ${applied} applied + ${skipped} skipped + ${quarantined} quarantined + ${parked} parked is ${sum}, not ${next - first}.`,
       );
     }
   }

@@ -1,5 +1,6 @@
 // The ledger check (reliability.md): the fleet's journal against the log and the tables. Reads only, so it works beside
 // a live wattlog and on the folder of a stopped one.
+import { allGenerations } from "../../core/log/generations.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { compareWithRebuild, type Comparison } from "../../deploy/roles/compare.ts";
 import type { Source } from "../../deploy/roles/source.ts";
@@ -49,12 +50,15 @@ export async function verifyAgainst(
 ): Promise<readonly Check[]> {
   options.onProgress?.("waiting until the folds are quiet");
   const quiet = await waitUntilQuiet(log, store, (options.settleSeconds ?? defaultSettleSeconds) * 1000);
-  const ends: number[] = [];
-  for (const { topic, partition, end } of quiet.stands) if (topic === log.topics.frames.name) ends[partition] = end;
+  const frames = new Map(allGenerations(log).map((topics) => [topics.frames.name, topics.frames]));
+  const parts = quiet.stands.flatMap(({ topic: name, partition, end }) => {
+    const topic = frames.get(name);
+    return topic ? [{ topic, partition, end }] : [];
+  });
   const calls = new CallCheck(facts, { clocksApart: options.clocksApart ?? false });
   const commands = new CommandCheck(facts);
   options.onProgress?.("reading the log");
-  const scan = await scanFrames(log, ends, facts.stations, (frame) => {
+  const scan = await scanFrames(log, parts, facts.stations, (frame) => {
     calls.frame(frame);
     commands.frame(frame);
   });

@@ -178,6 +178,8 @@ export const limits = {
   logLookAgainMs: 2_000,
   /** A Kafka that has answered nothing for so long cannot be reached: above what a broker that is frozen or replaced costs. */
   logSilentMs: 15_000,
+  /** Whether the next generation of the log is open is asked so often by who was refused by the one before; else every `logLookMs`. */
+  generationHurryMs: 500,
   /** Whether the store answers is asked so often by a role that would not notice. */
   storeLookMs: 2_000,
   drainMs: 25_000,

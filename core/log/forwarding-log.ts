@@ -4,11 +4,13 @@ import type { Entry, EventLog, LogBatch, Receipt, Subscription, Topic, Topics } 
 
 export abstract class ForwardingLog<Inner extends EventLog = EventLog> implements EventLog {
   readonly topics: Topics;
+  readonly earlier: EventLog["earlier"];
   readonly listen: EventLog["listen"];
   protected readonly inner: Inner;
 
   constructor(inner: Inner) {
     this.topics = inner.topics;
+    this.earlier = inner.earlier;
     this.listen = inner.listen?.bind(inner);
     this.inner = inner;
   }

@@ -282,7 +282,7 @@ test("appends of one turn leave in one request, one batch a partition", async ()
   expect(requests).toEqual([3]);
 });
 
-test("a size that Kafka refuses is told as such, at once, to its own append only", async () => {
+test("B4: a topic that refuses every size is told as ended, at once, to its own append only", async () => {
   const all = scripted(
     (faultless, batches) => {
       if (batches.some(({ entries }) => entries.some(({ value }) => value.length > 3)))
@@ -292,7 +292,7 @@ test("a size that Kafka refuses is told as such, at once, to its own append only
     { lanes: 1 },
   );
   const [large, small] = [all.append(0, "too large"), all.append(1, "ok")];
-  await expect(large).rejects.toSatisfy((error) => isWattlogError(error, "log/too-large"));
+  await expect(large).rejects.toSatisfy((error) => isWattlogError(error, "log/ended"));
   await expectStored(all, 1, "ok", small);
 });
 

@@ -224,7 +224,9 @@ function asWattlogError(id: PartitionId, failure: unknown): WattlogError {
   if (failure instanceof WattlogError) return failure;
   const cause = { cause: failure };
   if (isTooLarge(failure)) {
-    return new WattlogError("log/too-large", `Kafka refuses the size of what goes to ${nameOf(id)}.`, cause);
+    // What is too large by itself was refused before it was sent, and topics were checked for our largest batch.
+    const sentence = `${nameOf(id)} takes no records any more (max.message.bytes): its generation was ended.`;
+    return new WattlogError("log/ended", sentence, cause);
   }
   const sentence = `Kafka has not acknowledged what went to ${nameOf(id)}: ${messageOf(failure)}`;
   return new WattlogError("log/unavailable", sentence, cause);

@@ -27,10 +27,10 @@ export interface TopicAdmin {
 const leastReplicas = 3;
 const leastInSync = 2;
 /** Above the largest batch that one append makes of one partition (SenderOptions.batchBytes), with room for its head. */
-const maxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
+export const maxMessageBytes = 4 * 1024 * 1024 + 64 * 1024;
 
-/** What ends a generation (rule B4). */
-const fenced = 1;
+/** What ends a generation (rule B4), and what the next one is made with. */
+export const fencedBytes = 1;
 
 /** Only the archiver trims (rule B2). */
 const keepsAll = { "retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete" } as const;
@@ -51,6 +51,8 @@ function wantedConfig(replicas: number): Record<string, string> {
 
 export interface ProvisionOptions {
   readonly replicas: number;
+  /** Of topics that are made: takes records at once (default), or not before it is opened. */
+  readonly open?: boolean;
 }
 
 /**
@@ -60,7 +62,7 @@ export interface ProvisionOptions {
 export async function provisionTopics(
   admin: TopicAdmin,
   topics: Topics,
-  { replicas }: ProvisionOptions,
+  { replicas, open = true }: ProvisionOptions,
 ): Promise<string[]> {
   const done: string[] = [];
   for (const topic of listOf(topics)) {
@@ -68,13 +70,15 @@ export async function provisionTopics(
     const names = Object.keys(config);
     const before = await admin.describe(topic.name, names);
     if (before === undefined) {
-      await admin.create(topic.name, { partitions: topic.partitions, replicas, config });
+      const made = open ? config : { ...config, "max.message.bytes": String(fencedBytes) };
+      await admin.create(topic.name, { partitions: topic.partitions, replicas, config: made });
       done.push(`made ${topic.name}: ${topic.partitions} partitions, ${replicas} replicas`);
       continue;
     }
     // A fence must not be opened by whoever still runs an older release's job.
-    if (Number(before.config["max.message.bytes"]) === fenced) {
-      throw new WattlogError("config/invalid", ended(topic.name));
+    if (Number(before.config["max.message.bytes"]) === fencedBytes) {
+      if (!open) continue;
+      throw new WattlogError("config/invalid", takesNothing(topic.name));
     }
     const changes = Object.entries(config).filter(([name, value]) => before.config[name] !== value);
     if (changes.length === 0) continue;
@@ -85,14 +89,17 @@ export async function provisionTopics(
 }
 
 /**
+ * @param ended who only reads on in a generation that takes no records any more is content with that
  * @param allowWeak WATTLOG_ALLOW_WEAK_LOG: fewer brokers and weaker acknowledgements will do; what would be wrong will not
  * @throws WattlogError `config/invalid`, one sentence with what to do; what the client throws where Kafka cannot be asked
  */
-export async function checkTopics(admin: TopicAdmin, topics: Topics, allowWeak: boolean): Promise<void> {
+export async function checkTopics(admin: TopicAdmin, topics: Topics, allowWeak: boolean, ended = false): Promise<void> {
   for (const topic of listOf(topics)) {
     const found = await admin.describe(topic.name, Object.keys(wantedConfig(leastReplicas)));
     const problem =
-      found === undefined ? missing(topic) : (wrong(topic, found) ?? (allowWeak ? undefined : weak(topic, found)));
+      found === undefined
+        ? missing(topic)
+        : (wrong(topic, found, ended) ?? (allowWeak ? undefined : weak(topic, found)));
     if (problem !== undefined) throw new WattlogError("config/invalid", problem);
   }
 }
@@ -101,12 +108,12 @@ function missing({ name }: Topic): string {
   return `Kafka has no topic ${name}; \`wattlog topics\` makes it.`;
 }
 
-function ended(name: string): string {
-  return `${name} takes no records any more (max.message.bytes=${fenced}): its generation was ended, so run the wattlog that knows the next one.`;
+function takesNothing(name: string): string {
+  return `${name} takes no records any more (max.message.bytes=${fencedBytes}): its generation was ended, and the next one is not open: let wattlog topics --new-generation come to its end.`;
 }
 
 /** No development setting makes these right. */
-function wrong({ name, partitions }: Topic, found: TopicSettings): string | undefined {
+function wrong({ name, partitions }: Topic, found: TopicSettings, mayBeEnded: boolean): string | undefined {
   if (found.partitions !== partitions) {
     return (
       `${name} has ${found.partitions} partitions and WATTLOG_PARTITIONS asks for ${partitions}: set it to ` +
@@ -125,7 +132,7 @@ function wrong({ name, partitions }: Topic, found: TopicSettings): string | unde
     return `${name} compresses records anew (compression.type=${found.config["compression.type"]}), which readers do not expect; \`wattlog topics\` sets it.`;
   }
   const largest = Number(found.config["max.message.bytes"]);
-  if (largest === fenced) return ended(name);
+  if (largest === fencedBytes) return mayBeEnded ? undefined : takesNothing(name);
   if (largest < maxMessageBytes) {
     return `${name} takes batches of ${largest} bytes at most (max.message.bytes) and needs ${maxMessageBytes}; \`wattlog topics\` sets it.`;
   }

@@ -121,7 +121,7 @@ describe.each(Object.keys(drivers) as (keyof typeof drivers)[])("behind the guar
     for (let i = 0; i < 5; i++) {
       const refused = log.append(events, 0, [entry("k", `event ${i}`)]);
       const taken = log.append(frames, 0, [entry("k", `frame ${i}`)]);
-      await expect(refused).rejects.toSatisfy((error) => isWattlogError(error, "log/too-large"));
+      await expect(refused).rejects.toSatisfy((error) => isWattlogError(error, "log/ended"));
       await taken;
       acknowledged.push(`frame ${i}`);
     }

@@ -20,6 +20,8 @@ export interface Topic {
   readonly name: string;
   readonly generation: number;
   readonly partitions: number;
+  /** Of its first record; absent: 0. Offsets rise over generations (generations.ts). */
+  readonly firstOffset?: number;
 }
 
 /** The three topics of design.md. */
@@ -70,7 +72,12 @@ export interface Subscription {
 
 export interface EventLog {
   readonly topics: Topics;
-  /** @throws WattlogError `log/unavailable` | `log/full` | `log/too-large` */
+  /**
+   * Generations that have ended, the oldest first: `read` and `endOffset` take their topics too, nothing is appended to them
+   * or consumed. Absent: none.
+   */
+  readonly earlier?: readonly Topics[] | undefined;
+  /** @throws WattlogError `log/unavailable` | `log/full` | `log/too-large` | `log/ended`: this generation takes nothing ever again */
   append(topic: Topic, partition: number, entries: readonly Entry[]): Promise<Receipt>;
   consume(
     topic: Topic,

@@ -29,6 +29,7 @@ export const kindNumbers: Readonly<Record<FrameKind, number>> = {
   release: 13,
   commandBound: 14,
   cdrReview: 15,
+  generationBegan: 16,
 };
 
 const kindNames = new Map<number, FrameKind>(
@@ -58,6 +59,7 @@ const shapes: Readonly<Record<FrameKind, readonly Field[]>> = {
   release: [...envelopeShape, "text", "text"],
   commandBound: [...envelopeShape, "text", "text"],
   cdrReview: [...envelopeShape, "text", "text", "map", "mapOrNull", "text", "text"],
+  generationBegan: [...envelopeShape, "number", "numbers", "number"],
 };
 
 export const protocolNumbers: Readonly<Record<Protocol, number>> = { "ocpp1.6": 16, "ocpp2.0.1": 201, "ocpp2.1": 21 };
@@ -130,6 +132,8 @@ function bodyFields(r: FrameBody): unknown[] {
       return [r.commandId, r.connectionId, r.frame];
     case "commandEnded":
       return [r.commandId, r.outcome];
+    case "generationBegan":
+      return [r.of, r.frameEnds, r.registryEnd];
     case "tick":
       return [r.dueAt];
     case "nodeLost":
@@ -262,6 +266,8 @@ function bodyOf(kind: FrameKind, f: unknown[]): FrameBody {
       };
     case "commandEnded":
       return { kind, commandId: trusted.command(text(0)), outcome: f[1] as "not_connected" | "expired" };
+    case "generationBegan":
+      return { kind, of: f[0] as number, frameEnds: f[1] as number[], registryEnd: f[2] as number };
     case "tick":
       return { kind, dueAt: f[0] as number };
     case "nodeLost":

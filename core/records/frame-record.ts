@@ -8,7 +8,7 @@ export type Protocol = "ocpp1.6" | "ocpp2.0.1" | "ocpp2.1";
 /** What every record of `ocpp.frames` has. */
 export interface RecordEnvelope {
   readonly party: PartyId;
-  /** Empty for `nodeLost`, which concerns a whole partition. */
+  /** Empty for `nodeLost` and `generationBegan`, which concern a whole partition. */
   readonly station: StationId;
   /** Who wrote it: the connection for a gateway's records, the process (node id) for everyone else's. */
   readonly source: ConnectionId | NodeId;
@@ -104,6 +104,14 @@ export type FrameBody =
       /** Rule C2: a queued command is bound once to the next claimed connection. */
       readonly commandId: CommandId;
       readonly connectionId: ConnectionId;
+    }
+  | {
+      /** Rule B4: the first record of every partition of a generation but the first; empty station. */
+      readonly kind: "generationBegan";
+      /** The generation before it, and where that ended, exclusive: by partition of `ocpp.frames`, and the registry. */
+      readonly of: number;
+      readonly frameEnds: readonly number[];
+      readonly registryEnd: number;
     }
   | { readonly kind: "tick"; readonly dueAt: number }
   | { readonly kind: "nodeLost"; readonly nodeId: NodeId }

@@ -69,6 +69,10 @@ const frames: { readonly [Kind in FrameKind]: readonly [Extract<FrameBody, { kin
   ],
   commandEnded: [{ kind: "commandEnded", commandId, outcome: "not_connected" }, "6eac6ba330c695d893f1d8a80421fe61"],
   commandBound: [{ kind: "commandBound", commandId, connectionId: connection }, "baddb3095df734826feba38a8e8d0abf"],
+  generationBegan: [
+    { kind: "generationBegan", of: 1, frameEnds: [41, 0], registryEnd: 7 },
+    "b61852be942b38061bdf9dbf1515c96a",
+  ],
   tick: [{ kind: "tick", dueAt: 1_700_000_005_000 }, "bad1af853e97725a1781e551c876e465"],
   nodeLost: [{ kind: "nodeLost", nodeId: node }, "ec00dc31052a64e7e741a3ba09788e21"],
   quarantined: [

@@ -16,6 +16,7 @@ const fieldChecks = {
   map: isMap,
   mapOrNull: (value: unknown) => value === null || isMap(value),
   texts: (value: unknown) => Array.isArray(value) && value.every(isText),
+  numbers: (value: unknown) => Array.isArray(value) && value.every(isNumber),
   twoTexts: (value: unknown) => Array.isArray(value) && value.length === 2 && value.every(isText),
   twoNumbers: (value: unknown) => Array.isArray(value) && value.length === 2 && value.every(isNumber),
 } as const;

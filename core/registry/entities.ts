@@ -13,7 +13,8 @@ export type EntityKind =
   | "localList"
   | "upload"
   | "cdrChain"
-  | "cluster";
+  | "cluster"
+  | "generation";
 
 /** Entity id: the station identity; others in lower case where the field's ids ignore case (tokens). */
 export interface StationDoc {
@@ -295,6 +296,15 @@ export const settingDefaults = {
   lateCorrectionSeconds: 60,
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
+/** The first change of a generation of the log but the first (rule B4), under its number. */
+export interface GenerationDoc {
+  readonly id: string;
+  /** The generation before it, and where that ended, exclusive: by partition of `ocpp.frames`. */
+  readonly of: number;
+  readonly frameEnds: readonly number[];
+  readonly registryEnd: number;
+}
+
 /** Written once, by the first process on an empty log: whose log this is, and (id `database`) what it is folded into. */
 export interface ClusterDoc {
   readonly id: "cluster" | "database";
@@ -328,6 +338,7 @@ export interface EntityDocs {
   readonly upload: UploadDoc;
   readonly cdrChain: CdrChainDoc;
   readonly cluster: ClusterDoc;
+  readonly generation: GenerationDoc;
 }
 
 /** idTags and idTokens ignore letter case (CiString20, identifierString). */

@@ -1,6 +1,7 @@
 // The registry as a fold of `registry.events`: every version of every entity, so that a lookup can be answered
 // as of any position (rule R2). The verdict on a change follows from log order (rule R1).
 import type { PartyId } from "../ids/ids.ts";
+import { beginsGeneration } from "../log/generations.ts";
 import type { RegistryChange } from "../records/registry-change.ts";
 import type { EntityDocs, EntityKind } from "./entities.ts";
 
@@ -60,7 +61,13 @@ export class RegistryFold {
     return this.nextOffset;
   }
 
+  /** What follows is another generation of the log, whose offsets begin there (rule R2). */
+  beginGeneration(firstOffset: number): void {
+    this.nextOffset = Math.max(this.nextOffset, firstOffset);
+  }
+
   apply(offset: number, logTime: number, change: RegistryChange): Verdict {
+    if (beginsGeneration(offset)) this.beginGeneration(offset);
     if (offset !== this.nextOffset) throw new Error(`registry fold expected offset ${this.nextOffset}, got ${offset}`);
     this.nextOffset = offset + 1;
     const known = this.seen.get(change.changeId) ?? this.seenBefore.get(change.changeId);

@@ -2,6 +2,7 @@
 // Every role has one; gateways decide from it, folds look up the past in it, the api waits in it for its own
 // change to pass by (rules R1-R3).
 import type { PartyId, Position } from "../ids/ids.ts";
+import { firstOffsetOf, readRegistry } from "../log/generations.ts";
 import type { EventLog, Subscription } from "../log/log.ts";
 import { decodeChange, type RegistryChange } from "../records/registry-change.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -78,11 +79,21 @@ export class RegistryView implements RegistryLookup {
     const topic = this.log.topics.registry;
     if (this.fold.next === 0) this.fold = (await this.snapshots?.read(this.log)) ?? this.fold;
     this.begunAt ??= this.fold.next;
+    await this.readEarlier(firstOffsetOf(topic));
     const end = await this.log.endOffset(topic, 0);
     if (this.stopped) return;
     this.follow();
     await this.reached({ generation: topic.generation, offset: end });
     if (this.following === "starting") this.following = "following";
+  }
+
+  /** Generations that have ended: the registry goes on over all of them, and so a position of one means what it meant. */
+  private async readEarlier(upTo: number): Promise<void> {
+    if (this.fold.next >= upTo) return;
+    for await (const { records } of readRegistry(this.log, this.fold.next, upTo)) {
+      for (const record of records) this.applyRecord(record.offset, record.logTime, decodeChange(record.value));
+    }
+    this.fold.beginGeneration(upTo);
   }
 
   private follow(): void {

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "log/too-large"
   | "log/out-of-range"
   | "log/closed"
+  | "log/ended"
   | "store/unavailable"
   | "store/refused"
   | "store/schema"
@@ -19,6 +20,7 @@ export type ErrorCode =
   | "fold/zombie"
   | "fold/fingerprint"
   | "fold/unknown-record"
+  | "fold/behind"
   | "bus/unavailable"
   | "bus/refused";
 

@@ -2,6 +2,7 @@
 // before it. How a role moves its row is its own, for each guards it by what it knows.
 import { hash } from "node:crypto";
 
+import { firstOffsetOf } from "../log/generations.ts";
 import type { Topic } from "../log/log.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import type { FoldStore, Store } from "./store.ts";
@@ -99,7 +100,7 @@ export async function openPosition(
     topic: topic.name,
     partition,
     generation: topic.generation,
-    next: 0,
+    next: firstOffsetOf(topic),
     fingerprint: "",
     table_set: tableSet,
     applied: 0,

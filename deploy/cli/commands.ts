@@ -245,11 +245,16 @@ ${importHelp(
   role("archiver", "Copies the log to WATTLOG_ARCHIVE and trims it, for a cluster; one process."),
   {
     name: "topics",
-    arguments: "[--new-database]",
+    arguments: "[--new-database | --new-generation [--partitions N]]",
     help: "Make and set the cluster's topics; idempotent.",
-    details:
-      "  --new-database   the database is lost: the log goes on with the next, empty one, once every process has ended",
-    options: { "new-database": { type: "boolean" } },
+    details: `  --new-database     the database is lost: the log goes on with the next, empty one, once every process has ended
+  --new-generation   under load: the log goes on in new topics, to which every process moves (docs/generations.md)
+  --partitions N     of the new generation: as many as now, or more`,
+    options: {
+      "new-database": { type: "boolean" },
+      "new-generation": { type: "boolean" },
+      partitions: { type: "string" },
+    },
     load: async () => (await import("./cluster.ts")).runTopics,
   },
   {

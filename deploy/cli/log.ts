@@ -1,6 +1,7 @@
 // `wattlog log --station ID`: the frames of a station as a person reads them, out of the log alone, beside a live process
 // or without one.
 import { logKey, parseStationId, trusted, type PartyId, type StationId } from "../../core/ids/ids.ts";
+import { firstOffsetOf, placesOf } from "../../core/log/generations.ts";
 import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { isWattlogError } from "../../core/runtime/errors.ts";
@@ -38,7 +39,7 @@ export const runLog: Run = async (invocation) => {
     // Fixed before the past is read, so that following begins exactly where that ends.
     const end = await log.endOffset(log.topics.frames, partition);
     let printed = 0;
-    for await (const frame of past(source, log, wanted, partition, end)) {
+    for await (const frame of past(source, log, wanted, end)) {
       printer.print(frame);
       printed++;
     }
@@ -60,19 +61,13 @@ export function parseFrom(text: string | undefined, now: number): number {
   return time;
 }
 
-/** By the index that the processor keeps; without it, for there may be no tables yet, the whole partition is read. */
-async function* past(
-  source: Source,
-  log: EventLog,
-  wanted: Wanted,
-  partition: number,
-  end: number,
-): AsyncGenerator<ShownFrame> {
+/** By the index that the processor keeps; without it, for there may be no tables yet, the station's whole partition of each generation is read. */
+async function* past(source: Source, log: EventLog, wanted: Wanted, end: number): AsyncGenerator<ShownFrame> {
   let resume: number | undefined = 0;
   while (resume !== undefined) {
     const page: Awaited<ReturnType<typeof readPage>> = await readPage(source, log, wanted, resume);
     if (page === "noTables") {
-      yield* scan(log, wanted, partition, end);
+      yield* scan(log, wanted, end);
       return;
     }
     for (const frame of page.items) if (frame.offset < end) yield frame;
@@ -91,15 +86,12 @@ async function readPage(source: Source, log: EventLog, wanted: Wanted, resume: n
   }
 }
 
-async function* scan(
-  log: EventLog,
-  { party, station, from }: Wanted,
-  partition: number,
-  end: number,
-): AsyncGenerator<ShownFrame> {
+async function* scan(log: EventLog, { party, station, from }: Wanted, end: number): AsyncGenerator<ShownFrame> {
   const key = logKey(party, station);
-  for await (const { records } of log.read(log.topics.frames, partition, 0, end)) {
-    for (const record of records) if (record.key === key && record.logTime >= from) yield showFrame(record);
+  for (const { topic, partition } of placesOf(log, key)) {
+    for await (const { records } of log.read(topic, partition, firstOffsetOf(topic), end)) {
+      for (const record of records) if (record.key === key && record.logTime >= from) yield showFrame(record);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // chain (sequence and running hash, rule F5) ends at the same link.
 import type { Kysely } from "kysely";
 
+import { firstOffsetOf } from "../../core/log/generations.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { unpackBundle } from "../../core/records/bundle.ts";
 import { decodeEvent } from "../../core/records/domain-event.ts";
@@ -66,7 +67,12 @@ interface LiveEvent {
 async function* eventsOf(log: EventLog, partition: number, upTo: number): AsyncGenerator<LiveEvent> {
   const topic = log.topics.events;
   const last = new Map<string, number>();
-  for await (const { records } of log.read(topic, partition, 0, await log.endOffset(topic, partition))) {
+  for await (const { records } of log.read(
+    topic,
+    partition,
+    firstOffsetOf(topic),
+    await log.endOffset(topic, partition),
+  )) {
     for (const { value } of records) {
       const event = decodeEvent(value);
       const station = `${event.party}/${event.station}`;

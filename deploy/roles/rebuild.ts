@@ -5,6 +5,7 @@
 import type { Kysely } from "kysely";
 
 import { RegistryView } from "../../core/registry/view.ts";
+import { WattlogError } from "../../core/runtime/errors.ts";
 import { partitionChecksums } from "../../core/store/checksum.ts";
 import { removeUnusedSets, rebuildRole, type FoldPlace, type FoldRole } from "../../core/store/table-sets.ts";
 import type { PositionRow, Schema } from "../../core/store/tables.ts";
@@ -193,10 +194,16 @@ function setsOf(rows: readonly PositionRow[], role: FoldRole, set?: number): Rea
 /**
  * Tables that hold more than the log, or other records, cannot be compared with it, and what they told must not be told
  * otherwise: B5 is another matter (decision 0019).
- * @throws WattlogError `fold/fingerprint` before anything is changed
+ * @throws WattlogError `fold/fingerprint`, `config/invalid` where there are several generations, before anything is changed
  */
 async function requireFoldedLog(options: RebuildOptions): Promise<void> {
   const { log, store } = options;
+  if (log.earlier && log.earlier.length > 0) {
+    throw new WattlogError(
+      "config/invalid",
+      "The log has several generations, and a rebuild that takes over goes over one: nothing was changed. `wattlog rebuild --compare-only` goes over all of them.",
+    );
+  }
   for (const live of await livePositions(store.reader, options)) {
     await verifyPosition(log, live.role === "processor" ? log.topics.frames : log.topics.events, live);
   }

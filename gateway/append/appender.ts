@@ -8,6 +8,7 @@
 //  - a rejected append says nothing about what is in the log: its frames count as unacknowledged and are never answered.
 import type { Entry, EventLog, Receipt, Topic } from "../../core/log/log.ts";
 import type { Clock, Timer } from "../../core/runtime/clock.ts";
+import { isWattlogError } from "../../core/runtime/errors.ts";
 import { Gather } from "./gather.ts";
 import { ageOf, mayGoAlone, newQueue, none, overheadBytes, takeBatch, type PartitionQueue } from "./partition-queue.ts";
 
@@ -260,10 +261,12 @@ export class Appender {
     this.gather.settled(queue.round);
     queue.sick ??= "rejected";
     this.events.rejected(queue.partition, error);
-    const again = batch.filter((pending) => pending.essential);
+    // What a generation that has ended does not take it never will (rule B4): nobody needs to wait for that.
+    const isEnded = isWattlogError(error, "log/ended");
+    const again = isEnded ? [] : batch.filter((pending) => pending.essential);
     queue.queued = [...again, ...queue.queued];
     for (const pending of batch) {
-      if (pending.essential) continue;
+      if (pending.essential && !isEnded) continue;
       queue.bytes -= pending.value.length + overheadBytes;
       pending.lost();
     }

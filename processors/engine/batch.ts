@@ -1,6 +1,7 @@
 // What one batch writes, gathered while it is folded and written in one transaction.
 import { chainHash, encodeEvent, type EventBody, type Reading } from "../../core/records/domain-event.ts";
 import { logKey, trusted, type SessionId } from "../../core/ids/ids.ts";
+import { offsetWithin } from "../../core/log/generations.ts";
 import { packBriefly } from "../../core/records/msgpack.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import type { FoldTrace } from "../fold-trace.ts";
@@ -67,8 +68,8 @@ export class Batch<State> implements FoldContext {
   readonly bodies: EventBody[] = [];
   readonly quarantine = new Map<string, QuarantineRow>();
   readonly parked = new Map<number, ParkedRow>();
-  /** Offsets whose parked rows go. */
-  readonly unparked = new Set<number>();
+  /** Offsets whose parked rows go, with the partition that they stand in: of an earlier generation it may be another. */
+  readonly unparked = new Map<number, number>();
   readonly touched = new Set<StationMemory<State>>();
   emitted = 0;
   private readonly scope: Scope;
@@ -127,8 +128,9 @@ export class Batch<State> implements FoldContext {
     memory.hash = chainHash(memory.hash, party, station, cause);
     const { sequence, hash } = memory;
     const event = encodeEvent({ party, station, keyId: null, sequence, hash, logTime: place.atLogTime, cause, body });
-    // A number that needs no counter: the same after a restart, in a rebuild, and never used twice.
-    const order = place.atOffset * eventsPerRecord + index;
+    // A number that needs no counter: the same after a restart, in a rebuild, and never used twice in a generation, which
+    // begins with an empty outbox (rule B4).
+    const order = offsetWithin(place.atOffset) * eventsPerRecord + index;
     // The store cannot have any of it yet.
     if (body.kind === "sessionStarted" && !this.loaded.has(body.sessionId)) this.loaded.set(body.sessionId, []);
     this.outbox.push({ sequence: order, key: logKey(party, station), value: event });

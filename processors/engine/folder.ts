@@ -193,8 +193,8 @@ export class Folder<State> {
 
   private write(from: PositionRow, to: PositionRow, batch: Batch<State>): Promise<void> {
     const { store, fold, sends } = this.options;
-    const { table_set, partition } = from;
-    const unparked = [...batch.unparked].map((record_offset) => ({ table_set, partition, record_offset }));
+    const { table_set } = from;
+    const unparked = [...batch.unparked].map(([record_offset, partition]) => ({ table_set, partition, record_offset }));
     return store.write({
       move: { from, to },
       changes: [

@@ -1,5 +1,6 @@
 // What a batch needs from the tables before it can be folded, in as few queries as there can be.
 import type { SessionId } from "../../core/ids/ids.ts";
+import { generationAt, placesOf } from "../../core/log/generations.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { unpack } from "../../core/records/msgpack.ts";
@@ -40,7 +41,7 @@ export async function loadStates(
   return rows;
 }
 
-/** What the side table has of these sessions (rule F4), in the order of their records. */
+/** What the side table has of these sessions (rule F4), in the order of their records, over all generations. */
 export async function loadReadings(
   store: FoldStore,
   scope: Scope,
@@ -52,7 +53,6 @@ export async function loadReadings(
       .selectFrom("reading")
       .select(["session_id", "record_offset", "readings"])
       .where("table_set", "=", scope.tableSet)
-      .where("partition", "=", scope.partition)
       .where("session_id", "in", ids.slice(at, at + keysPerQuery))
       .orderBy("record_offset")
       .execute();
@@ -110,7 +110,13 @@ export function timersOf(
 export interface Holding {
   readonly row: QuarantineRow;
   readonly held: Item | undefined;
-  readonly parked: readonly Item[];
+  readonly parked: readonly Parked[];
+}
+
+interface Parked {
+  readonly item: Item;
+  /** Of the row, and of the record in its generation. */
+  readonly partition: number;
 }
 
 export async function loadHolding(
@@ -123,28 +129,29 @@ export async function loadHolding(
     .selectFrom("quarantine")
     .selectAll()
     .where("table_set", "=", scope.tableSet)
-    .where("partition", "=", scope.partition)
     .where("id", "=", quarantineId)
     .executeTakeFirst();
   if (!row) return undefined;
+  // Each generation has its own partition of the station; rows stay where their records are (rule B4).
+  const places = placesOf(log, `${row.party}/${row.station}`).map(({ partition }) => partition);
   const offsets = await store.reader
     .selectFrom("parked")
-    .select("record_offset")
+    .select(["record_offset", "partition"])
     .where("table_set", "=", scope.tableSet)
-    .where("partition", "=", scope.partition)
+    .where("partition", "in", places)
     .where("quarantine_id", "=", quarantineId)
     .orderBy("record_offset")
     .execute();
-  const parked: Item[] = [];
-  for (const { record_offset: offset } of offsets) {
-    const item = await readItem(log, scope.partition, offset);
-    if (item) parked.push(item);
+  const parked: Parked[] = [];
+  for (const { record_offset: offset, partition } of offsets) {
+    const item = await readItem(log, partition, offset);
+    if (item) parked.push({ item, partition });
   }
-  return { row, held: await readItem(log, scope.partition, row.record_offset), parked };
+  return { row, held: await readItem(log, row.partition, row.record_offset), parked };
 }
 
 async function readItem(log: EventLog, partition: number, offset: number): Promise<Item | undefined> {
-  for await (const batch of log.read(log.topics.frames, partition, offset, offset + 1)) {
+  for await (const batch of log.read(generationAt(log, offset).frames, partition, offset, offset + 1)) {
     const item = batch.records[0] && itemOf(batch.records[0]);
     return item instanceof Error ? undefined : item;
   }

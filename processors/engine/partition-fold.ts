@@ -60,6 +60,10 @@ export function foldItem<State>(input: FoldInput<State>, item: Item): void {
       for (const affected of input.ofNode) foldFresh(input, affected, record, item, place);
       batch.counts.applied += 1;
       return;
+    case "generationBegan":
+      // Whoever opened this partition has seen that every fold stood at those ends.
+      batch.counts.applied += 1;
+      return;
     case "redrive":
     case "release":
       endHold(input, memory, record.kind, place);
@@ -237,9 +241,9 @@ function endHold<State>(
     batch.counts.applied += 1;
   }
   if (row.transaction_key !== null) memory.holds.delete(row.transaction_key);
-  for (const item of holding.parked) {
+  for (const { item, partition } of holding.parked) {
     batch.counts.parked -= 1;
-    batch.unparked.add(item.log.offset);
+    batch.unparked.set(item.log.offset, partition);
     if (!item.record) continue;
     batch.counts[foldFresh(input, memory, item.record, item, laterPlace(item, at))] += 1;
   }

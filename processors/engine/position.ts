@@ -1,5 +1,6 @@
 // Rule F3: the position row of a partition. A batch begins exactly at `next`; rows and position move in one transaction;
 // whoever finds the row moved by somebody else stops.
+import { firstOffsetOf } from "../../core/log/generations.ts";
 import type { EventLog, LogRecord, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { fingerprintOf } from "../../core/store/position.ts";
@@ -14,7 +15,7 @@ export const processorRole = "processor" as const;
  */
 export async function verifyPosition(log: EventLog, topic: Topic, position: PositionRow): Promise<void> {
   const { partition, next, generation } = position;
-  if (generation === topic.generation && next === 0) return;
+  if (generation === topic.generation && next === firstOffsetOf(topic)) return;
   if (generation === topic.generation && next <= (await log.endOffset(topic, partition))) {
     for await (const batch of log.read(topic, partition, next - 1, next)) {
       const record = batch.records[0];

@@ -1,6 +1,7 @@
 // The records of a station among which a session's are, found by the frame index, out of log and archive.
 import { frameId, logKey, sessionIdOf, trusted } from "../../core/ids/ids.ts";
-import type { EventLog } from "../../core/log/log.ts";
+import { spansOf } from "../../core/log/generations.ts";
+import type { EventLog, LogRecord } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { FrameIndexRow, SessionRow } from "../../core/store/tables.ts";
@@ -94,20 +95,22 @@ async function hoursOf(store: Sources["store"], session: SessionRow, wanted: Hou
 
 async function itemsIn({ log }: Sources, { party, station }: SessionRow, hours: readonly Hour[]) {
   const key = logKey(trusted.party(party), trusted.station(station));
-  const topic = log.topics.frames;
-  const partition = partitionOf(key, topic.partitions);
+  const partition = partitionOf(key, log.topics.frames.partitions);
   const items: Item[] = [];
   for (const { first_offset: from, last_offset: to } of hours) {
-    for await (const { records } of log.read(topic, partition, from, to + 1)) {
-      for (const record of records) {
-        if (record.key !== key) continue;
-        const item = itemOf(record);
-        // Written by a newer wattlog: the fold has stopped before it.
-        if (!(item instanceof Error)) items.push(item);
-      }
+    for (const { topic, partition: at, first, end } of spansOf(log, key, from, to + 1)) {
+      for await (const { records } of log.read(topic, at, first, end)) items.push(...itemsOf(records, key));
     }
   }
   return { partition, items };
+}
+
+/** What a newer wattlog wrote is left out: the fold has stopped before it. */
+function itemsOf(records: readonly LogRecord[], key: string): Item[] {
+  return records.flatMap((record) => {
+    const item = record.key === key ? itemOf(record) : undefined;
+    return item === undefined || item instanceof Error ? [] : [item];
+  });
 }
 
 function firstOf(items: readonly Item[], { id, party, station }: SessionRow): number | undefined {

@@ -91,6 +91,9 @@ function holdingOf(item: Item, batch: Batch<StationState>, items: readonly Item[
   const parked = [...batch.parked.values()]
     .filter((kept) => kept.quarantine_id === row.id && !batch.unparked.has(kept.record_offset))
     .sort((a, b) => a.record_offset - b.record_offset)
-    .flatMap((kept) => itemAt(kept.record_offset) ?? []);
+    .flatMap(({ record_offset, partition }) => {
+      const held = itemAt(record_offset);
+      return held ? [{ item: held, partition }] : [];
+    });
   return { row, held: itemAt(row.record_offset), parked };
 }

@@ -1,5 +1,6 @@
 // Rule F3: the position row of one partition. Rows and position move in one transaction, a batch begins exactly at
 // `next`, and whoever finds that somebody else moved the row stops.
+import { firstOffsetOf } from "../../core/log/generations.ts";
 import type { EventLog, LogBatch, Topic } from "../../core/log/log.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { fingerprintOf } from "../../core/store/position.ts";
@@ -10,7 +11,7 @@ import type { PositionRow } from "../../core/store/tables.ts";
  * @throws WattlogError `fold/fingerprint`
  */
 export async function verifyFingerprint(log: EventLog, topic: Topic, position: PositionRow): Promise<void> {
-  if (position.next === 0) return;
+  if (position.next === firstOffsetOf(topic)) return;
   for await (const batch of log.read(topic, position.partition, position.next - 1, position.next)) {
     const record = batch.records[0];
     if (record && fingerprintOf(record.value) === position.fingerprint) return;

@@ -1,4 +1,5 @@
 // Keeps `registry_version`: every applied version of every entity, with who changed it and when (rules R1, R2).
+import { readRegistry } from "../../core/log/generations.ts";
 import type { EventLog, LogBatch } from "../../core/log/log.ts";
 import { decodeChange } from "../../core/records/registry-change.ts";
 import { RegistryFold } from "../../core/registry/fold.ts";
@@ -34,7 +35,8 @@ export class RegistryTable {
     const row = await openPosition(this.store, registryRole, topic, 0);
     await verifyFingerprint(this.log, topic, row);
     this.fold = new RegistryFold();
-    for await (const batch of this.log.read(topic, 0, 0, row.next)) versionsOf(this.fold, batch);
+    for await (const batch of readRegistry(this.log, 0, row.next)) versionsOf(this.fold, batch);
+    this.fold.beginGeneration(row.next);
     this.row = row;
     return row.next;
   }
@@ -58,7 +60,7 @@ export async function* registryVersions(
   upTo: number,
 ): AsyncGenerator<{ readonly rows: readonly RegistryVersionRow[]; readonly next: number }> {
   const fold = new RegistryFold();
-  for await (const batch of log.read(log.topics.registry, 0, 0, upTo)) {
+  for await (const batch of readRegistry(log, 0, upTo)) {
     yield { rows: versionsOf(fold, batch), next: batch.records.at(-1)!.offset + 1 };
   }
 }

@@ -1,8 +1,8 @@
 // The frames of one station out of the log, verbatim: found through the sparse index that the processor keeps, and
 // beyond its position through the log itself.
 import { logKey, type PartyId, type StationId } from "../../core/ids/ids.ts";
-import type { LogRecord } from "../../core/log/log.ts";
-import { partitionOf } from "../../core/log/partition.ts";
+import { firstOffsetOf, offsetsPerGeneration, placesOf } from "../../core/log/generations.ts";
+import type { LogRecord, Topic } from "../../core/log/log.ts";
 import { textWithoutSecrets } from "../../core/ocpp/secrets.ts";
 import { decodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
@@ -30,23 +30,28 @@ export interface FrameQuery {
 /** Reads only: the command line has no more of a store. */
 type Needs = Pick<ApiOptions, "log"> & { readonly store: Pick<ApiOptions["store"], "snapshot"> };
 
-interface Range {
+interface Span {
   readonly first: number;
   /** Exclusive. */
   readonly end: number;
 }
 
+/** Of one generation of the log. */
+interface Range extends Span {
+  readonly topic: Topic;
+  readonly partition: number;
+}
+
 export async function readFrames(needs: Needs, query: FrameQuery) {
   const { log } = needs;
   const key = logKey(query.party, query.station);
-  const partition = partitionOf(key, log.topics.frames.partitions);
   const items: ReturnType<typeof showFrame>[] = [];
   let scanned = 0;
-  for (const window of windows(await ranges(needs, query, partition), query)) {
+  for (const window of windows(await ranges(needs, query, key), query)) {
     if (scanned >= scannedPerPage) return { items, resume: query.order === "asc" ? window.first : window.end };
     scanned += window.end - window.first;
     const found: LogRecord[] = [];
-    for await (const { records } of log.read(log.topics.frames, partition, window.first, window.end)) {
+    for await (const { records } of log.read(window.topic, window.partition, window.first, window.end)) {
       for (const record of records) {
         if (record.key === key && record.logTime >= query.from && record.logTime < query.to) found.push(record);
       }
@@ -62,11 +67,29 @@ export async function readFrames(needs: Needs, query: FrameQuery) {
   return { items, resume: undefined };
 }
 
-/** Where frames of the station can be, in order of offset, not overlapping. */
-async function ranges(needs: Needs, query: FrameQuery, partition: number): Promise<Range[]> {
-  const { log, store } = needs;
-  const topic = log.topics.frames;
-  const { rows, folded } = await store.snapshot(async (db) => ({
+/** Where frames of the station can be, in order of offset, not overlapping; none reaches over the end of a generation. */
+async function ranges(needs: Needs, query: FrameQuery, key: string): Promise<Range[]> {
+  const { log } = needs;
+  const places = placesOf(log, key);
+  const all = await spans(needs, query, places);
+  const found: Range[] = [];
+  for (const place of places) {
+    const { topic, partition } = place;
+    const begin = firstOffsetOf(topic);
+    const past = begin + offsetsPerGeneration;
+    if (!all.some(({ first, end }) => first < past && end > begin)) continue;
+    const logEnd = await log.endOffset(topic, partition);
+    for (const span of all) {
+      const [first, end] = [Math.max(span.first, begin), Math.min(span.end, logEnd)];
+      if (first < end) found.push({ ...place, first, end });
+    }
+  }
+  return found;
+}
+
+/** By the index, and what is not folded yet. */
+async function spans({ store }: Needs, query: FrameQuery, places: readonly Omit<Range, keyof Span>[]): Promise<Span[]> {
+  const { rows, positions } = await store.snapshot(async (db) => ({
     rows: await db
       .selectFrom("live_frame_index")
       .select(["first_offset", "last_offset"])
@@ -76,16 +99,19 @@ async function ranges(needs: Needs, query: FrameQuery, partition: number): Promi
       .where("hour", "<=", Math.floor(query.to / hourMs))
       .orderBy("first_offset")
       .execute(),
-    folded: await db
+    positions: await db
       .selectFrom("position")
-      .select("next")
+      .select(["topic", "partition", "next"])
       .where("role", "=", "processor")
-      .where("topic", "=", topic.name)
-      .where("partition", "=", partition)
-      .executeTakeFirst(),
+      .execute(),
   }));
-  const all = rows.map((row) => ({ first: row.first_offset, end: row.last_offset + 1 }));
-  all.push({ first: folded?.next ?? 0, end: await log.endOffset(topic, partition) });
+  const all: Span[] = rows.map((row) => ({ first: row.first_offset, end: row.last_offset + 1 }));
+  for (const { topic, partition } of places) {
+    const folded = positions.find((row) => row.topic === topic.name && row.partition === partition)?.next;
+    const begin = firstOffsetOf(topic);
+    all.push({ first: folded ?? begin, end: begin + offsetsPerGeneration });
+  }
+  all.sort((a, b) => a.first - b.first);
   const merged: { first: number; end: number }[] = [];
   for (const range of all) {
     const last = merged.at(-1);
@@ -97,16 +123,18 @@ async function ranges(needs: Needs, query: FrameQuery, partition: number): Promi
 
 function* windows(all: readonly Range[], { order, resume }: FrameQuery): Generator<Range> {
   if (order === "asc") {
-    for (const { first, end } of all) {
+    for (const range of all) {
+      const { first, end } = range;
       for (let at = Math.max(first, resume ?? 0); at < end; at += windowRecords) {
-        yield { first: at, end: Math.min(end, at + windowRecords) };
+        yield { ...range, first: at, end: Math.min(end, at + windowRecords) };
       }
     }
     return;
   }
-  for (const { first, end } of all.toReversed()) {
+  for (const range of all.toReversed()) {
+    const { first, end } = range;
     for (let at = Math.min(end, resume ?? end); at > first; at -= windowRecords) {
-      yield { first: Math.max(first, at - windowRecords), end: at };
+      yield { ...range, first: Math.max(first, at - windowRecords), end: at };
     }
   }
 }
@@ -189,6 +217,8 @@ function details(record: FrameRecord): Readonly<Record<string, unknown>> {
       const { of, action, cdr, values, actor, why } = record;
       return { of, action, cdrId: cdr["id"], values, actor, why };
     }
+    case "generationBegan":
+      return { of: record.of };
     case "claimed":
     case "tick":
     case "nodeLost":

@@ -19,14 +19,14 @@ export const startArchiverRole: StartRole = async (context) => {
     throw new WattlogError("config/invalid", sentence);
   }
   undo.add("archive", () => archive.close());
-  const joined = await joinLog(context, clientId, "needed");
+  const joined = await joinLog(context, clientId, "needed", "tables");
   const store = await joinStore(context, joined);
   // Not by its process's own name: there is one of them, wherever it runs.
   const hold = new NameHold({ store, role: "archiver", name: "archiver", clock, onLost: fatal });
   await waiting.for(() => hold.take());
   undo.add("name", () => hold.give());
   // Beside the one that follows the registry: this one does not read on in the archive where the log begins.
-  const log = openLogItself(settings, kafkaConnection(settings, clientId));
+  const log = openLogItself(settings, kafkaConnection(settings, clientId), joined.log.topics);
   undo.add("log itself", () => log.close());
   const archiver = archiverOf(settings, {
     log,

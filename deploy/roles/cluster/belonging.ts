@@ -160,7 +160,7 @@ async function factsOf(db: Store["reader"]): Promise<ReadonlyMap<string, string>
   return new Map(rows.map(({ name, value }) => [name, value]));
 }
 
-async function newestGeneration(db: Store["reader"]): Promise<number> {
+export async function newestGeneration(db: Store["reader"]): Promise<number> {
   const row = await db
     .selectFrom("position")
     .select((eb) => eb.fn.max("generation").as("newest"))

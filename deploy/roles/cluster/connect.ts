@@ -12,17 +12,17 @@ import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
 import { openTopicAdmin } from "../../../core/log/kafkajs-admin.ts";
 import { openKafkaJsLog } from "../../../core/log/log-kafka.ts";
 import { openPlatformaticLog } from "../../../core/log/log-platformatic.ts";
-import { makeTopics, type EventLog, type Topics, type TrimmableLog } from "../../../core/log/log.ts";
-import { topicIds } from "../../../core/log/topic-ids.ts";
+import { GenerationLog, GenerationsLog } from "../../../core/log/generation-log.ts";
+import { topicsOfGeneration } from "../../../core/log/generations.ts";
+import { findGenerations, openGeneration, type FoundGeneration } from "../../../core/log/kafka-generations.ts";
+import type { EventLog, Topics, TrimmableLog } from "../../../core/log/log.ts";
+import { logIdentityOf, topicIds } from "../../../core/log/topic-ids.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { requireSchema } from "../../../core/store/migrations.ts";
 import { parseDatabaseUrl } from "../../../core/store/postgres-connection.ts";
 import { openPostgresStore } from "../../../core/store/store-postgres.ts";
 import type { Store } from "../../../core/store/store.ts";
 import { throughArchive } from "../archive.ts";
-
-/** Raised by `wattlog topics --new-generation`, a later capability; every process must name the same. */
-export const generation = 1;
 
 export type ClusterRoleName = "gateway" | "processor" | "projector" | "api" | "archiver";
 
@@ -80,33 +80,81 @@ export function kafkaConnection(settings: Settings, clientId: string): KafkaConn
   return { clientId, ...kafka };
 }
 
-export function topicsOf(settings: Settings): Topics {
-  return makeTopics(generation, settings.partitions);
+/** Which generation of the log a process works on, and those before it, which it reads. */
+export interface LogShape {
+  readonly topics: Topics;
+  /** The oldest first. */
+  readonly earlier: readonly Topics[];
+}
+
+/** The generation that takes records, or the one that the tables are folded from. */
+export type WhichGeneration = "open" | number;
+
+export interface ExaminedLog extends LogShape {
+  /** Of the topics of the first generation and of the one that is worked on. */
+  readonly ids: ReadonlyMap<string, string>;
+  /** What no other log has; the same over all generations of it. */
+  readonly identity: string;
 }
 
 /**
  * That the log is there, as it must be, and which one it is.
  * @param attempt how many were in vain before
- * @returns the ids of its topics
  * @throws WattlogError `log/unavailable` | `log/refused` | `config/invalid`, one sentence with what to do
  */
 export async function examineLog(
   settings: Settings,
   connection: KafkaConnection,
   attempt: number,
-): Promise<ReadonlyMap<string, string>> {
-  const topics = topicsOf(settings);
+  which: WhichGeneration,
+): Promise<ExaminedLog> {
   try {
+    const first = topicsOfGeneration(1, settings.partitions);
     // Says more about a way that is closed than the other client does, and sooner.
-    const ids = await topicIds(connection, topics, attempt);
-    await withAdmin(connection, attempt, (admin) => checkTopics(admin, topics, settings.allowWeakLog));
-    return ids;
+    const firstIds = await topicIds(connection, first, attempt);
+    const shape = await withAdmin(connection, attempt, async (admin) => {
+      const found = shapeOf(await findGenerations(admin, settings.partitions), settings, which);
+      await checkTopics(admin, found.topics, settings.allowWeakLog, which !== "open");
+      return found;
+    });
+    const ids = new Map([...firstIds, ...(await topicIds(connection, shape.topics, attempt))]);
+    return { ...shape, ids, identity: logIdentityOf(firstIds) };
   } catch (error) {
     throw unreachableKafka(error, connection);
   }
 }
 
-async function withAdmin<T>(
+/** The ids of all of these, by name; a topic that there is not is left out. @throws where no broker answers */
+export async function idsOf(
+  connection: KafkaConnection,
+  generations: readonly Topics[],
+  attempt: number,
+): Promise<ReadonlyMap<string, string>> {
+  const all = await Promise.all(generations.map((topics) => topicIds(connection, topics, attempt)));
+  return new Map(all.flatMap((some) => [...some]));
+}
+
+/** @throws WattlogError `log/unavailable` while none takes records; `config/invalid` where there is no such generation */
+function shapeOf(found: readonly FoundGeneration[], settings: Settings, which: WhichGeneration): LogShape {
+  const newest = found.at(-1);
+  // Whoever checks its topics says that there are none.
+  if (!newest) return { topics: topicsOfGeneration(1, settings.partitions), earlier: [] };
+  const at = which === "open" ? found.findLastIndex(({ state }) => state === "open") : which - 1;
+  const wanted = found[at];
+  if (wanted) return { topics: wanted.topics, earlier: found.slice(0, at).map(({ topics }) => topics) };
+  if (which === "open") {
+    throw new WattlogError(
+      "log/unavailable",
+      `${newest.topics.frames.name} is not open yet, and the generation before it has ended: let \`wattlog topics --new-generation\` come to its end.`,
+    );
+  }
+  throw new WattlogError(
+    "config/invalid",
+    `The database in DATABASE_URL was folded from generation ${which} of the log, and Kafka has ${found.length}: KAFKA_BROKERS leads elsewhere, or topics were removed.`,
+  );
+}
+
+export async function withAdmin<T>(
   connection: KafkaConnection,
   attempt: number,
   work: (admin: TopicAdmin) => Promise<T>,
@@ -119,43 +167,58 @@ async function withAdmin<T>(
   }
 }
 
-/** Made and set, then checked. @returns a line for each change. @throws as `examineLog` does */
-export async function provisionLogTopics(settings: Settings, connection: KafkaConnection): Promise<readonly string[]> {
-  const topics = topicsOf(settings);
+/** Made and set, then checked. @returns a line for each change, and the log. @throws as `examineLog` does */
+export async function provisionLogTopics(
+  settings: Settings,
+  connection: KafkaConnection,
+): Promise<{ readonly done: readonly string[]; readonly shape: LogShape }> {
   try {
-    await topicIds(connection, topics);
+    await topicIds(connection, topicsOfGeneration(1, settings.partitions));
     return await withAdmin(connection, 0, async (admin) => {
-      const done = await provisionTopics(admin, topics, { replicas: settings.allowWeakLog ? 1 : 3 });
-      await checkTopics(admin, topics, settings.allowWeakLog);
-      return done;
+      const shape = shapeOf(await findGenerations(admin, settings.partitions), settings, "open");
+      const done = await provisionTopics(admin, shape.topics, { replicas: settings.allowWeakLog ? 1 : 3 });
+      await checkTopics(admin, shape.topics, settings.allowWeakLog);
+      return { done, shape };
     });
   } catch (error) {
     throw unreachableKafka(error, connection);
   }
 }
 
-/** With its archive behind it, where there is one. */
+/** With its archive behind it, where there is one, and the generations before it. */
 export function openLog(
   settings: Settings,
   connection: KafkaConnection,
+  { topics, earlier }: LogShape,
   onAnomaly: (anomaly: Anomaly) => void = () => {},
 ): EventLog {
-  return throughArchive(openLogItself(settings, connection, onAnomaly), settings);
+  const open = (of: Topics) => throughArchive(openLogItself(settings, connection, of, onAnomaly), settings);
+  return earlier.length === 0 ? open(topics) : new GenerationsLog(open(topics), earlier.map(open));
 }
 
-/** What Kafka holds, and nothing else. */
+/** What Kafka holds of one generation, and nothing else. */
 export function openLogItself(
   settings: Settings,
   connection: KafkaConnection,
+  topics: Topics,
   onAnomaly: (anomaly: Anomaly) => void = () => {},
 ): TrimmableLog {
   const open = settings.kafkaDriver === "kafkajs" ? openKafkaJsLog : openPlatformaticLog;
-  return open({ connection, topics: topicsOf(settings), onAnomaly });
+  const log = open({ connection, topics, onAnomaly });
+  return topics.frames.firstOffset === undefined ? log : new GenerationLog(log);
 }
 
 /** For the command line, which writes nothing and needs no check of what a writer relies on. */
 export async function openLogForReading(settings: Settings): Promise<EventLog> {
-  return openLog(settings, kafkaConnection(settings, "wattlog-cli"));
+  const connection = kafkaConnection(settings, "wattlog-cli");
+  try {
+    const found = await withAdmin(connection, 0, (admin) => findGenerations(admin, settings.partitions));
+    // In the moment between two of them the one that has just ended is the newest that holds anything.
+    const which = openGeneration(found) ? "open" : Math.max(1, found.length - 1);
+    return openLog(settings, connection, shapeOf(found, settings, which));
+  } catch (error) {
+    throw unreachableKafka(error, connection);
+  }
 }
 
 /** @throws WattlogError `store/…`, one sentence: nobody works on tables of another version. */

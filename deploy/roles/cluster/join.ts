@@ -2,12 +2,12 @@
 // fit and belongs to this cluster; compare clocks. Each step undoes itself.
 import { sql } from "kysely";
 
+import { limits } from "../../../core/config/limits.ts";
 import { openRedisBus, type RedisBus } from "../../../core/bus/bus-redis.ts";
 import { unreachableKafka } from "../../../core/log/kafka-errors.ts";
 import type { Anomaly } from "../../../core/log/kafka-sender.ts";
 import type { KafkaConnection } from "../../../core/log/kafka-wire.ts";
 import type { EventLog } from "../../../core/log/log.ts";
-import { logIdentityOf, topicIds } from "../../../core/log/topic-ids.ts";
 import { RegistryView } from "../../../core/registry/view.ts";
 import { isWattlogError, messageOf } from "../../../core/runtime/errors.ts";
 import type { Store } from "../../../core/store/store.ts";
@@ -15,13 +15,15 @@ import { claimLog, claimLogForDatabase, claimStore } from "./belonging.ts";
 import {
   connectStore,
   examineLog,
-  generation,
+  idsOf,
   kafkaConnection,
   openLog,
   partyOf,
   redisSecrets,
-  topicsOf,
+  type ExaminedLog,
 } from "./connect.ts";
+import { FencedLog } from "./fenced-log.ts";
+import { GenerationWatch, openGenerationOf, storedGeneration } from "./generation-watch.ts";
 import { LogWatch } from "./log-watch.ts";
 import type { RoleContext } from "./run-role.ts";
 import { TimedLog } from "./timed-log.ts";
@@ -36,39 +38,56 @@ export interface JoinedLog {
 
 /**
  * @param needed a role that is of no use without it is not ready while no broker answers; the others say so in a note
+ * @param follows `log`: the generation that takes records, for who writes; `tables`: the one that they are folded from, which
+ * is folded to its end before the next one. Where that changes, the role begins again (rule B4).
  * @throws WattlogError with one sentence; StartCancelled
  */
 export async function joinLog(
   context: RoleContext,
   clientId: string,
   needed: "needed" | "goes on without",
+  follows: "log" | "tables" = "log",
 ): Promise<JoinedLog> {
-  const { settings, metrics, logger, clock, waiting, undo, fatal } = context;
+  const { settings, metrics, logger, clock, waiting, undo, fatal, moved } = context;
   const connection = kafkaConnection(settings, clientId);
-  const ids = await waiting.for((attempt) => examineLog(settings, connection, attempt));
+  const which = follows === "log" ? "open" : await waiting.for(() => storedGeneration(settings));
+  const examined = await waiting.for((attempt) => examineLog(settings, connection, attempt, which));
+  const { identity, topics } = examined;
+  const generations = new GenerationWatch({
+    clock,
+    logger,
+    mine: topics.frames.generation,
+    everyMs: follows === "log" ? limits.logLookMs : limits.storeLookMs,
+    ask: () => (follows === "log" ? openGenerationOf(settings, connection) : storedGeneration(settings)),
+    moved,
+  });
+  generations.start();
+  undo.add("watch on generations", () => generations.stop());
   const onAnomaly = (anomaly: Anomaly) => {
+    // A fence is no fault of the log; who was refused is told.
+    if (anomaly.kind === "refused" && anomaly.detail.includes("MESSAGE_TOO_LARGE")) return generations.hurry();
     metrics.logAnomalies.inc({ kind: anomaly.kind });
     logger.error({ anomaly }, "the log's client was caught in an anomaly; its frames count as unacknowledged");
   };
-  const log = new TimedLog(openLog(settings, connection, onAnomaly), clock);
+  const log = new FencedLog(new TimedLog(openLog(settings, connection, examined, onAnomaly), clock), generations);
   undo.add("log", () => log.close());
-  watchLog(context, ids, connection, needed);
+  watchLog(context, examined, connection, needed);
   const registry = new RegistryView(log, clock);
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
   undo.add("registry", () => registry.stop());
   await registry.start();
   await claimLog(settings.clusterId, { log, registry, clock, party: partyOf(settings) });
-  return { log, registry, identity: logIdentityOf(ids) };
+  return { log, registry, identity };
 }
 
 function watchLog(
-  { settings, clock, undo, problems, fatal }: RoleContext,
-  ids: ReadonlyMap<string, string>,
+  { clock, undo, problems, fatal }: RoleContext,
+  { ids, topics, earlier }: ExaminedLog,
   connection: KafkaConnection,
   needed: "needed" | "goes on without",
 ): void {
   const ask = (attempt: number) =>
-    topicIds(connection, topicsOf(settings), attempt).catch((error: unknown) => {
+    idsOf(connection, [...earlier.slice(0, 1), topics], attempt).catch((error: unknown) => {
       throw unreachableKafka(error, connection);
     });
   const watch = new LogWatch({ ids, ask, clock, fatal });
@@ -88,7 +107,7 @@ export async function joinStore(context: RoleContext, { log, registry, identity 
     const opened = await connectStore(settings);
     try {
       const to = { cluster: settings.clusterId, log: identity };
-      return { store: opened, databaseId: await claimStore(opened, to, generation) };
+      return { store: opened, databaseId: await claimStore(opened, to, log.topics.frames.generation) };
     } catch (error) {
       await opened.close();
       throw error;

@@ -14,7 +14,7 @@ export const startProcessorRole: StartRole = async (context) => {
   goBehindOthers();
   const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "redisUrl", "databaseUrl"]);
-  const joined = await joinLog(context, `wattlog-processor-${newNodeId()}`, "needed");
+  const joined = await joinLog(context, `wattlog-processor-${newNodeId()}`, "needed", "tables");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
   const bus = await joinBus(context, joined, "goes on without");

@@ -15,7 +15,7 @@ export const startProjectorRole: StartRole = async (context) => {
   goBehindOthers();
   const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "databaseUrl"]);
-  const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`, "needed");
+  const joined = await joinLog(context, `wattlog-projector-${newNodeId()}`, "needed", "tables");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
   const runningPrices = createRunningPrices({ store, registry });

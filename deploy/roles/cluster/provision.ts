@@ -20,8 +20,8 @@ export async function provisionLog(settings: Settings, newDatabase: boolean): Pr
   requireCluster(settings, ["kafkaBrokers"]);
   const party = partyOf(settings);
   const connection = kafkaConnection(settings, "wattlog-topics");
-  const done = await provisionLogTopics(settings, connection);
-  const log = openLog(settings, connection);
+  const { done, shape } = await provisionLogTopics(settings, connection);
+  const log = openLog(settings, connection, shape);
   const registry = new RegistryView(log);
   try {
     await registry.start();

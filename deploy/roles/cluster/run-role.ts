@@ -34,6 +34,8 @@ export interface RoleContext {
   readonly undo: Undo;
   /** Ends the process with code 1: an orchestrator starts it anew. */
   readonly fatal: (why: string) => void;
+  /** The log goes on in another generation: the role begins again there, in this process. */
+  readonly moved: (why: string) => void;
 }
 
 export interface StartedRole {
@@ -48,6 +50,8 @@ export interface RunningRole {
   readonly adminUrl: string;
   readonly says: string;
   readonly failed: Promise<never>;
+  /** Resolves with why the role is to begin again. */
+  readonly moved: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +77,7 @@ export async function startRole(
   const undoAll = () => undo.all((what, error) => logger.warn({ what, err: error }, "not stopped cleanly"));
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
+  const { promise: moved, resolve: move } = Promise.withResolvers<string>();
   let role: StartedRole | undefined;
   let stopping: Promise<void> | undefined;
   const readiness = () =>
@@ -94,12 +99,13 @@ export async function startRole(
     const fatal = (why: string) => {
       if (!stopping) reject(new Error(why));
     };
-    const context = { settings, metrics, logger, clock, clockWatch, waiting, problems, undo, fatal };
+    const context = { settings, metrics, logger, clock, clockWatch, waiting, problems, undo, fatal, moved: move };
     role = await Promise.race([start(context), failed]);
     return {
       adminUrl: `http://${settings.bind}:${port}`,
       says: role.says,
       failed,
+      moved,
       stop: () => (stopping ??= undoAll()),
     };
   } catch (error) {
@@ -113,18 +119,31 @@ export async function runRole(name: ClusterRoleName, settings: Settings, start: 
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   process.once("SIGTERM", ask);
   process.once("SIGINT", ask);
-  let running: RunningRole;
-  try {
-    running = await startRole(name, settings, start, asked);
-  } catch (error) {
-    if (error instanceof StartCancelled) return 0;
-    throw error;
+  for (;;) {
+    let running: RunningRole;
+    try {
+      running = await startRole(name, settings, start, asked);
+    } catch (error) {
+      if (error instanceof StartCancelled) return 0;
+      throw error;
+    }
+    process.stdout.write(`wattlog ${name}: ${running.says} · admin ${running.adminUrl}\n`);
+    const ended = await untilItEnds(name, running, asked);
+    if (ended !== "moved") return ended;
   }
-  process.stdout.write(`wattlog ${name}: ${running.says} · admin ${running.adminUrl}\n`);
+}
+
+/** @returns the exit code, or that the role is to begin again. */
+async function untilItEnds(
+  name: ClusterRoleName,
+  running: RunningRole,
+  asked: Promise<void>,
+): Promise<number | "moved"> {
   try {
-    await Promise.race([asked, running.failed]);
+    const why = await Promise.race([asked, running.failed, running.moved]);
+    if (why !== undefined) process.stdout.write(`wattlog ${name} begins again: ${why}\n`);
     await running.stop();
-    return 0;
+    return why === undefined ? 0 : "moved";
   } catch (error) {
     process.stderr.write(`wattlog ${name} ends: ${messageOf(error)}\n`);
     await running.stop();
