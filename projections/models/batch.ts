@@ -75,9 +75,10 @@ export class Projection {
   }
 }
 
-/** A credit takes back what it names, whatever the session says by now. */
+/** A credit takes back what it names, whatever the session says by now; what a person corrected is another energy on purpose. */
 function saysOtherEnergy({ body }: DomainEvent, rows: WorkingSet): boolean {
   if (body.kind !== "cdrIssued" || body.cdr.credits !== null) return false;
+  if (body.cdr.annotations.includes("correctedByReview")) return false;
   const session = rows.sessions.get(body.cdr.sessionId);
   return session !== undefined && session.energy_mwh !== body.cdr.energyMwh;
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { limits } from "../../core/config/limits.ts";
 import type { Emsp } from "../../test/ocpi/emsp.ts";
-import type { DomainEvent } from "../../core/records/domain-event.ts";
+import { creditIdOf } from "../../core/records/cdr-review.ts";
+import type { Cdr, DomainEvent } from "../../core/records/domain-event.ts";
 import { StationWriter } from "../testing/events.ts";
 import { aLocation, aTariff, RoamingWorld } from "./roaming.test-helper.ts";
 
@@ -132,6 +133,9 @@ it("tariffs are told with prices as numbers", async () => {
 });
 
 describe("sessions and CDRs", () => {
+  let station: StationWriter;
+  /** Of the other partner. */
+  let theirs: Cdr;
   beforeAll(async () => {
     const put = (of: Emsp, uid: string) =>
       of.ask("PUT", `${of.endpoint("tokens")}/DE/${of.options.partyId}/${uid}`, of.token(uid));
@@ -141,7 +145,7 @@ describe("sessions and CDRs", () => {
     await roaming.rest("POST", "/locations", { ...locationOf("LOC-4", "CP-4"), address: "First street 0" });
     await roaming.rest("POST", "/locations", locationOf("LOC-4", "CP-4"));
     const { position: registry } = roaming.world.registry;
-    const station = new StationWriter("CP-4", Date.now() - 30 * 60_000);
+    station = new StationWriter("CP-4", Date.now() - 30 * 60_000);
     const events = [
       station.online(),
       ...station.session("CARD-1", 12_345_678, 2),
@@ -154,7 +158,11 @@ describe("sessions and CDRs", () => {
       event.body.kind === "cdrIssued"
         ? { ...event, body: { ...event.body, cdr: { ...event.body.cdr, registry } } }
         : event;
-    await roaming.events(events.map(began));
+    const told = events.map(began);
+    await roaming.events(told);
+    theirs = told.flatMap(({ body }) =>
+      body.kind === "cdrIssued" && body.cdr.idToken === "card-2" ? [body.cdr] : [],
+    )[0]!;
   });
 
   it("sessions go to the owner of the token alone, in kWh, and want date_from", async () => {
@@ -208,6 +216,37 @@ describe("sessions and CDRs", () => {
     const session = (await list(emsp, "sessions", "?date_from=2020-01-01T00:00:00Z")).data[0]!;
     expect(data[0]!["session_id"]).toBe(session["id"]);
     expect((await list(other, "cdrs")).data).toMatchObject([{ cdr_token: { uid: "CARD-2" } }]);
+  });
+
+  it("a correction is a credit CDR in which total_cost alone is negative, and a new one; a held CDR is not told", async () => {
+    const credit: Cdr = {
+      ...theirs,
+      id: creditIdOf(theirs.id),
+      credits: theirs.id,
+      why: "the meter was exchanged",
+      total: { exclVat: `-${theirs.total!.exclVat}`, inclVat: `-${theirs.total!.inclVat}` },
+    };
+    const next: Cdr = { ...theirs, id: "next", replaces: theirs.id, energyMwh: 1_000_000, why: credit.why! };
+    const held: Cdr = { ...theirs, id: "held" };
+    await roaming.events([
+      station.event({ kind: "cdrIssued", cdr: credit }),
+      station.event({ kind: "cdrIssued", cdr: next }),
+      station.event({ kind: "cdrHeld", sessionId: held.sessionId, cdr: held, reasons: ["costAboveCeiling"] }),
+    ]);
+    const { data } = await list(other, "cdrs");
+    const [original, credited, corrected, ...more] = data.map(({ last_updated: _, ...cdr }) => cdr);
+    expect(more).toEqual([]);
+    const { excl_vat, incl_vat } = original!["total_cost"] as Record<string, number>;
+    expect(credited).toEqual({
+      ...original,
+      id: credit.id,
+      total_cost: { excl_vat: -excl_vat!, incl_vat: -incl_vat! },
+      credit: true,
+      credit_reference_id: theirs.id,
+      remark: "the meter was exchanged",
+    });
+    expect(corrected).toMatchObject({ id: "next", total_energy: 1, remark: "the meter was exchanged" });
+    expect(corrected).not.toHaveProperty("credit");
   });
 
   it("lists are filtered by date_from inclusive and date_to exclusive, on last_updated", async () => {
