@@ -58,7 +58,7 @@ class KafkaJsTopicAdmin implements TopicAdmin {
   }
 
   async describe(name: string, config: readonly string[]): Promise<TopicSettings | undefined> {
-    if (!(await this.admin.listTopics()).includes(name)) return undefined;
+    if (!(await this.topicNames()).includes(name)) return undefined;
     const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
     const partitions = topics[0]?.partitions ?? [];
     const entries = (await this.configOf(name)).filter(({ configName }) => config.includes(configName));
@@ -77,11 +77,21 @@ class KafkaJsTopicAdmin implements TopicAdmin {
   }
 
   async remove(name: string): Promise<void> {
-    if ((await this.admin.listTopics()).includes(name)) await this.admin.deleteTopics({ topics: [name] });
+    if ((await this.topicNames()).includes(name)) await this.admin.deleteTopics({ topics: [name] });
   }
 
   async close(): Promise<void> {
     await this.admin.disconnect();
+  }
+
+  private async topicNames(): Promise<readonly string[]> {
+    try {
+      return await this.admin.listTopics();
+    } catch (error) {
+      // Where no broker has answered kafkajs takes nothing apart as if it were an answer.
+      if (error instanceof TypeError) throw new Error("The request for topics timed out.", { cause: error });
+      throw error;
+    }
   }
 
   private async ownConfig(name: string): Promise<Record<string, string>> {
