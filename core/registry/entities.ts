@@ -242,6 +242,7 @@ export interface SettingDoc {
 
 export type SettingId =
   | "settleAfterMs"
+  | "runningCostSeconds"
   | "recordFormat"
   | "unknownStations"
   | "unknownTokens"
@@ -265,6 +266,8 @@ export type SettingId =
 /** What holds where the registry says nothing. */
 export const settingDefaults = {
   settleAfterMs: 15 * 60_000,
+  /** How often a station of 2.x is told what its session has cost so far, if that changed (CostUpdated); 0: never. */
+  runningCostSeconds: 0,
   recordFormat: 1,
   unknownStations: "reject",
   unknownTokens: "reject",

@@ -18,6 +18,7 @@ import { CertificateSigner } from "./certificate-signer.ts";
 import { CommandSender } from "./command-sender.ts";
 import { CommandWaiters } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
+import { CostTeller } from "./cost-teller.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { installDeadline, installGuard, installHeaders, securityHeaders } from "./guard.ts";
 import { HttpsDoor } from "./https-door.ts";
@@ -75,6 +76,7 @@ class HttpApi implements Api {
   private readonly waiters = new CommandWaiters();
   private readonly signer: CertificateSigner | undefined;
   private readonly listKeeper: LocalListKeeper;
+  private readonly costs: CostTeller | undefined;
   private readonly numbering: CdrNumbering;
   private door: HttpsDoor | undefined;
   private listening = false;
@@ -94,6 +96,8 @@ class HttpApi implements Api {
     this.signer = certificateAuthority && new CertificateSigner(context, certificateAuthority, sender);
     const lists = new LocalListSync();
     this.listKeeper = new LocalListKeeper(context, sender, lists);
+    const { runningPrices } = context;
+    this.costs = runningPrices && new CostTeller(context, runningPrices, sender);
     this.numbering = new CdrNumbering(context, ocpi.watermark);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
@@ -139,6 +143,7 @@ class HttpApi implements Api {
     this.listening = true;
     this.signer?.start();
     this.listKeeper.start();
+    this.costs?.start();
     this.numbering.start();
   }
 
@@ -175,6 +180,7 @@ class HttpApi implements Api {
     this.feed.stop();
     await this.signer?.stop();
     await this.listKeeper.stop();
+    await this.costs?.stop();
     await this.numbering.stop();
     await this.door?.close();
     await this.app.close();
