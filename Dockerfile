@@ -5,10 +5,12 @@ ARG NODE_IMAGE=node:24-trixie-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /wattlog
 COPY package.json package-lock.json .npmrc ./
+# The parts list is of what is installed: asked to leave out what is for development, npm also leaves out what is for both.
 # No package's script runs, nor our own: what it makes is made below, once the source is here. The base brings Node, so
 # the one that comes as a package goes, as do the addons for other systems.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-    && npm sbom --package-lock-only --omit=dev --sbom-format=cyclonedx > sbom.cdx.json \
+    && npm pkg delete devDependencies \
+    && npm sbom --sbom-format=cyclonedx > sbom.cdx.json \
     && rm -rf node_modules/node-linux-* node_modules/.bin/node \
     && find node_modules/uWebSockets.js -name '*.node' \
       ! -name "uws_linux_$(node -p process.arch)_$(node -p process.versions.modules).node" -delete

@@ -1,8 +1,9 @@
-// Writes the settings table of the README from the one table in core/config/settings.ts.
+// Writes the settings table of the README, and the values of the Helm chart, from the one table in core/config/settings.ts.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { settingRows } from "../core/config/setting-rows.ts";
+import { writeChartValues } from "./chart/chart-values.ts";
 
 const begin = "<!-- settings: made by `node tools/settings-table.ts`, checked by a test -->";
 const end = "<!-- /settings -->";
@@ -24,4 +25,8 @@ export function withSettingsTable(readme: string): string {
   return `${readme.slice(0, from + begin.length)}\n${settingsTable()}\n${readme.slice(to)}`;
 }
 
-if (import.meta.main) writeFileSync(readmeFile, withSettingsTable(readFileSync(readmeFile, "utf8")));
+if (import.meta.main) {
+  writeFileSync(readmeFile, withSettingsTable(readFileSync(readmeFile, "utf8")));
+  // The chart passes the settings on: a new one is a new value.
+  writeChartValues();
+}

@@ -21,6 +21,8 @@ export const SERVER_FAULT_TESTS = [
   "core/bus/bus-redis-faults.test.ts",
   "core/log/log-kafka-faults.test.ts",
   "core/store/store-postgres-faults.test.ts",
+  // A minute of installing, as the image's build does it.
+  "test/chart/image.test.ts",
   "test/cluster/frozen-processor.test.ts",
   "test/cluster/log-retention.test.ts",
   "test/cluster/moving-stations-long.test.ts",

@@ -1,10 +1,9 @@
 // A process as a pod of the chart has it: the environment that the manifest says, user and rights that it says, nothing
 // writable but /tmp, an address of its own with the manifest's ports, and the variables that Kubernetes adds.
 import { chmodSync, chownSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { run } from "../../tools/servers/install.ts";
-import { projectRoot } from "../harness/paths.ts";
 import { Child } from "../harness/process.ts";
 import { eventually } from "../harness/wait.ts";
 import type { Pod } from "./rendered.ts";
@@ -21,12 +20,13 @@ const place = "/mnt";
 const enter = `set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs ${place}
-mkdir ${place}/wattlog ${place}/archive
+mkdir ${place}/wattlog ${place}/archive ${place}/node
 mount --bind "$1" ${place}/wattlog
 mount --bind "$2" ${place}/archive
+mount --bind "$3" ${place}/node
 mount -t tmpfs -o mode=1777 tmpfs /tmp
-for at in ${place}/wattlog ${place} /; do mount -o remount,bind,ro "$at"; done
-shift 2
+for at in ${place}/wattlog ${place}/node ${place} /; do mount -o remount,bind,ro "$at"; done
+shift 3
 cd ${place}/wattlog
 exec setpriv --reuid=${user} --regid=${user} --clear-groups --bounding-set=-all --no-new-privs -- "$@"`;
 
@@ -86,11 +86,10 @@ export function environmentOf({ role, spec }: Pod, address: string, { secrets }:
 
 /** Any program in the place of the product, locked up in the same way. */
 export function enterPod(args: readonly string[], env: Readonly<Record<string, string>>, world: PodWorld): Child {
-  const node = process.execPath.startsWith(`${projectRoot}/`)
-    ? `${place}/wattlog${process.execPath.slice(projectRoot.length)}`
-    : process.execPath;
+  const node = join(place, "node", basename(process.execPath));
   const command = args[0] === "node" ? [node, ...args.slice(1)] : args;
-  return new Child("unshare", ["--mount", "sh", "-c", enter, "sh", world.root, world.archive, ...command], { env });
+  const folders = [world.root, world.archive, dirname(process.execPath)];
+  return new Child("unshare", ["--mount", "sh", "-c", enter, "sh", ...folders, ...command], { env });
 }
 
 export class RunningPod {
