@@ -293,6 +293,8 @@ class GatewayService implements Gateway {
     }
     this.commands.forget();
     node.metrics.publish(node.appender);
+    const slowest = node.metrics.takeSlowest();
+    if (slowest) node.logger.warn(slowest, "the slowest answer of this second, and its record");
     node.metrics.draining(this.drainingSince === undefined ? 0 : now - this.drainingSince, this.drainMs);
     this.housekeeping = node.clock.after(housekeepingMs, () => this.keepHouse());
   }

@@ -19,11 +19,26 @@ const versions: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
 /** Below this age a takeover is no station that comes back after its link broke. */
 const flapMs = 60_000;
 
+/** Stations wait for 30 s; what takes longer than this is worth a look at its record. */
+const slowAnswerMs = 1_000;
+
+/** Which CALL, and where its record is in the log of frames. */
+export interface SlowAnswer {
+  readonly ms: number;
+  readonly station: string;
+  readonly connectionId: string;
+  readonly messageId: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
 export class GatewayMetrics {
   /** CALLs that wait for the log. */
   unanswered = 0;
   /** Repeats that were answered from the duplicate window. */
   repeatedCalls = 0;
+  private slowestMs = slowAnswerMs;
+  private slowest: SlowAnswer | undefined;
   private readonly metrics: Metrics;
   private readonly frames = new Map<Protocol, Map<string, FrameCount>>();
   private readonly others = new Map<Protocol, FrameCount>();
@@ -48,9 +63,21 @@ export class GatewayMetrics {
     for (const word of annotations) this.annotations.set(word, (this.annotations.get(word) ?? 0) + 1);
   }
 
-  /** @param ms from the CALL's arrival to its answer. */
-  answered(ms: number): void {
+  /** @param ms from the CALL's arrival to its answer. @param offset of its record */
+  answered(ms: number, connection: Connection, messageId: string, offset: number): void {
     this.metrics.answerSeconds.observe(ms / 1000);
+    if (ms <= this.slowestMs) return;
+    this.slowestMs = ms;
+    const { station, partition, id } = connection;
+    this.slowest = { ms: Math.round(ms), station, connectionId: id, messageId, partition, offset };
+  }
+
+  /** The slowest answer since the last call, where one took longer than a second: the way from the histogram to a record. */
+  takeSlowest(): SlowAnswer | undefined {
+    const { slowest } = this;
+    this.slowest = undefined;
+    this.slowestMs = slowAnswerMs;
+    return slowest;
   }
 
   opened(connection: Connection): void {

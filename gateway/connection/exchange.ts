@@ -40,13 +40,13 @@ export class Exchange implements Pending, Answered {
     return this.connection.isHeard;
   }
 
-  acknowledged(): void {
+  acknowledged(offset: number): void {
     this.done();
     const { connection, node } = this;
     if (!connection.usable) return;
     this.answered = true;
     if (connection.socket.send(this.answer) === "dropped") return closeNow(connection, "notReading");
-    node.metrics.answered(node.clock.monotonic() - this.enqueuedAt);
+    node.metrics.answered(node.clock.monotonic() - this.enqueuedAt, connection, this.messageId, offset);
     if (connection.closeWhenAnswered && connection.pendingCalls === 0) closeNow(connection, "draining");
   }
 

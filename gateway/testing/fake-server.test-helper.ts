@@ -102,6 +102,7 @@ export class FakeRig {
   readonly registry: RegistryView;
   readonly metrics = createMetrics();
   readonly nodeId = newNodeId();
+  readonly logger = silentLogger();
   readonly gateway: Gateway;
   server!: FakeServer;
 
@@ -116,7 +117,7 @@ export class FakeRig {
       clock: this.clock,
       nodeId: this.nodeId,
       metrics: this.metrics,
-      logger: silentLogger(),
+      logger: this.logger,
       random,
       server: (handlers) => (this.server = new FakeServer(handlers)),
       defer: queueMicrotask,
