@@ -19,12 +19,13 @@ const steps = ["requested", "sent", "result"] as const;
 /** The embedded log tells who waits for a record before the one who appended it: that receipt is no part of the way. */
 const untilTold = appendHops.slice(0, appendHops.indexOf("posted"));
 
-function wayOf(told: readonly string[]): string[] {
+/** @param handedOver the node that holds the station appends the request, together with `sent` */
+function wayOf(told: readonly string[], handedOver: boolean): string[] {
   return [
     "caller asks",
     "api receives",
     "requested made",
-    ...hopsOf("requested", told),
+    ...(handedOver ? [] : hopsOf("requested", told)),
     "owner woken",
     ...hopsOf("sent", appendHops),
     "socket written",
@@ -48,7 +49,7 @@ export class Timeline {
 
   /** Before any process of the run is started: they are told by the environment. */
   constructor(folder: string, onCluster: boolean) {
-    this.way = wayOf(onCluster ? appendHops : untilTold);
+    this.way = onCluster ? wayOf(appendHops, true) : wayOf(untilTold, false);
     this.folder = join(folder, "timeline");
     mkdirSync(this.folder, { recursive: true });
     process.env[timelineFolder] = this.folder;
@@ -133,7 +134,9 @@ function hopTable(way: readonly string[], commands: readonly Command[]): string[
   return [
     rowOf(`${commands.length} commands, ms`, ["p50", "mean", "p90", "p99", `mean of the slowest ${slow.length}`]),
     ...way.slice(1).map((hop, before) => row(hop, between(way[before]!, hop))),
-    ...steps.map((step) => row(`append of ${step}`, between(`${step} called`, `${step} receipt`))),
+    ...steps
+      .filter((step) => way.includes(`${step} called`))
+      .map((step) => row(`append of ${step}`, between(`${step} called`, `${step} receipt`))),
     row("whole way", total),
   ];
 }

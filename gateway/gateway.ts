@@ -247,6 +247,8 @@ class GatewayService implements Gateway {
     switch (message.type) {
       case "command":
         return this.commands.requested(message);
+      case "handOver":
+        return this.commands.handedOver(message);
       case "superseded": {
         const connection = this.node.table.get(message.connectionId);
         if (connection) this.ownership.superseded(connection);

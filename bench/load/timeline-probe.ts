@@ -5,6 +5,7 @@ import { subscribe } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 import { PerformanceObserver } from "node:perf_hooks";
 
+import type { BusMessage } from "../../core/bus/bus.ts";
 import { KafkaEventLog } from "../../core/log/kafka-event-log.ts";
 import { SenderLane, type SentBatch } from "../../core/log/kafka-sender-lane.ts";
 import { baseOffsetAt, headOf, headWords, type Part } from "../../core/log/log-embedded-format.ts";
@@ -13,14 +14,16 @@ import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { Entry, Receipt, Topic } from "../../core/log/log.ts";
 import { decodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody } from "../../core/records/frame-record.ts";
-import type { Command } from "../../gateway/commands/command-line.ts";
+import type { Command, Offer } from "../../gateway/commands/command-line.ts";
 import { Commands } from "../../gateway/commands/commands.ts";
+import { CommandSender } from "../../projections/rest/command-sender.ts";
 import { CommandWaiters } from "../../projections/rest/command-waiters.ts";
 import { FrameWriter } from "../../projections/rest/frame-writer.ts";
 import { HttpPool, type HttpAnswer } from "./http-client.ts";
 import { Station } from "./station.ts";
 import { leaveNotes, noteBatch, noteHop, notePause, noteReceipt, now } from "./timeline-notes.ts";
 
+type Progress = Extract<BusMessage, { type: "commandProgress" }>;
 type Method = (this: unknown, ...args: never[]) => unknown;
 
 /** Private methods too: what a hop is called is nobody's interface. */
@@ -78,8 +81,12 @@ function watchApi(): void {
     if (first?.kind === "commandRequested") noteHop(first.commandId, "requested made");
     return call();
   });
-  around<[{ commandId: string }], unknown>(CommandWaiters, "onProgress", (call, [{ commandId }]) => {
-    noteHop(commandId, "api told");
+  around<[unknown, unknown, { readonly id: string }], unknown>(CommandSender, "handOver", (call, [, , { id }]) => {
+    noteHop(id, "requested made");
+    return call();
+  });
+  around<[Progress], unknown>(CommandWaiters, "onProgress", (call, [{ commandId, state }]) => {
+    if (state.at === "result") noteHop(commandId, "api told");
     return call();
   });
 }
@@ -87,6 +94,10 @@ function watchApi(): void {
 function watchGateway(): void {
   around<[Command], unknown>(Commands, "requested", (call, [{ commandId }]) => {
     noteHop(commandId, "owner woken");
+    return call();
+  });
+  around<[Offer], unknown>(Commands, "handedOver", (call, [{ request }]) => {
+    noteHop(request.commandId, "owner woken");
     return call();
   });
   around<[unknown, unknown, Command], unknown>(Commands, "mayWrite", (call, [, , { commandId }]) => {

@@ -42,6 +42,9 @@ export type BusReply =
  */
 export function withOwnBytes(message: BusMessage): BusMessage {
   if (message.type === "command") return { ...message, payload: new Uint8Array(message.payload) };
+  if (message.type === "handOver") {
+    return { ...message, request: { ...message.request, payload: new Uint8Array(message.request.payload) } };
+  }
   if (message.type !== "commandProgress" || message.state.at !== "result") return message;
   return { ...message, state: { ...message.state, frame: new Uint8Array(message.state.frame) } };
 }

@@ -246,7 +246,7 @@ class BusOnRedis implements RedisBus {
       this.options.onAnomaly?.(`a message on the bus cannot be read: ${messageOf(error)}`);
       return;
     }
-    if (message.type === "command" && !this.leaseHeld())
+    if ((message.type === "command" || message.type === "handOver") && !this.leaseHeld())
       return this.options.onAnomaly?.("a command came without a lease");
     handler(message);
   }

@@ -6,7 +6,7 @@
 //  - `release` removes only the very epoch it names: a late close of an old socket must not kill the new route.
 //  - `send` may deliver twice or not at all; receivers cope. It resolves to false when nobody listens there.
 import type { CommandId, ConnectionId, Epoch, NodeId, PartyId, StationId } from "../ids/ids.ts";
-import type { Protocol } from "../records/frame-record.ts";
+import type { FrameRecordOf, Protocol } from "../records/frame-record.ts";
 
 export interface Claim {
   readonly party: PartyId;
@@ -16,6 +16,12 @@ export interface Claim {
   readonly epoch: Epoch;
   readonly protocol: Protocol;
 }
+
+/** The whole of the record: what it was decided from, too. */
+export type HandedOver = Pick<
+  FrameRecordOf<"commandRequested">,
+  "registry" | "commandId" | "protocol" | "action" | "payload" | "timeoutMs" | "origin" | "replyTo"
+>;
 
 export type BusMessage =
   | {
@@ -32,6 +38,19 @@ export type BusMessage =
       readonly replyTo: NodeId | null;
     }
   | {
+      /**
+       * A command that is not in the log yet: the node appends its request and that it was sent together, and answers with
+       * a progress `requested`, or `declined` where the api is to append the request itself. In vain after `until`.
+       */
+      readonly type: "handOver";
+      readonly party: PartyId;
+      readonly station: StationId;
+      readonly connectionId: ConnectionId;
+      readonly request: HandedOver;
+      /** Log time. */
+      readonly until: number;
+    }
+  | {
       /** Another connection of the station was claimed with a higher epoch: close this one. */
       readonly type: "superseded";
       readonly connectionId: ConnectionId;
@@ -41,6 +60,8 @@ export type BusMessage =
       readonly type: "commandProgress";
       readonly commandId: CommandId;
       readonly state:
+        | { readonly at: "requested"; readonly logTime: number }
+        | { readonly at: "declined" }
         | { readonly at: "result"; readonly frame: Uint8Array; readonly logTime: number }
         | { readonly at: "ended"; readonly outcome: "not_connected" | "expired" };
     };

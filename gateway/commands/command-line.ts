@@ -6,6 +6,8 @@ import type { Timer } from "../../core/runtime/clock.ts";
 
 export type Command = Extract<BusMessage, { readonly type: "command" }>;
 
+export type Offer = Extract<BusMessage, { readonly type: "handOver" }>;
+
 /** @returns undefined where the record asks nothing of a connection. */
 export function commandOf(record: FrameRecord, logTime: number): Command | undefined {
   if (record.kind !== "commandRequested" || record.connectionId === null) return undefined;

@@ -26,6 +26,25 @@ function ask(rig: FakeRig, socket: FakeSocket, changed: { id?: CommandId; timeou
   return commandId;
 }
 
+/** As the api hands it over; in vain after `untilMs`. */
+function handOver(rig: FakeRig, socket: FakeSocket, changed: { id?: CommandId; untilMs?: number } = {}): CommandId {
+  const commandId = changed.id ?? newCommandId();
+  const { party, station, id: connectionId, protocol } = socket.connection!;
+  const request = {
+    registry: rig.registry.position,
+    commandId,
+    protocol,
+    action: "Reset",
+    payload: Buffer.from('{"type":"Soft"}'),
+    timeoutMs: 30_000,
+    origin: { via: "rest", actor: "test" },
+    replyTo: api,
+  } as const;
+  const until = rig.clock.now() + (changed.untilMs ?? 1_000);
+  void rig.bus.send(rig.nodeId, { type: "handOver", party, station, connectionId, request, until });
+  return commandId;
+}
+
 /** As the api requests it, for whoever listens at `tell`. */
 function appended(rig: FakeRig, socket: FakeSocket, commandId: CommandId, tell: string): Promise<unknown> {
   const { party, station, id: connectionId, protocol } = socket.connection!;
@@ -70,6 +89,59 @@ describe("commands (C1-C4)", () => {
     await settle();
     expect(commandKinds(rig)).toEqual(["commandSent", "commandResult"]);
     expect(progress(rig)).toMatchObject([{ type: "commandProgress", commandId: id, state: { at: "result" } }]);
+  });
+
+  test("handed over, its request and that it was sent are one append, and it is written after it (C1, C3)", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const before = rig.log.appends.length;
+    rig.log.holding.add(0);
+    const id = handOver(rig, socket);
+    await settle();
+    expect([socket.sent, progress(rig)]).toEqual([[], []]);
+    rig.log.letGo();
+    await settle();
+    expect(rig.log.appends.slice(before).map(({ count }) => count)).toEqual([2]);
+    expect(commandKinds(rig)).toEqual(["commandRequested", "commandSent"]);
+    expect(socket.answers()).toEqual([[2, id, "Reset", { type: "Soft" }]]);
+    expect(progress(rig)).toMatchObject([{ commandId: id, state: { at: "requested" } }]);
+    socket.says([3, id, { status: "Accepted" }]);
+    await settle();
+    expect(progress(rig)).toMatchObject([{ state: { at: "requested" } }, { state: { at: "result" } }]);
+  });
+
+  test("handed over twice, or woken as well because the node's word was lost, it reaches the station once", async () => {
+    const rig = await FakeRig.start();
+    const socket = await rig.claimed("CP-1");
+    const id = handOver(rig, socket);
+    await settle();
+    socket.says([3, id, { status: "Accepted" }]);
+    await settle();
+    handOver(rig, socket, { id });
+    ask(rig, socket, { id });
+    await settle();
+    expect(socket.answers().filter(([type]) => type === 2)).toHaveLength(1);
+    expect(commandKinds(rig)).toEqual(["commandRequested", "commandSent", "commandResult"]);
+  });
+
+  test("what cannot leave at once is not taken over: nothing is written, and the api's own request is served", async () => {
+    const rig = await FakeRig.start();
+    const [socket, gone] = [await rig.claimed("CP-1"), await rig.claimed("CP-2")];
+    const first = handOver(rig, socket);
+    await settle();
+    const busy = handOver(rig, socket);
+    const late = handOver(rig, socket, { untilMs: 0 });
+    gone.leaves();
+    const nobody = handOver(rig, gone);
+    await settle();
+    expect(progress(rig).slice(1)).toMatchObject(
+      [busy, late, nobody].map((commandId) => ({ commandId, state: { at: "declined" } })),
+    );
+    expect(commandKinds(rig)).toEqual(["commandRequested", "commandSent"]);
+    socket.says([3, first, { status: "Accepted" }]);
+    ask(rig, socket, { id: late });
+    await settle();
+    expect(socket.answers().at(-1)).toEqual([2, late, "Reset", { type: "Soft" }]);
   });
 
   test("one that the log hands over, durable, is sent as if the bus had said it, and once where both do", async () => {

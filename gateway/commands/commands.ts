@@ -10,7 +10,7 @@ import { ControlRecord } from "../append/control-record.ts";
 import type { Connection } from "../connection/connection.ts";
 import { closeForLostFrame, closeNow, connectionRecord, nodeRecord, type Node } from "../connection/node.ts";
 import { invitationOf } from "./invitation.ts";
-import { newCommandLine, type Command, type CommandLine } from "./command-line.ts";
+import { newCommandLine, type Command, type CommandLine, type Offer } from "./command-line.ts";
 
 type Progress = Extract<BusMessage, { readonly type: "commandProgress" }>["state"];
 type Outcome = "not_connected" | "expired";
@@ -51,6 +51,53 @@ export class Commands {
     if (line.waiting.length >= limits.commandsPendingPerStation) return this.end(command, "expired");
     const expiry = this.node.clock.after(left, () => this.expire(line, command));
     line.waiting.push({ command, expiry });
+  }
+
+  /**
+   * A command that the api has not written: request and `sent` go into the log together, one append instead of two in a row
+   * (rule C1). What cannot leave at once is the api's own to write; so is what came too late, for it has done so by then.
+   */
+  handedOver({ party, station, connectionId, request, until }: Offer): void {
+    const { commandId, action, payload, replyTo } = request;
+    if (this.seen.has(commandId)) return;
+    const connection = this.node.table.get(connectionId);
+    const logNow = this.node.appender.logNow(partitionOf(logKey(party, station), this.partitions));
+    const isFree = connection?.usable && !connection.closeWhenAnswered && connection.commands?.current === undefined;
+    if (!this.accepting || !isFree || logNow >= until) return this.tell(replyTo, commandId, { at: "declined" });
+    // At or before the end of the command: its request gets a log time from now on.
+    const deadline = logNow + request.timeoutMs;
+    this.seen.set(commandId, this.node.clock.monotonic() + request.timeoutMs + seenGraceMs);
+    const command = {
+      type: "command",
+      party,
+      station,
+      connectionId,
+      commandId,
+      action,
+      payload,
+      deadline,
+      replyTo,
+    } as const;
+    const body = {
+      ...request,
+      kind: "commandRequested",
+      connectionId,
+      idempotencyKey: null,
+      queueUntil: null,
+    } as const;
+    const value = connectionRecord(this.node, connection, body);
+    let requestedAt: number | undefined;
+    // Not urgent by itself, or it went alone: what follows it in this turn is, and takes it with it.
+    const lost = () => closeForLostFrame(this.node, connection);
+    const record = new ControlRecord(connection.key, value, false, {
+      acknowledged: (_offset, logTime) => (requestedAt = logTime),
+      lost,
+      wanted: () => connection.usable,
+    });
+    if (!this.node.appender.enqueue(connection.partition, record)) return lost();
+    this.send(connection, (connection.commands ??= newCommandLine()), command, () => {
+      if (requestedAt !== undefined) this.tell(replyTo, commandId, { at: "requested", logTime: requestedAt });
+    });
   }
 
   /**
@@ -111,7 +158,8 @@ export class Commands {
     for (const [id, until] of this.seen) if (until < now) this.seen.delete(id);
   }
 
-  private send(connection: Connection, line: CommandLine, command: Command): void {
+  /** @param afterwards once it is durable that it was sent, and it was written where it may be. */
+  private send(connection: Connection, line: CommandLine, command: Command, afterwards?: () => void): void {
     line.current = { command, state: "sending", timeout: undefined };
     const { commandId } = command;
     const value = connectionRecord(this.node, connection, {
@@ -119,7 +167,10 @@ export class Commands {
       commandId,
       connectionId: connection.id,
     });
-    const sent = (logTime: number) => this.mayWrite(connection, line, command, logTime);
+    const sent = (logTime: number) => {
+      this.mayWrite(connection, line, command, logTime);
+      afterwards?.();
+    };
     this.append(connection, value, sent, () => connection.usable);
   }
 

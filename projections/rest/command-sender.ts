@@ -15,7 +15,7 @@ import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
 import type { CommandRow } from "../../core/store/tables.ts";
 import { asProtocol, checkAcceptance, checkCommand, checkSameCommand } from "./command-check.ts";
-import type { CommandWaiters, Outcome } from "./command-waiters.ts";
+import type { CommandWaiters, Outcome, Wait } from "./command-waiters.ts";
 import type { ApiOptions } from "./context.ts";
 import { showCommand } from "./format.ts";
 import type { FrameWriter } from "./frame-writer.ts";
@@ -51,11 +51,13 @@ const longestPollMs = 1_000;
  */
 const keyVerdictMs = 2_000;
 const firstPollMs = 20;
+/** Far above what a node takes on a busy machine; after it the api appends the request itself. */
+const handOverMs = 1_000;
 /** Far more than are requested in the moment that the projection is behind. */
 const recentCommands = 10_000;
 
 interface Recent {
-  readonly appended: Promise<Receipt>;
+  readonly appended: Promise<Pick<Receipt, "logTime">>;
   /** As the projection will have it; undefined until it is durable. */
   row: CommandRow | undefined;
 }
@@ -104,8 +106,8 @@ export class CommandSender {
     if (!bound.owner && bound.queueUntil === null) {
       return this.refuse(principal, station, bound, input, waitSeconds);
     }
-    return this.await(principal, bound, input, waitSeconds, (replies) =>
-      this.append(principal, station, bound, input, replies),
+    return this.await(principal, bound, input, waitSeconds, (wait) =>
+      this.bring(principal, station, bound, input, wait),
     );
   }
 
@@ -130,8 +132,7 @@ export class CommandSender {
     const ended: FrameBody[] = outcome === null ? [] : [{ kind: "commandEnded", commandId, outcome }];
     const appended = this.writer.append(principal.party, station, [request, ...ended], tell);
     const entry: Recent = { appended, row: undefined };
-    this.recent.set(commandId, entry);
-    if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
+    this.remember(commandId, entry);
     try {
       const receipt = await appended;
       // Of a key the fold says whether this request, and with it this end, is the one that counts.
@@ -142,6 +143,11 @@ export class CommandSender {
       this.recent.delete(commandId);
       throw error;
     }
+  }
+
+  private remember(commandId: CommandId, entry: Recent): void {
+    this.recent.set(commandId, entry);
+    if (this.recent.size > recentCommands) this.recent.delete(this.recent.keys().next().value!);
   }
 
   /** Whoever holds the station knows it: only where nobody does, the store is asked. @throws Problem `not-found`, `conflict` */
@@ -197,6 +203,61 @@ export class CommandSender {
     const ended = await this.firstOf(new Promise<Outcome>(() => undefined), principal, id, input, ms);
     if (ended) return { id, status: "done", ...ended };
     return (await this.known(principal, id, input)) ?? requested(id);
+  }
+
+  /**
+   * Into the log, by the node that holds the station where it can take it, else by this process. Where that node has taken it
+   * and its word was lost, both have: the first request counts, and the node does not send twice (rules C1, C3).
+   * @param wait absent: nobody waits for the outcome
+   * @returns the deadline in log time.
+   */
+  private async bring(
+    principal: Principal,
+    station: StationId,
+    bound: Bound,
+    input: CommandInput,
+    wait: Wait | undefined,
+  ): Promise<number> {
+    const { owner, queueUntil, timeoutMs } = bound;
+    // A log that hands what it holds to the node itself needs no second append either.
+    const isHandedOver = wait && owner && queueUntil === null && input.idempotencyKey === undefined;
+    if (isHandedOver && this.context.log.listen === undefined) {
+      const requestedAt = await this.handOver(principal, station, { ...bound, owner }, input, wait);
+      if (requestedAt !== undefined) return requestedAt + timeoutMs;
+    }
+    return this.append(principal, station, bound, input, wait !== undefined);
+  }
+
+  /** @returns the request's log time; undefined: nobody says that it is in the log. */
+  private async handOver(
+    principal: Principal,
+    station: StationId,
+    bound: Bound & { readonly owner: Claim },
+    input: CommandInput,
+    wait: Wait,
+  ): Promise<number | undefined> {
+    const { bus, clock, registry } = this.context;
+    const { party } = principal;
+    const { nodeId, connectionId } = bound.owner;
+    const request = this.requestBody(principal, bound, input, true);
+    const until = clock.now() + handOverMs;
+    const message: BusMessage = {
+      type: "handOver",
+      party,
+      station,
+      connectionId,
+      request: { ...request, registry: registry.position },
+      until,
+    };
+    const unheard = bus.send(nodeId, message).then(
+      (heard) => (heard ? new Promise<never>(() => undefined) : undefined),
+      () => undefined,
+    );
+    const taken = await Promise.race([wait.taken, unheard, this.pause(handOverMs)]);
+    if (typeof taken !== "number") return undefined;
+    const row = provisionalRow(party, station, request, null, taken);
+    this.remember(bound.id, { appended: Promise.resolve({ logTime: taken }), row });
+    return taken;
   }
 
   /** @returns the deadline in log time. */
@@ -256,16 +317,16 @@ export class CommandSender {
     bound: Bound,
     input: CommandInput,
     waitSeconds: number,
-    append?: (replies: boolean) => Promise<number>,
+    bring?: (wait: Wait | undefined) => Promise<number>,
   ): Promise<CommandAnswer> {
     const { id, protocol } = bound;
     if (waitSeconds === 0) {
-      await append?.(false);
+      await bring?.(undefined);
       return (await this.verdict(principal, id, input)) ?? requested(id);
     }
     const wait = this.waiters.expect({ commandId: id, protocol, action: input.action });
     try {
-      const deadline = await append?.(true);
+      const deadline = await bring?.(wait);
       if (deadline !== undefined) wait.begins(deadline);
       const ended = await this.firstOf(wait.outcome, principal, id, input, waitSeconds * 1_000);
       if (ended) return { id, status: "done", ...ended };

@@ -29,6 +29,7 @@ interface Waiter extends Expected {
   /** Log time; unknown until the request's receipt is there. */
   deadline: number | undefined;
   readonly resolve: (outcome: Outcome) => void;
+  readonly take: (taken: Taken) => void;
   early: ProgressState | undefined;
 }
 
@@ -42,8 +43,13 @@ export interface Hearing {
   readonly nodeId: NodeId;
 }
 
+/** Log time of the request that the node has appended; `declined`: it has not, and will not. */
+export type Taken = number | "declined";
+
 export interface Wait {
   readonly outcome: Promise<Outcome>;
+  /** Of a command that was handed over. */
+  readonly taken: Promise<Taken>;
   /** Once the receipt says when the command ends. */
   begins(deadline: number): void;
   cancel(): void;
@@ -84,12 +90,14 @@ export class CommandWaiters {
     }
     let resolve!: (outcome: Outcome) => void;
     const outcome = new Promise<Outcome>((done) => (resolve = done));
-    const waiter: Waiter = { ...expected, deadline: undefined, resolve, early: undefined };
+    const { promise: taken, resolve: take } = Promise.withResolvers<Taken>();
+    const waiter: Waiter = { ...expected, deadline: undefined, resolve, take, early: undefined };
     const same = this.waiters.get(expected.commandId) ?? new Set();
     this.waiters.set(expected.commandId, same.add(waiter));
     this.count++;
     return {
       outcome,
+      taken,
       begins: (deadline) => {
         waiter.deadline = deadline;
         if (waiter.early) settle(waiter, waiter.early);
@@ -116,6 +124,8 @@ function progressOf({ value, logTime }: LogRecord): Progress | undefined {
 }
 
 function settle(waiter: Waiter, state: ProgressState): void {
+  if (state.at === "requested") return waiter.take(state.logTime);
+  if (state.at === "declined") return waiter.take(state.at);
   if (state.at === "ended") {
     waiter.resolve({ outcome: state.outcome, response: null });
     return;
