@@ -2,6 +2,7 @@
 // is followed synchronously, so what is cached here is dropped in the same turn in which the position moves.
 import type { PartyId, StationId } from "../../core/ids/ids.ts";
 import { tokenKey, type StationDoc, type TokenDoc } from "../../core/registry/entities.ts";
+import { tokenInForce } from "../../core/registry/tokens-in-force.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 
 export interface Lookups {
@@ -96,7 +97,7 @@ export class LookupCache {
       strictModels: modelsOf(String(registry.setting(party, "strictModels"))),
       strictRotation: registry.setting(party, "strictRotation") === true,
       heartbeatSeconds: Number.isFinite(heartbeat) ? Math.max(fewestHeartbeatSeconds, Math.round(heartbeat)) : 300,
-      token: (uid) => registry.find(party, "token", tokenKey(uid))?.doc,
+      token: (uid) => tokenInForce(registry, party, tokenKey(uid)),
       made: new Map(),
     };
     this.settings.set(party, settings);

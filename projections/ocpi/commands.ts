@@ -27,6 +27,7 @@ import { actsFor, principalOf } from "./partners.ts";
 import { connectorKey } from "./places.ts";
 import { ownSession } from "./sessions.ts";
 import { idTagOf, parseToken, tokenDocOf, type OcpiToken } from "./token-object.ts";
+import { isOwnOrLeft } from "./tokens.ts";
 import { isMembers, optionalTextIn, same, textIn, timeIn, utc, type Members } from "./values.ts";
 
 type CommandResponse = "NOT_SUPPORTED" | "REJECTED" | "ACCEPTED" | "UNKNOWN_SESSION";
@@ -173,10 +174,11 @@ async function knowToken(
   const idTag = idTagOf(token.uid, protocol);
   const known = context.registry.find(party, "token", tokenKey(idTag));
   const roaming = known?.doc.roaming;
-  if (known && roaming?.partner !== partner.doc.id) {
+  if (known && !isOwnOrLeft(call, roaming)) {
     throw new Refused("REJECTED", "This uid is another party's token here.");
   }
-  const isKnown = known && (roaming?.by === "pushed" || known.doc.contractId === token.contractId);
+  const isSame = roaming?.by === "pushed" || known?.doc.contractId === token.contractId;
+  const isKnown = known && roaming?.partner === partner.doc.id && isSame;
   if (isKnown && roaming?.reference === reference) return;
   const made = tokenDocOf({ ...token, valid: true }, { partner: partner.doc.id, by: "command" }, idTag);
   const { reference: _before, ...kept } = (isKnown ? roaming : made.roaming)!;

@@ -78,6 +78,18 @@ describe("tokens", () => {
     expect(roaming.world.registry.find(party, "token", "theirs")).toEqual(before);
   });
 
+  it("a token stays with its party when its connection ends: the party's next one has it, no other party", async () => {
+    const gone = await roaming.registered("GON");
+    expect(await codes(gone.ask("PUT", at(gone, "MOVES"), gone.token("MOVES")))).toEqual([201, 1000]);
+    await roaming.rest("DELETE", "/partners/DEGON-EMSP");
+    expect(await codes(emsp.ask("PUT", at(emsp, "MOVES"), emsp.token("MOVES")))).toEqual([200, 2000]);
+    const next = await roaming.emsp("GON");
+    const added = await roaming.rest("POST", "/partners", { id: "gon-2", country: "DE", party: "GON", role: "EMSP" });
+    await next.registerAt(String(added["versionsUrl"]), String(added["tokenA"]));
+    expect((await codes(next.ask("PUT", at(next, "MOVES"), next.token("MOVES"))))[1]).toBe(1000);
+    expect(roaming.world.registry.find(party, "token", "moves")?.doc.roaming?.partner).toBe("gon-2");
+  });
+
   it("an object that OCPI would not have is 2001, and nothing is kept of it", async () => {
     const without = (name: string) =>
       Object.fromEntries(Object.entries(emsp.token("BAD")).filter(([field]) => field !== name));

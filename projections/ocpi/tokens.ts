@@ -1,6 +1,7 @@
 // Receiver interface of tokens (2.2.1, Tokens): a partner's tokens become tokens of the registry, which stations' requests are
 // answered from.
-import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
+import { tokenKey, type RoamingToken, type TokenDoc } from "../../core/registry/entities.ts";
+import { isConnected } from "../../core/registry/tokens-in-force.ts";
 import { mergePatch, writeEntity } from "../rest/registry-writer.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
 import { invalid, notFound, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
@@ -68,14 +69,21 @@ function isOf(token: Members, country: string, party: string): boolean {
   return same(String(token["country_code"]), country) && same(String(token["party_id"]), party);
 }
 
+/** A token stays with its party: where the connection that it came by is gone, it is that of the party's next one. */
+export function isOwnOrLeft({ context, party, partner }: OcpiCall, roaming: RoamingToken | undefined): boolean {
+  if (roaming === undefined || roaming.partner === partner.doc.id) return roaming !== undefined;
+  const { country_code: country, party_id: id } = roaming.token;
+  const isOfItsParty = actsFor(partner, String(country), String(id));
+  return isOfItsParty && !isConnected(context.registry.find(party, "partner", roaming.partner)?.doc);
+}
+
 async function store(call: OcpiCall, token: OcpiToken): Promise<OcpiAnswer> {
   const { context, partner } = call;
   const key = tokenKey(token.uid);
   const known = context.registry.find(call.party, "token", key);
   const roaming = known?.doc.roaming;
   // Stations know a token by its uid alone, so of two with one uid the first stays.
-  const isTaken =
-    known && (roaming?.partner !== partner.doc.id || !isOf(roaming.token, token.countryCode, token.partyId));
+  const isTaken = known && (!isOwnOrLeft(call, roaming) || !isOf(roaming!.token, token.countryCode, token.partyId));
   if (isTaken) throw new OcpiError(statusCodes.clientError, "This uid is another party's token here.");
   if (known && roaming?.by === "pushed" && known.doc.type !== token.type) {
     throw new OcpiError(statusCodes.clientError, `This uid is a token of type ${known.doc.type} here.`);

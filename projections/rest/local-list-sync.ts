@@ -5,6 +5,7 @@ import type { PartyId, StationId } from "../../core/ids/ids.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { tokenKey, type LocalListDoc, type TokenDoc } from "../../core/registry/entities.ts";
+import { tokenInForce } from "../../core/registry/tokens-in-force.ts";
 import { requested, responseOf, type Conversation } from "./connected.ts";
 import type { ApiOptions } from "./context.ts";
 import { loadListLimits, type ListLimits } from "./local-list-limits.ts";
@@ -159,7 +160,7 @@ function tokensOf({ registry }: ApiOptions, party: PartyId, { uids }: LocalListD
   const count = uids?.length ?? registry.idCount(party, "token");
   if (count > limits.localListEntries) throw tooMany(count, limits.localListEntries, "a local list");
   const keys = uids?.map(tokenKey) ?? [...registry.ids(party, "token")];
-  return keys.flatMap((key) => registry.find(party, "token", key)?.doc ?? []);
+  return keys.flatMap((key) => tokenInForce(registry, party, key) ?? []);
 }
 
 function checkRoom({ entries: room }: ListLimits, wanted: Entries): void {

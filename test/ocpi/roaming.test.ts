@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, type TestContext } from "v
 
 import { runCommand } from "../harness/cli.ts";
 import { TestStation } from "../harness/station.ts";
-import { eventually } from "../harness/wait.ts";
+import { eventually, lastAnswer } from "../harness/wait.ts";
 import { startWattlog, type Running } from "../harness/wattlog.ts";
 import { Emsp } from "./emsp.ts";
 import { check, ocpiModels, type OcpiObject } from "./models.ts";
@@ -46,6 +46,8 @@ const tariff = {
 beforeAll(async () => {
   wattlog = await startWattlog();
   emsp = await Emsp.start({ countryCode: "DE", partyId: "ABC" });
+  // A session of a second with kilowatt-hours is what a person should look at.
+  await wattlog.rest.send("PUT", "/settings/cdrHoldPowerPercent", { value: 0 });
   await wattlog.rest.post("/tariffs", tariff);
   await wattlog.rest.post("/locations", location);
   station = await TestStation.connect({ url: wattlog.ocppUrl, id: "CP-1" });
@@ -211,6 +213,18 @@ describe("a roaming partner", () => {
     const rotated = await runCommand(["partner", "rotate", "DEABC-EMSP", "--json", "--data", folder]);
     expect([rotated.code, rotated.stderr]).toEqual([0, ""]);
     expect((await emsp.ask("GET", emsp.endpoint("tariffs"))).status).toBe(1000);
+  });
+
+  test("is removed: its tokens charge no more", async () => {
+    await using anew = await TestStation.connect({ url: wattlog.ocppUrl, id: "CP-1" });
+    const idTag = "ROAMER-2";
+    expect((await emsp.ask("PUT", `${emsp.endpoint("tokens")}/DE/ABC/${idTag}`, emsp.token(idTag))).status).toBe(1000);
+    const status = async () =>
+      (await anew.call<{ idTagInfo: { status: string } }>("Authorize", { idTag })).idTagInfo.status;
+    expect(await lastAnswer(status, (found) => found === "Accepted")).toBe("Accepted");
+    const removed = await runCommand(["partner", "remove", "DEABC-EMSP", "--data", wattlog.folder]);
+    expect(removed.code).toBe(0);
+    expect(await lastAnswer(status, (found) => found !== "Accepted")).toBe("Blocked");
   });
 });
 
