@@ -82,6 +82,8 @@ export const limits = {
   stationEndedTransactions: 64,
   /** CDRs of a station that a late message can still correct; of an older one it is an annotation alone. */
   stationCdrsKept: 16,
+  /** Charging periods of such a CDR; one with more is not kept: the station's row is written with every batch. */
+  keptCdrPeriods: 64,
   /** Decisions about CDRs of a station that are known to be taken; the api refuses a second one of any age. */
   stationReviewsRemembered: 200,
   /** A station that never ends its transactions: above it the one that was silent longest is ended, and says so. */

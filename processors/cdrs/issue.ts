@@ -85,9 +85,10 @@ function negated(decimal: string): string {
   return decimal.startsWith("-") ? decimal.slice(1) : `-${decimal}`;
 }
 
-/** Of one session there is one; the oldest goes. */
+/** Of one session there is one; the oldest goes. What is not kept is for people to correct: they bring the CDR along. */
 export function withKept(state: TransactionsState, kept: KeptCdr): TransactionsState {
   const others = state.kept.filter(({ cdr }) => cdr.sessionId !== kept.cdr.sessionId);
+  if ((kept.cdr.periods?.length ?? 0) > limits.keptCdrPeriods) return { ...state, kept: others };
   return { ...state, kept: [...others, kept].slice(-limits.stationCdrsKept) };
 }
 
