@@ -16,7 +16,7 @@ import { Relay } from "../harness/relay.ts";
 import { mountMissing, smallDisk } from "../harness/small-disk.ts";
 import { bootedStation } from "../harness/station.ts";
 import { eventually } from "../harness/wait.ts";
-import { bulky, sendUntilClosed } from "./bulky.ts";
+import { bulky, sendUntilFull } from "./bulky.ts";
 import { clusterServers, RoleProcess, type ClusterServers, type Environment } from "./cluster-servers.ts";
 
 const { missing } = await serversForTests(["kafka", "redis", "postgres"]);
@@ -106,19 +106,7 @@ test(
     const id = "FULL";
     const at = { url: gateway.ocppUrl, id };
     let station = await eventually("a station to be let in", () => bootedStation(at));
-    const answered: string[] = [];
-    for (let n = 0; n < 5; n++) {
-      const frame = station.frame("DataTransfer", bulky(n), `before-${n}`);
-      await station.exchange(frame);
-      answered.push(frame.id);
-    }
-    const makeRoom = disk.fill();
-    const refused = await sendUntilClosed(station, answered);
-    expect(refused.closedWith, "what the station is told").toBe(1013);
-    expect(
-      [...refused.types].filter((type) => type !== 3),
-      "errors for what was not stored",
-    ).toEqual([]);
+    const { makeRoom, answered, refused } = await sendUntilFull(station, disk.fill);
     await says(gateway, /Kafka/);
     for (const role of roles) await lives(role);
 

@@ -9,7 +9,7 @@ import { mountMissing, smallDisk, type SmallDisk } from "../harness/small-disk.t
 import { bootedStation } from "../harness/station.ts";
 import { eventually, lastAnswer } from "../harness/wait.ts";
 import { failToStart, startWattlog } from "../harness/wattlog.ts";
-import { bulky, sendUntilClosed } from "./bulky.ts";
+import { sendUntilFull } from "./bulky.ts";
 
 const diskMegabytes = 24;
 
@@ -29,19 +29,7 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
   });
   const id = "FULL";
   let station = await bootedStation({ url: running.ocppUrl, id });
-  const answered: string[] = [];
-  for (let n = 0; n < 5; n++) {
-    const frame = station.frame("DataTransfer", bulky(n), `before-${n}`);
-    await station.exchange(frame);
-    answered.push(frame.id);
-  }
-  const makeRoom = disk.fill();
-  const refused = await sendUntilClosed(station, answered);
-  expect(refused.closedWith, "what the station is told").toBe(1013);
-  expect(
-    [...refused.types].filter((type) => type !== 3),
-    "errors for what was not stored",
-  ).toEqual([]);
+  const { makeRoom, answered, refused } = await sendUntilFull(station, disk.fill);
   const readiness = async () => {
     const answer = await fetch(`${running.adminUrl}/health/ready`);
     return { status: answer.status, says: await answer.text() };
