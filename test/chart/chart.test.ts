@@ -237,6 +237,22 @@ test("every guard of the chart has a value above that it refuses", () => {
   expect(never).toEqual([]);
 });
 
+test("after a new generation of topics as many processors may run as it has partitions", async () => {
+  const more = ["--set", "partitionsNow=48,processor.replicas=48"];
+  const { code, output } = await helm(
+    tools!.helm,
+    "template",
+    [minimal],
+    [...more, "--show-only", "templates/processor.yaml"],
+  );
+  expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining("replicas: 48") as string });
+  // What the processes are told is the first generation's number.
+  expect(output).toMatch(/WATTLOG_PARTITIONS\n\s+value: "12"/);
+  expect((await helm(tools!.helm, "template", [minimal], [...more, "--set", "processor.replicas=49"])).code).not.toBe(
+    0,
+  );
+});
+
 test.for([
   // connectionsPerPod, closesPerSecond, preStop; drain = max(25, stations / rate / 0.6), grace = preStop + drain + 10
   [1_000, 200, 5, 25, 40],
