@@ -10,6 +10,7 @@ export const SYSTEM_TEST_FOLDERS = [
   "test/operations",
   "test/ocpi",
   "test/cluster",
+  "test/chart",
   "test/monitoring",
 ] as const;
 
