@@ -1,12 +1,11 @@
-// For each alert a history in which it fires, and one like it in which it does not; a sample a minute, in promtool's notation.
+// For each alert a history in which it fires, and one like it in which it does not; a sample a minute, in promtool's notation. What
+// counts is what it says after half an hour.
 
 export type Series = Readonly<Record<string, string>>;
 
 export interface AlertCase {
   readonly fires: Series;
   readonly silent: Series;
-  /** When it is looked at; default: 30m. */
-  readonly at?: string;
 }
 
 const steady = (value: number): string => `${value}x60`;
