@@ -106,7 +106,7 @@ test(
     const id = "FULL";
     const at = { url: gateway.ocppUrl, id };
     let station = await eventually("a station to be let in", () => bootedStation(at));
-    const { makeRoom, answered, refused } = await sendUntilFull(station, disk.fill);
+    const { makeRoom, answered, refused } = await sendUntilFull(station, () => disk.fill());
     await says(gateway, /Kafka/);
     for (const role of roles) await lives(role);
 

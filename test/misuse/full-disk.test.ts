@@ -29,7 +29,7 @@ test("with a full disk nothing unstored is answered, nothing stored is lost, and
   });
   const id = "FULL";
   let station = await bootedStation({ url: running.ocppUrl, id });
-  const { makeRoom, answered, refused } = await sendUntilFull(station, disk.fill);
+  const { makeRoom, answered, refused } = await sendUntilFull(station, () => disk.fill());
   const readiness = async () => {
     const answer = await fetch(`${running.adminUrl}/health/ready`);
     return { status: answer.status, says: await answer.text() };
