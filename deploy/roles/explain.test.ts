@@ -6,36 +6,17 @@ import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { createExplainer } from "../../processors/explain/explain.ts";
 import { ocppFold } from "../../processors/ocpp-fold.ts";
 import { at, idOf, Line, party, register } from "../../processors/station.test-helper.ts";
-import { RebuildWorld, up } from "./rebuild-world.test-helper.ts";
+import { pricedWorld } from "./priced-world.test-helper.ts";
+import { up, type RebuildWorld } from "./rebuild-world.test-helper.ts";
 
 const worlds: RebuildWorld[] = [];
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.end();
 });
 
-const component = (type: "ENERGY" | "PARKING_TIME", price: number) => ({ type, price, step_size: 1 });
-
-/** 0.50 a kWh until 21:30 in Berlin, then 0.25 and 6 an hour of parking; the helper's hour begins there at 21:00. */
 async function opened(): Promise<RebuildWorld> {
-  const world = await RebuildWorld.open();
+  const world = await pricedWorld();
   worlds.push(world);
-  const elements = [
-    { price_components: [component("ENERGY", 0.5)], restrictions: { end_time: "21:30" } },
-    { price_components: [component("ENERGY", 0.25), component("PARKING_TIME", 6)] },
-  ];
-  await world.world.put("tariff", "OLD", {
-    id: "OLD",
-    currency: "EUR",
-    elements,
-    end_date_time: "2020-01-01T00:00:00Z",
-  });
-  await world.world.put("tariff", "T", { id: "T", currency: "EUR", elements });
-  const connector = { id: "1", stationId: "CS1", evseId: 1, connectorId: 1, tariff_ids: ["OLD", "T"] };
-  await world.world.put("location", "L", {
-    id: "L",
-    time_zone: "Europe/Berlin",
-    evses: [{ uid: "E", connectors: [connector] }],
-  });
   return world;
 }
 

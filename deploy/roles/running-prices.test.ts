@@ -5,30 +5,17 @@ import { silentLogger } from "../../core/runtime/logger.ts";
 import { createRunningPrices } from "../../processors/running-prices.ts";
 import { at, Line, party, register } from "../../processors/station.test-helper.ts";
 import { showSessions } from "../../projections/ocpi/sessions.ts";
-import { RebuildWorld, up } from "./rebuild-world.test-helper.ts";
+import { pricedWorld } from "./priced-world.test-helper.ts";
+import { up, type RebuildWorld } from "./rebuild-world.test-helper.ts";
 
 const worlds: RebuildWorld[] = [];
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.end();
 });
 
-const component = (type: "ENERGY" | "PARKING_TIME", price: number) => ({ type, price, step_size: 1 });
-
-/** 0.50 a kWh until 21:30 in Berlin, then 0.25 and 6 an hour of parking; the helper's hour begins there at 21:00. */
 async function opened(): Promise<RebuildWorld> {
-  const world = await RebuildWorld.open();
+  const world = await pricedWorld();
   worlds.push(world);
-  const elements = [
-    { price_components: [component("ENERGY", 0.5)], restrictions: { end_time: "21:30" } },
-    { price_components: [component("ENERGY", 0.25), component("PARKING_TIME", 6)] },
-  ];
-  await world.world.put("tariff", "T", { id: "T", currency: "EUR", elements });
-  const connector = { id: "1", stationId: "CS1", evseId: 1, connectorId: 1, tariff_ids: ["T"] };
-  await world.world.put("location", "L", {
-    id: "L",
-    time_zone: "Europe/Berlin",
-    evses: [{ uid: "E", connectors: [connector] }],
-  });
   await world.world.put("token", "card-1", {
     uid: "CARD-1",
     type: "RFID",
@@ -44,7 +31,7 @@ async function opened(): Promise<RebuildWorld> {
 
 function lineOf(): Line {
   const line = new Line("CS1", "ocpp2.0.1");
-  line.registry = { generation: 1, offset: 4 };
+  line.registry = { generation: 1, offset: 5 };
   return line;
 }
 

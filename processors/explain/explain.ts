@@ -46,11 +46,11 @@ async function explainSession(
     const all = await findAll(options, session, found);
     if (all.items.length > found.items.length) attempt = await attemptOf(options, recorded, all, holds);
   }
-  return shownExplanation(options.log, session, attempt);
+  return shownExplanation(session, attempt);
 }
 
 async function attemptOf(
-  { log, registry }: ExplainerOptions,
+  { registry }: ExplainerOptions,
   recorded: Recorded,
   found: Found,
   holds: ReadonlyMap<number, KnownHold>,
@@ -58,7 +58,7 @@ async function attemptOf(
   const { session, cdrs } = recorded;
   const needed = highestRegistry(found);
   if (comparePositions(registry.position, needed) < 0) await registry.reached(needed);
-  const { name, generation } = log.topics.frames;
+  const { name, generation } = found.topic;
   const scope = { tableSet: session.table_set, generation, partition: found.partition };
   const replayed = replay({ items: found.items, scope, topic: name, registry, known: holds, sessionId: session.id });
   const outcome = outcomeOf(replayed, session.id);

@@ -1,8 +1,7 @@
 // The records of a station among which a session's are, found by the frame index, out of log and archive.
 import { frameId, logKey, sessionIdOf, trusted } from "../../core/ids/ids.ts";
 import { spansOf } from "../../core/log/generations.ts";
-import type { EventLog, LogRecord } from "../../core/log/log.ts";
-import { partitionOf } from "../../core/log/partition.ts";
+import type { EventLog, Topic } from "../../core/log/log.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { FrameIndexRow, SessionRow } from "../../core/store/tables.ts";
 import { itemOf, type Item } from "../engine/record.ts";
@@ -18,6 +17,8 @@ export interface Sources {
 }
 
 export interface Found {
+  /** Of the session's first record. */
+  readonly topic: Topic;
   readonly partition: number;
   /** Of the station, in order; the session's first is among them. */
   readonly items: readonly Item[];
@@ -37,16 +38,15 @@ export async function findRecords(sources: Sources, session: SessionRow): Promis
   // What comes after a session's last change says nothing new about it.
   const last = session.status === "active" ? undefined : Math.floor(session.last_updated / hourMs);
   const hours = await hoursOf(store, session, { from, ...(last === undefined ? {} : { last }) });
-  let found = await itemsIn(sources, session, hours);
+  let items = await itemsIn(sources, session, hours);
   let before = from;
   for (;;) {
-    const first = firstOf(found.items, session);
-    if (first !== undefined) return { ...found, first };
+    const first = firstOf(items, session);
+    if (first !== undefined) return { items, first, ...placeOf(sources.log, session, first) };
     const earlier = await hoursOf(store, session, { before, atMost: hoursBack });
     if (earlier.length === 0) return undefined;
     before = earlier[0]!.hour;
-    const { items } = await itemsIn(sources, session, earlier);
-    found = { ...found, items: [...items, ...found.items] };
+    items = [...(await itemsIn(sources, session, earlier)), ...items];
   }
 }
 
@@ -55,7 +55,7 @@ export async function findAll(sources: Sources, session: SessionRow, found: Foun
   const offset = found.items[0]!.log.offset;
   const hours = await hoursOf(sources.store, session, {});
   const earlier = hours.filter((hour) => hour.first_offset < offset);
-  const { items } = await itemsIn(sources, session, earlier);
+  const items = await itemsIn(sources, session, earlier);
   return { ...found, items: [...items.filter(({ log }) => log.offset < offset), ...found.items] };
 }
 
@@ -93,24 +93,28 @@ async function hoursOf(store: Sources["store"], session: SessionRow, wanted: Hou
   return found.reverse();
 }
 
-async function itemsIn({ log }: Sources, { party, station }: SessionRow, hours: readonly Hour[]) {
+async function itemsIn({ log }: Sources, { party, station }: SessionRow, hours: readonly Hour[]): Promise<Item[]> {
   const key = logKey(trusted.party(party), trusted.station(station));
-  const partition = partitionOf(key, log.topics.frames.partitions);
   const items: Item[] = [];
-  for (const { first_offset: from, last_offset: to } of hours) {
-    for (const { topic, partition: at, first, end } of spansOf(log, key, from, to + 1)) {
-      for await (const { records } of log.read(topic, at, first, end)) items.push(...itemsOf(records, key));
+  // Each generation of the log has a partition of its own for the station (rule B4).
+  const spans = hours.flatMap((hour) => spansOf(log, key, hour.first_offset, hour.last_offset + 1));
+  for (const { topic, partition, first, end } of spans) {
+    for await (const { records } of log.read(topic, partition, first, end)) {
+      for (const record of records) {
+        if (record.key !== key) continue;
+        const item = itemOf(record);
+        // Written by a newer wattlog: the fold has stopped before it.
+        if (!(item instanceof Error)) items.push(item);
+      }
     }
   }
-  return { partition, items };
+  return items;
 }
 
-/** What a newer wattlog wrote is left out: the fold has stopped before it. */
-function itemsOf(records: readonly LogRecord[], key: string): Item[] {
-  return records.flatMap((record) => {
-    const item = record.key === key ? itemOf(record) : undefined;
-    return item === undefined || item instanceof Error ? [] : [item];
-  });
+function placeOf(log: EventLog, { party, station }: SessionRow, offset: number) {
+  const key = logKey(trusted.party(party), trusted.station(station));
+  const { topic, partition } = spansOf(log, key, offset, offset + 1)[0]!;
+  return { topic, partition };
 }
 
 function firstOf(items: readonly Item[], { id, party, station }: SessionRow): number | undefined {

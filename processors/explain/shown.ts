@@ -1,6 +1,5 @@
 // What was found, in the words of the port.
 import type { Explanation, ExplainedReading, ExplainedRecord, Said } from "../../core/ports/explanation.ts";
-import type { EventLog } from "../../core/log/log.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import type { Candidacy } from "../../core/price/choose.ts";
 import { shownPrice } from "../../core/price/explain.ts";
@@ -36,7 +35,7 @@ const held = { word: "held", sentence: "It could not be folded, and is held in q
 const parked = { word: "parked", sentence: "It waits behind a message of the transaction that is held in quarantine." };
 const nothingNew = { word: "nothingNew", sentence: "It says nothing new about the session." };
 
-export function shownExplanation({ topics }: Pick<EventLog, "topics">, row: SessionRow, attempt: Attempt): Explanation {
+export function shownExplanation(row: SessionRow, attempt: Attempt): Explanation {
   const { found, outcome, replayed, differences } = attempt;
   const price = outcome?.price;
   const registers = outcome?.registers ?? noRegisters;
@@ -54,7 +53,7 @@ export function shownExplanation({ topics }: Pick<EventLog, "topics">, row: Sess
       endedAt: outcome ? outcome.endedAt : row.ended_at,
       annotations: (outcome?.cdr?.annotations ?? outcome?.annotations ?? []).map(annotation),
     },
-    log: { topic: topics.frames.name, partition: found.partition },
+    log: { topic: found.topic.name, partition: found.partition },
     records,
     otherRecords: othersAmong(found.items, records),
     energy: {

@@ -1,6 +1,6 @@
 // An explanation as REST shows it: from the frames to the total, each step beside the one before it.
 import type { ExplainedReading, ExplainedRecord, Explanation } from "../../core/ports/explanation.ts";
-import { time, wattHours } from "./format.ts";
+import { showMeterValue, time, wattHours } from "./format.ts";
 import { showFrame } from "./frames.ts";
 
 export type ShownExplanation = ReturnType<typeof showExplanation>;
@@ -68,14 +68,7 @@ function shownRecord({ record, passedOver, annotations, events, readings }: Expl
 function shownReading({ record }: ExplainedRecord, { reading, used, word, sentence }: ExplainedReading) {
   return {
     offset: record.offset,
-    time: time(reading.at),
-    measurand: reading.measurand,
-    context: reading.context,
-    phase: reading.phase,
-    location: reading.location,
-    unit: reading.unit,
-    value: reading.value,
-    energyWh: wattHours(reading.energyMwh),
+    ...showMeterValue({ reading, receivedAt: record.logTime }),
     accepted: used,
     word,
     reason: sentence,

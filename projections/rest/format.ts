@@ -66,7 +66,7 @@ export function showSession(row: SessionRow) {
   };
 }
 
-export function showMeterValue({ reading, receivedAt }: MeterValue) {
+export function showMeterValue({ reading, receivedAt }: Pick<MeterValue, "reading" | "receivedAt">) {
   return {
     time: time(reading.at),
     receivedAt: time(receivedAt),

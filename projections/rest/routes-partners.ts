@@ -212,7 +212,8 @@ function installChanges(app: FastifyInstance, services: OcpiServices): void {
     config: { role: "admin" },
     schema: {
       tags: ["Partners"],
-      summary: "Remove a partner; it is told where it is registered. Its tokens charge no more until its party is registered again",
+      summary:
+        "Remove a partner; it is told where it is registered. Its tokens charge no more until its party is registered again",
       params: idParam,
       response: answers({ 204: { type: "null" } }, 404, 412, 503),
     },
