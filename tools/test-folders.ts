@@ -33,6 +33,7 @@ export const SERVER_FAULT_TESTS = [
   "test/faults/matrix-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
   "test/ocpi/push-faults.test.ts",
+  "projections/ocpi/pushes/on-postgres.test.ts",
   // Ten thousand stations come back twice.
   "projections/ocpi/pushes/rolling-restart.test.ts",
   // Minutes of compiling before the first test.

@@ -44,3 +44,26 @@ it("a partner that is away for an hour is asked ever more rarely, and has all of
   await eventually("the tariff", () => pass(stepMs).then(() => emsp.objects.has(tariff)));
   expect(tries()).toBe(before + 1);
 }, 60_000);
+
+it("what a partner fails at again and again while it takes others is a dead letter: nothing waits behind it for ever", async () => {
+  const emsp = await roaming.registered("XYZ");
+  emsp.misbehave = ({ path }, response) => {
+    if (!path.endsWith("/poison")) return false;
+    response.writeHead(500).end();
+    return true;
+  };
+  await roaming.rest("POST", "/tariffs", { ...aTariff, id: "poison" });
+  await eventually("the first try", () => pass(stepMs).then(() => emsp.at(poison).length > 0));
+  await roaming.rest("POST", "/tariffs", { ...aTariff, id: "good" });
+  await eventually("what is behind it", () => pass(minute).then(() => emsp.objects.has(good)));
+  const queue = await eventually("the dead letter", async () => {
+    await pass(minute);
+    const found = await roaming.rest("GET", "/partners/DEXYZ-EMSP/pushes");
+    return found["deadLetterCount"] === 1 && found["waitingCount"] === 0 && found;
+  });
+  expect(queue["deadLetters"]).toMatchObject([{ module: "tariffs", object: "poison" }]);
+  expect(emsp.at(poison).length).toBeGreaterThan(limits.ocpiPushSuspectAttempts);
+}, 60_000);
+
+const poison = "/emsp/2.2.1/tariffs/DE/WLG/poison";
+const good = "/emsp/2.2.1/tariffs/DE/WLG/good";

@@ -36,8 +36,9 @@ export class Feed {
   private at: PositionRow | undefined;
   private stopped = false;
   private isResting = false;
+  private wasIdle = false;
   /** Where the tables stood when there still was nobody; undefined: there was somebody from the start. */
-  private idleAt: PositionRow | undefined;
+  private idleAt: PositionRow | "start" | undefined;
 
   constructor(needs: PushNeeds, source: FeedSource) {
     this.needs = needs;
@@ -55,6 +56,7 @@ export class Feed {
   }
 
   start(): void {
+    this.wasIdle = !this.hasPeers();
     this.rounds.start(0);
   }
 
@@ -66,8 +68,10 @@ export class Feed {
 
   private async look(): Promise<void> {
     try {
+      if (this.hasPeers() && this.follower) return;
+      await this.remember();
       if (!this.hasPeers()) await this.rest();
-      else if (!this.follower) this.follow();
+      else this.follow();
     } catch (error) {
       this.needs.logger.warn({ err: error }, "pushes to partners cannot be begun or ended; it is tried again");
     }
@@ -77,21 +81,29 @@ export class Feed {
     return pushPeers(this.needs.registry).next().done !== true;
   }
 
-  private async rest(): Promise<void> {
+  /** Where the tables stand, as long as there is nobody: first of all, for what comes next may be a partner. */
+  private async remember(): Promise<void> {
     const { store, registry } = this.needs;
     const { topic, partition, behind } = this.source;
-    if (!this.isResting) {
-      await this.follower?.stop();
-      this.follower = undefined;
-      this.idleAt = this.at ?? this.idleAt;
-      const row = { role: pushRole, topic: topic.name, partition };
-      await store.write({ changes: [{ act: "remove", table: "position", rows: [row] }] });
-      this.isResting = true;
-    }
+    const { wasIdle } = this;
+    this.wasIdle = !this.hasPeers();
+    if (!wasIdle && !this.wasIdle) return;
     const tables = await readPosition(store.reader, behind, topic.name, partition);
     // Further than our view of the registry it may have passed the partner that we do not see yet.
     const mayBePast = behind === "registry" && tables !== undefined && tables.next > registry.position.offset;
-    if (tables && !mayBePast && !this.hasPeers()) this.idleAt = tables;
+    // A partner came since: what was remembered when there was none is the place.
+    if (!mayBePast && (this.wasIdle || this.idleAt === undefined)) this.idleAt = tables ?? "start";
+  }
+
+  private async rest(): Promise<void> {
+    if (this.isResting) return;
+    await this.follower?.stop();
+    this.follower = undefined;
+    this.idleAt = this.at ?? this.idleAt;
+    const { topic, partition } = this.source;
+    const row = { role: pushRole, topic: topic.name, partition };
+    await this.needs.store.write({ changes: [{ act: "remove", table: "position", rows: [row] }] });
+    this.isResting = true;
   }
 
   private follow(): void {
@@ -127,8 +139,8 @@ export class Feed {
   private async beginWhereTablesStand(): Promise<PositionRow> {
     const { store } = this.needs;
     const { topic, partition, behind } = this.source;
-    const tables = this.idleAt ?? (await readPosition(store.reader, behind, topic.name, partition));
-    if (!tables) return openPosition(store, pushRole, topic, partition);
+    const tables = this.idleAt ?? (await readPosition(store.reader, behind, topic.name, partition)) ?? "start";
+    if (tables === "start") return openPosition(store, pushRole, topic, partition);
     const row = { ...tables, role: pushRole, applied: 0, skipped: 0 };
     await store.write({ changes: [{ act: "insertNew", table: "position", rows: [row] }] });
     return (await readPosition(store.reader, pushRole, topic.name, partition)) ?? row;
