@@ -2,9 +2,10 @@
 import { expect, test } from "vitest";
 
 import { runCommand } from "../harness/cli.ts";
-import { startFleet } from "../harness/fleet.ts";
-import { tempFolder } from "../harness/paths.ts";
-import { sleep } from "../harness/wait.ts";
+import { startFleet, type FleetRun } from "../harness/fleet.ts";
+import { commandFile, tempFolder } from "../harness/paths.ts";
+import { Child, cleanEnvironment } from "../harness/process.ts";
+import { eventually, sleep } from "../harness/wait.ts";
 import { useOwnCluster } from "./own-cluster.ts";
 
 const cluster = useOwnCluster({ roles: ["gateway", "processor", "projector", "api"], partitions: 3 });
@@ -24,31 +25,70 @@ const fleetWords = {
   "retry-after-max": 1,
   grace: 60,
   seed: 4,
-  prefix: "GEN",
 } as const;
+
+/** Every fleet's own stations and ledger. */
+function fleetOf(prefix: string, seconds: number, journal: string): FleetRun {
+  const { gateways, processes } = cluster();
+  const target = { ocppUrl: gateways[0]!, httpUrl: processes.consoleUrl, token: processes.token };
+  return startFleet(target, { ...fleetWords, prefix, seconds, journal });
+}
+
+async function expectClean(fleet: FleetRun, journal: string): Promise<void> {
+  const summary = await fleet.summary(120_000);
+  expect(summary.unanswered).toBe(0);
+  expect(summary.sessionsSettled).toBeGreaterThan(5);
+  const words = ["verify", "--journal", journal, "--settle", "60"];
+  const verified = await runCommand(words, { env: cluster().environment, timeoutMs: 150_000 });
+  expect(verified.code, `the ledger: ${verified.stdout}`).toBe(0);
+}
+
+/** Those that any processor has folded something of. */
+async function generationsFolded(): Promise<number[]> {
+  const rows = await cluster().query(
+    "select distinct generation from position where role = 'processor' and applied > 0 order by generation",
+  );
+  return rows.map((row) => Number(row["generation"]));
+}
 
 test("B4: two generations open one after the other under load, each with more partitions, and the ledger is clean over all three on a cluster", async () => {
   using journal = tempFolder("generation-journal");
-  const { environment: env, gateways, processes } = cluster();
-  const target = { ocppUrl: gateways[0]!, httpUrl: processes.consoleUrl, token: processes.token };
-  const fleet = startFleet(target, { ...fleetWords, seconds: 30, journal: journal.path });
+  const { environment: env } = cluster();
+  const fleet = fleetOf("GEN", 30, journal.path);
   for (const partitions of [5, 8]) {
     await sleep(5_000);
     const opened = await runCommand(["topics", "--new-generation", "--partitions", String(partitions)], { env });
     expect(opened.code, `the next generation did not open: ${opened.stderr}`).toBe(0);
     expect(opened.stderr + opened.stdout).toMatch(/every fold stood at the end of generation/);
   }
-  const summary = await fleet.summary(120_000);
-  expect(summary.unanswered).toBe(0);
-  expect(summary.sessionsSettled).toBeGreaterThan(10);
-  const folded = await cluster().query(
-    "select generation, count(*) as n from position where role = 'processor' and applied > 0 group by generation order by generation",
-  );
-  expect(folded.map((row) => Number(row["generation"]))).toEqual([1, 2, 3]);
-  const words = ["verify", "--journal", journal.path, "--settle", "60"];
-  const verified = await runCommand(words, { env, timeoutMs: 150_000 });
-  expect(verified.code, `the ledger: ${verified.stdout}`).toBe(0);
+  await expectClean(fleet, journal.path);
+  expect(await generationsFolded()).toEqual([1, 2, 3]);
   const fewer = await runCommand(["topics", "--new-generation", "--partitions", "7"], { env });
   expect(fewer.code).toBe(2);
   expect(fewer.stderr).toMatch(/--partitions 7 is fewer than the 8 of now/);
+}, 300_000);
+
+test("B4: chargers and folds move to a generation whose command was killed as soon as it was open on a cluster", async () => {
+  using journal = tempFolder("generation-journal");
+  const before = await generationsFolded();
+  const fleet = fleetOf("KIL", 20, journal.path);
+  await sleep(3_000);
+  // So that the folds cannot be at their ends while the command lives.
+  cluster().freeze("processor-1");
+  await sleep(1_500);
+  const command = new Child(process.execPath, [commandFile, "topics", "--new-generation"], {
+    env: cleanEnvironment(cluster().environment),
+  });
+  try {
+    await eventually("the next generation to be open", () => /is open/.test(command.words()), { timeoutMs: 60_000 });
+  } finally {
+    command.signal("SIGKILL");
+    await command.exited;
+    cluster().thaw("processor-1");
+  }
+  const next = (before.at(-1) ?? 0) + 1;
+  await eventually("the next generation to be folded", async () => (await generationsFolded()).includes(next), {
+    timeoutMs: 90_000,
+  });
+  await expectClean(fleet, journal.path);
 }, 300_000);

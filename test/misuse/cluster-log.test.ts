@@ -87,7 +87,7 @@ test("a database that was folded from a newer generation of topics is left alone
   const values = "'processor', 'ocpp.frames.g2', 0, 2, 5, 'f', 1, 5, 0, 0, 0, 0";
   await servers.sql(`insert into position values (${values})`, url);
   const said = await refusal("processor", { DATABASE_URL: url });
-  expect(said).toMatch(/folded from generation 2 of the topics, and this wattlog reads generation 1/);
+  expect(said).toMatch(/folded from generation 2 of the log, and Kafka has 1/);
 });
 
 /** As soon as the api's first settings have come to the gateway. */

@@ -8,6 +8,7 @@ import { assign } from "./assign.ts";
 import { requireCluster } from "./connect.ts";
 import { joinBus, joinLog, joinStore } from "./join.ts";
 import { LeaseWatch } from "./lease-watch.ts";
+import { passOn } from "./passing-on.ts";
 import type { StartRole } from "./run-role.ts";
 
 export const startProcessorRole: StartRole = async (context) => {
@@ -17,6 +18,7 @@ export const startProcessorRole: StartRole = async (context) => {
   const joined = await joinLog(context, `wattlog-processor-${newNodeId()}`, "needed", "tables");
   const { log, registry } = joined;
   const store = await joinStore(context, joined);
+  passOn(context, log, store);
   const bus = await joinBus(context, joined, "goes on without");
   const leases = new LeaseWatch(bus, clock, limits.busLeaseMs);
   leases.start();
