@@ -105,9 +105,10 @@ describe("NetworkPolicies", () => {
     expect(portsOf(open, "gateway", "Ingress")).toEqual(["9000*", "9464"]);
     expect(portsOf(open, "api", "Ingress")).toEqual(["8080*", "9464"]);
     expect(portsOf(open, "processor", "Ingress")).toEqual(["9464"]);
-    // Without an archive in a bucket nobody but the api goes out to the world.
+    // Without an archive in a bucket only those that speak to roaming partners go out to the world.
     expect(portsOf(open, "gateway", "Egress")).toEqual(["53", "6379*", "9092*", "26379*"]);
     expect(portsOf(open, "api", "Egress")).toContain("443");
+    expect(portsOf(open, "projector", "Egress")).toContain("443");
   });
 
   test("https goes to the world, not to the private networks", () => {
