@@ -2,10 +2,10 @@
 // partition is the hash of its key modulo their number, so with more partitions it is another one: what the processor
 // remembers of it moves there. Everything else stays where it is: readings, holds and the index of frames are found by ids
 // and offsets, which rise over generations, and the projector's rows by their keys.
-import { firstOffsetOf } from "../log/generations.ts";
 import type { Topic, Topics } from "../log/log.ts";
 import { partitionOf } from "../log/partition.ts";
 import { WattlogError } from "../runtime/errors.ts";
+import { freshPosition } from "./position.ts";
 import type { Store, StoreTransaction } from "./store.ts";
 import type { PositionRow } from "./tables.ts";
 
@@ -141,22 +141,11 @@ function behindOf({ role, topic, rows, isWhole }: Track, from: Topics, ends: Gen
   });
 }
 
+/** Every record of the next generation is younger than all of this one. */
 function openings(role: string, topic: Topic, tableSet: number, logTime: number): PositionRow[] {
-  return Array.from({ length: topic.partitions }, (_, partition) => ({
-    role,
-    topic: topic.name,
-    partition,
-    generation: topic.generation,
-    next: firstOffsetOf(topic),
-    fingerprint: "",
-    table_set: tableSet,
-    applied: 0,
-    skipped: 0,
-    quarantined: 0,
-    parked: 0,
-    // Every record of the next generation is younger than all of this one.
-    log_time: logTime,
-  }));
+  return Array.from({ length: topic.partitions }, (_, partition) =>
+    freshPosition(role, topic, partition, tableSet, logTime),
+  );
 }
 
 /** The empty station stays: it is a partition's own memory of who wrote to it. */

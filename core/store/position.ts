@@ -85,17 +85,15 @@ export function fingerprintOf(value: Uint8Array): string {
   return hash("sha256", value, "hex").slice(0, 16);
 }
 
-/** @returns the row, made where this partition was never folded. */
-export async function openPosition(
-  store: FoldStore,
+/** Where a partition of the topic begins, with nothing folded. */
+export function freshPosition(
   role: PositionRow["role"],
   topic: Topic,
   partition: number,
-  tableSet = firstTableSet,
-): Promise<PositionRow> {
-  const found = await readPosition(store.reader, role, topic.name, partition);
-  if (found) return found;
-  const fresh: PositionRow = {
+  tableSet: number,
+  logTime = 0,
+): PositionRow {
+  return {
     role,
     topic: topic.name,
     partition,
@@ -107,8 +105,21 @@ export async function openPosition(
     skipped: 0,
     quarantined: 0,
     parked: 0,
-    log_time: 0,
+    log_time: logTime,
   };
+}
+
+/** @returns the row, made where this partition was never folded. */
+export async function openPosition(
+  store: FoldStore,
+  role: PositionRow["role"],
+  topic: Topic,
+  partition: number,
+  tableSet = firstTableSet,
+): Promise<PositionRow> {
+  const found = await readPosition(store.reader, role, topic.name, partition);
+  if (found) return found;
+  const fresh = freshPosition(role, topic, partition, tableSet);
   return store.transaction(async (tx) => {
     await tx.insertNew("position", [fresh]);
     return (await readPosition(tx.db, role, topic.name, partition)) ?? fresh;

@@ -97,8 +97,11 @@ export class ClusterSystem implements System {
     const names = this.view.processes.filter(({ role }) => role !== "gateway").map(({ name }) => name);
     await this.tell({ op: "end", names, signal: "SIGKILL" });
     await runSql(this.environment["DATABASE_URL"]!, "drop schema public cascade; create schema public");
-    const { code, stderr } = await runCommand(["migrate"], { env: this.environment });
-    if (code !== 0) throw new Error(`wattlog migrate ended with ${code}: ${stderr}`);
+    // As an operator does: the log goes on with the next database in place of the one that is lost.
+    for (const command of [["migrate"], ["topics", "--new-database"]]) {
+      const { code, stderr } = await runCommand(command, { env: this.environment });
+      if (code !== 0) throw new Error(`wattlog ${command.join(" ")} ended with ${code}: ${stderr}`);
+    }
     await this.tell({ op: "start", names, settings });
   }
 

@@ -135,6 +135,12 @@ export class Actor {
     await this.rest.online(this.id);
   }
 
+  /** Boots until the gateway's answer has this status: a change of the registry reaches it a moment after REST's answer. */
+  async bootsAs(status: "Accepted" | "Pending" | "Rejected"): Promise<void> {
+    const boot = async (): Promise<unknown> => (await this.call("BootNotification", this.boot))["status"];
+    expect(await lastAnswer(boot, (found) => found === status, shownWithin)).toBe(status);
+  }
+
   /** A CALL; its answer must be true to the schema, and is in the log with the frame, verbatim. */
   async call(action: string, payload: object): Promise<Fields> {
     expect(validator(this.protocol, action, "req")?.(payload), `what the station sends: ${action}`).toBeNull();
