@@ -86,7 +86,7 @@ export interface Plan {
 
 const secondsPerHour = 3_600;
 const secondsPerDay = 86_400;
-/** One Postgres writes: above this it is the first to be in the way, MB/s of rows and indexes at the peak. */
+/** Guessed, not measured: above this one Postgres is the first to be in the way, MB/s of rows and indexes at the peak. */
 const postgresMegabytesPerSecond = 150;
 /** One thread of a process does the role's work: it has no use for more than a core and a little. */
 const coresOfAProcess = 1;

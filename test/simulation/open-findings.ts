@@ -1,8 +1,9 @@
-// What seeds have found in the product and nobody has mended yet, by the rule that is broken. A run of many seeds tells each of
-// them and counts it as skipped; any other failure of such a seed is red, and so is its passing: then its line goes.
+// What seeds have found and nobody has explained yet, by the rule that is broken: whether the product or the simulation is wrong is
+// not known. A run of many seeds tells each of them and counts it as skipped; any other failure of such a seed is red, and
+// so is its passing: then its line goes.
 export const openFindings: ReadonlyMap<number, string> = new Map([
-  // A gateway that was frozen for 18 s comes back, and a processor that was away meanwhile presumes it lost too early.
+  // A node is presumed lost while its lease has 4.6 s to go; a gateway was frozen for 18 s before.
   [2865, "T3"],
-  // A station's first connection has no `released` record after a drain that follows commands handed over to a gateway.
+  // A station still has its first connection in the log after the drain of every node.
   [3867, "I4"],
 ]);
