@@ -39,6 +39,7 @@ import {
   currentOf,
   ended,
   nodeLost,
+  nodesOf,
   packSelf,
   revived,
   speaksForStation,
@@ -90,7 +91,7 @@ export const ocppFold: StationFold<StationState> = {
     const dues = [settlementDueAt(transactions), commandsDueAt(commands), reportsDueAt(reports), ask.dueAt];
     return dues.reduce((least, due) => (due === null || (least !== null && least < due) ? least : due), null);
   },
-  nodeOf: (state) => currentOf(state.self)?.nodeId ?? "",
+  nodesOf: (state) => nodesOf(state.self),
   pack: (state) => [
     stateVersion,
     packSelf(state.self),

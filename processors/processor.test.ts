@@ -57,6 +57,7 @@ const bus: CommandBus = {
 interface Options {
   readonly fold?: StationFold<StationState>;
   readonly isNodeLost?: (nodeId: NodeId) => boolean;
+  readonly lostLookMs?: number;
   readonly store?: Store;
   readonly metrics?: Metrics;
 }
@@ -388,6 +389,35 @@ test("T3: at an embedded start the nodes of earlier runs are lost, once and by r
       .map((e) => e.station),
   ).toEqual(["CS1"]);
   expect(kinds().filter((kind) => kind === "nodeLost")).toHaveLength(1);
+});
+
+test("T3: a loss that the log was away for is not told of a node that came back, and is told when the node goes again", async () => {
+  await world.write(timed(up(line())));
+  let asked = 0;
+  let isLost = false;
+  const processor = await start({ lostLookMs: 1_000, isNodeLost: () => (asked++, isLost) });
+  await quiet(processor);
+  world.log.refuse.push("lost");
+  isLost = true;
+  clock.advance(1_000);
+  await until(() => world.log.refuse.length === 0);
+  isLost = false;
+  const before = asked;
+  await until(() => (clock.advance(100), asked > before + 2));
+  expect(kinds()).not.toContain("nodeLost");
+  isLost = true;
+  await until(() => (clock.advance(100), kinds().includes("nodeLost")));
+});
+
+test("T3: of a station that moved twice both nodes are looked after, so that its end is not its old connection's comeback", async () => {
+  const [old, young] = [line(), new Line("CS1")];
+  await world.write(timed([old.connected(nodeA), old.claimed(), young.connected(nodeB), young.claimed()]));
+  const processor = await start({ isNodeLost: (nodeId) => nodeId === nodeA });
+  await until(() => kinds().includes("nodeLost"));
+  await quiet(processor);
+  await world.write(timed([young.disconnected()]));
+  await quiet(processor);
+  expect(events().map((e) => e.body.kind)).toEqual(["stationOnline", "stationOnline", "stationOffline"]);
 });
 
 test("C1, C2: a keyed command wakes its node after the commit; a queued one is bound by record when a station comes", async () => {

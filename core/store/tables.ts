@@ -66,7 +66,7 @@ export interface NameHoldRow {
 export interface StationStateRow extends Derived {
   party: string;
   station: string;
-  /** Node of the current connection, for node lost; "" when offline. */
+  /** Nodes of its claimed connections that are not presumed lost, with spaces between, for node lost; "" when offline. */
   node_id: string;
   /** Earliest timer of the fold, log time; null: none. */
   due_at: number | null;

@@ -26,12 +26,17 @@ export interface AppenderOptions {
   readonly partition: number;
 }
 
+interface Waiting {
+  readonly entry: Entry;
+  readonly isStillTrue: (() => boolean) | undefined;
+}
+
 export class Appender {
   private readonly options: AppenderOptions;
   private readonly pauses: Pauses;
   private readonly source: NodeId;
   private sequence = 0;
-  private queue: Entry[] = [];
+  private queue: Waiting[] = [];
   private running: Promise<void> | undefined;
 
   constructor(options: AppenderOptions) {
@@ -41,7 +46,11 @@ export class Appender {
     this.source = trusted.node(`${options.nodeId}/processor/${options.partition}`);
   }
 
-  append(record: OwnRecord): void {
+  /**
+   * @param isStillTrue asked before each try: where it says no the record is forgotten, for a log that was away for long has
+   *   no use for what was so before.
+   */
+  append(record: OwnRecord, isStillTrue?: () => boolean): void {
     if (this.pauses.ended) return;
     const party = trusted.party(record.party);
     const station = trusted.station(record.station);
@@ -55,7 +64,8 @@ export class Appender {
       keyId: null,
       ...record.body,
     });
-    this.queue.push({ key: record.station === "" ? "" : logKey(party, station), value });
+    const entry = { key: record.station === "" ? "" : logKey(party, station), value };
+    this.queue.push({ entry, isStillTrue });
     this.running ??= this.run();
   }
 
@@ -69,7 +79,9 @@ export class Appender {
     // The callers of this turn come into one append.
     await Promise.resolve();
     while (this.queue.length > 0 && !this.pauses.ended) {
-      const entries = this.queue.slice(0, limits.foldAppendRecords);
+      this.queue = this.queue.filter(({ isStillTrue }) => isStillTrue?.() ?? true);
+      const entries = this.queue.slice(0, limits.foldAppendRecords).map(({ entry }) => entry);
+      if (entries.length === 0) break;
       try {
         await this.options.log.append(this.options.log.topics.frames, this.options.partition, entries);
         this.queue = this.queue.slice(entries.length);

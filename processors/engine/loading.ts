@@ -8,6 +8,7 @@ import type { FoldStore } from "../../core/store/store.ts";
 import type { QuarantineRow, StationStateRow } from "../../core/store/tables.ts";
 import type { KeptReadings, Scope } from "./batch.ts";
 import { itemOf, type Item } from "./record.ts";
+import { nodeSeparator } from "./station-memory.ts";
 
 /** Parameters of one query; SQLite and Postgres both take more. */
 const keysPerQuery = 500;
@@ -66,14 +67,19 @@ export async function loadReadings(
   return found;
 }
 
-/** Stations of the partition whose current connection is of that node, in a fixed order (rule T3). */
-export function stationsOfNode(store: FoldStore, scope: Scope, nodeId: string): Promise<StationKey[]> {
+/**
+ * Stations of the partition with a claimed connection of that node, in a fixed order (rule T3). Also one that is not the
+ * current: it would be, as soon as the newer one ends.
+ */
+export async function stationsOfNode(store: FoldStore, scope: Scope, nodeId: string): Promise<StationKey[]> {
+  const held = (await heldBy(store, scope)).filter((nodes) => nodes.split(nodeSeparator).includes(nodeId));
+  if (held.length === 0) return [];
   return store.reader
     .selectFrom("station_state")
     .select(["party", "station"])
     .where("table_set", "=", scope.tableSet)
     .where("partition", "=", scope.partition)
-    .where("node_id", "=", nodeId)
+    .where("node_id", "in", held)
     .orderBy("party")
     .orderBy("station")
     .execute();
@@ -81,6 +87,12 @@ export function stationsOfNode(store: FoldStore, scope: Scope, nodeId: string): 
 
 /** Nodes that hold a station of the partition, by what was folded. */
 export async function nodesOf(store: FoldStore, scope: Scope): Promise<readonly string[]> {
+  const held = await heldBy(store, scope);
+  return [...new Set(held.flatMap((nodes) => nodes.split(nodeSeparator)))].sort();
+}
+
+/** What the rows say of nodes: one each in quiet times, and few more while stations move. */
+async function heldBy(store: FoldStore, scope: Scope): Promise<readonly string[]> {
   const rows = await store.reader
     .selectFrom("station_state")
     .select("node_id")

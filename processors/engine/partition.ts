@@ -296,7 +296,11 @@ export class Partition<State> {
     for (const nodeId of holders as readonly NodeId[]) {
       if (this.toldLost.has(nodeId) || !isNodeLost(nodeId)) continue;
       this.toldLost.add(nodeId);
-      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId } });
+      const isStillTrue = () => {
+        if (!isNodeLost(nodeId)) this.toldLost.delete(nodeId);
+        return this.toldLost.has(nodeId);
+      };
+      this.appender.append({ party: "", station: "", body: { kind: "nodeLost", nodeId } }, isStillTrue);
     }
   }
 

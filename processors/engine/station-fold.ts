@@ -102,8 +102,8 @@ export interface StationFold<State> {
   reread(record: FrameRecordOf<"quarantined">): FrameRecord | undefined;
   /** Earliest timer, log time; null: none. */
   dueAt(state: State): number | null;
-  /** Node of the current connection; "" when offline or presumed lost. */
-  nodeOf(state: State): string;
+  /** Nodes of the claimed connections that are not presumed lost, in a fixed order: usually one, none when offline. */
+  nodesOf(state: State): readonly string[];
   /** Plain values that MessagePack knows. */
   pack(state: State): unknown;
   unpack(packed: unknown): State;

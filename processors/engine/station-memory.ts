@@ -5,6 +5,9 @@ import { packBriefly, unpack } from "../../core/records/msgpack.ts";
 import type { StationStateRow } from "../../core/store/tables.ts";
 import type { StationFold } from "./station-fold.ts";
 
+/** Between the nodes of one row; no id of a node has it. */
+export const nodeSeparator = " ";
+
 /** Mutable: every field but `state` moves on even where a record fails, and is restored by hand where it must not. */
 export interface StationMemory<State> {
   readonly party: string;
@@ -97,7 +100,7 @@ export function stateRowOf<State>(
     partition: of.partition,
     party: memory.party,
     station: memory.station,
-    node_id: fold.nodeOf(memory.state),
+    node_id: fold.nodesOf(memory.state).join(nodeSeparator),
     due_at: fold.dueAt(memory.state),
     state: packMemory(memory, fold),
   };

@@ -37,6 +37,11 @@ export function currentOf(self: StationSelf): Connection | undefined {
   return self.connections.findLast((c) => c.claimed && !c.lost);
 }
 
+/** Nodes of the claimed, not ended ones that are not presumed lost, in a fixed order. */
+export function nodesOf(self: StationSelf): readonly NodeId[] {
+  return [...new Set(self.connections.filter((c) => c.claimed && !c.lost).map((c) => c.nodeId))].sort();
+}
+
 export function connectionOf(self: StationSelf, id: string | null): Connection | undefined {
   return id === null ? undefined : self.connections.find((c) => c.id === id);
 }

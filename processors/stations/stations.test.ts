@@ -98,7 +98,7 @@ test("T3: a lost node takes its stations offline, and any later record of the co
     timed([line.connected(), line.claimed(), lost(nodeB), lost(nodeA), line.call("Heartbeat", {})]),
   );
   expect(events.map((e) => e.kind)).toEqual(["stationOnline", "stationOffline", "stationOnline"]);
-  expect(ocppFold.nodeOf(state)).toBe(nodeA);
+  expect(ocppFold.nodesOf(state)).toEqual([nodeA]);
 });
 
 test("stationSeen comes at most once a minute of log time, and not beside other events", async () => {
