@@ -175,16 +175,17 @@ export class RedisServer {
     if (this.past.length > keptStates) this.past.shift();
   }
 
-  private cutLease(node: string): void {
+  /** @param until what Redis says now; it may have forgotten that the lease was made longer. */
+  private cutLease(node: string, until = 0): void {
     const lease = this.leased.get(node);
-    if (lease) lease.until = Math.min(this.scheduler.now, lease.until);
+    if (lease) lease.until = Math.min(lease.until, Math.max(this.scheduler.now, until));
   }
 
   private become({ claims, leases }: State): void {
     this.table = new OwnershipTable();
     this.claims = new Map(claims);
     this.leases = new Map(leases);
-    for (const node of this.leased.keys()) if (!leases.has(node)) this.cutLease(node);
+    for (const node of this.leased.keys()) this.cutLease(node, leases.get(node));
     for (const claim of claims.values()) this.table.claim(claim);
   }
 
