@@ -63,35 +63,44 @@ test("L4, T3: what a lost node was told for one partition is remembered there al
   }
 });
 
-test("L4, Q1: a poison transaction named with half a surrogate pair is held alike by a fold and by its rebuild", async () => {
-  const world = new World();
-  const line = new Line("CS1", "ocpp2.0.1");
-  const named = { transactionInfo: { transactionId: "tx-\ud800" }, seqNo: 0, timestamp: "2026-01-01T00:00:00Z" };
-  const event = (eventType: string) =>
-    line.call("TransactionEvent", { ...named, eventType, triggerReason: "Authorized" });
-  await world.write(timed([line.connected(), line.claimed(), event("Begun"), event("Ended")]));
-  const registry = await world.view();
-  const folded = async (holds: readonly QuarantineRow[]) => {
-    const into = await world.store();
-    await refold({ log: world.log, registry, into, partitions: [0], upTo: new Map([[0, 4]]), holds });
-    const states = await into.reader.selectFrom("station_state").selectAll().execute();
-    return {
-      states: states.map((row) => ({ ...row, state: Buffer.from(row.state).toString("hex") })),
-      held: await into.reader.selectFrom("quarantine").selectAll().execute(),
-      parked: await into.reader.selectFrom("parked").selectAll().execute(),
+test.each([
+  ["half a surrogate pair", "tx-\ud800"],
+  ["a NUL", "tx-\0"],
+])(
+  "L4, Q1: a poison transaction named with %s is held and let go alike by a fold and by its rebuild",
+  async (_, transactionId) => {
+    const world = new World();
+    const line = new Line("CS1", "ocpp2.0.1");
+    const named = { transactionInfo: { transactionId }, seqNo: 0, timestamp: "2026-01-01T00:00:00Z" };
+    const event = (eventType: string) =>
+      line.call("TransactionEvent", { ...named, eventType, triggerReason: "Authorized" });
+    await world.write(timed([line.connected(), line.claimed(), event("Begun"), event("Ended")]));
+    const registry = await world.view();
+    const folded = async (end: number, into: Store, holds: readonly QuarantineRow[]) => {
+      await refold({ log: world.log, registry, into, partitions: [0], upTo: new Map([[0, end]]), holds });
+      return tablesOf(into, ["station_state", "quarantine", "parked"]);
     };
-  };
-  try {
-    const live = await folded([]);
-    expect(live.held).toMatchObject([{ stage: "fold", state: "held" }]);
-    expect(live.held[0]!.transaction_key).toContain("tx-\ufffd");
-    expect(live.parked).toHaveLength(1);
-    expect(await folded(live.held)).toEqual(live);
-  } finally {
-    await registry.stop();
-    await world.end();
-  }
-});
+    try {
+      const live = await world.store();
+      const before = await folded(4, live, []);
+      const heldBy = () => live.reader.selectFrom("quarantine").selectAll().execute();
+      const [held] = await heldBy();
+      expect(held).toMatchObject({ stage: "fold", state: "held" });
+      expect(held!.transaction_key).toContain("tx-\ufffd");
+      expect(before["parked"]).toHaveLength(1);
+      expect(await folded(4, await world.store(), await heldBy())).toEqual(before);
+
+      const release = other("CS1").record({ kind: "release", quarantineId: held!.id, actor: "test" });
+      await world.write(timed([release, event("Updated")], t0 + 120_000));
+      const after = await folded(6, live, []);
+      expect(after["parked"]).toEqual([]);
+      expect(await folded(6, await world.store(), await heldBy())).toEqual(after);
+    } finally {
+      await registry.stop();
+      await world.end();
+    }
+  },
+);
 
 test("Q2: what an older version could not read is held by a rebuild that can, until the redrive that folds it", async () => {
   const world = new World();

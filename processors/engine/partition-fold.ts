@@ -4,12 +4,13 @@ import { derivedId } from "../../core/ids/ids.ts";
 import { CorruptRecordError } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
+import { asStored } from "../../core/store/text.ts";
 import type { QuarantineRow } from "../../core/store/tables.ts";
 import type { Batch, Place, Scope } from "./batch.ts";
 import type { Holding } from "./loading.ts";
 import type { Item } from "./record.ts";
 import { stationOfKey } from "./record.ts";
-import { ReadingsNeeded, type StationFold } from "./station-fold.ts";
+import { ReadingsNeeded, type HeldAs, type StationFold } from "./station-fold.ts";
 import { countInHour, isFirstOf, type StationMemory } from "./station-memory.ts";
 
 /** What a rebuild must hold again (rule Q2): by offset, what the live fold held, and until when. */
@@ -86,6 +87,12 @@ export function foldAgain<State>(input: FoldInput<State>, item: Item): void {
   input.batch.counts[foldFresh(input, memory, record, item, place)] += 1;
 }
 
+/** With the key as the quarantine row has it: the end of a hold and a rebuild know it from there. */
+function heldAs<State>(fold: StationFold<State>, record: FrameRecord): HeldAs {
+  const { key, holds } = fold.transactionOf(record);
+  return { key: key === null ? null : asStored(key), holds };
+}
+
 type Fate = "applied" | "quarantined" | "parked";
 
 /** A record at its first turn, or a parked one at its second. */
@@ -99,7 +106,7 @@ function foldFresh<State>(
   const { fold, batch } = input;
   batch.begin(memory, place);
   if (memory.holds.size > 0) {
-    const { key } = fold.transactionOf(record);
+    const { key } = heldAs(fold, record);
     const holder = key === null ? undefined : memory.holds.get(key);
     if (holder !== undefined) return park(input, place, holder);
   }
@@ -190,7 +197,7 @@ function quarantine<State>(
   cause: string | KnownHold,
 ): Fate {
   const { fold, batch } = input;
-  const speaks = fold.transactionOf(record);
+  const speaks = heldAs(fold, record);
   const key = typeof cause === "string" ? (speaks.holds ? speaks.key : null) : cause.transaction_key;
   const reason = typeof cause === "string" ? cause : cause.reason;
   const id = addRow(input, record, item, place, { stage: "fold", key, reason });
