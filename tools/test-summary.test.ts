@@ -3,6 +3,7 @@ import {
   closingLine,
   judge,
   parseClosingLine,
+  reasonsIn,
   sumOf,
   withSecondRun,
   worthASecondRun,
@@ -81,6 +82,23 @@ test("the closing line is read back from the end of a command's output", () => {
   });
   expect(parseClosingLine("kit: 4 passed, 0 failed")).toEqual({ passed: 4, failed: 0, skipped: 0 });
   expect(parseClosingLine("all good")).toBeNull();
+});
+
+test("a suite that is a command tells in the summary why it failed, not only that it did", () => {
+  const output = [
+    "90 s  1.6: 200000/200000",
+    "L4  FAILED  the tables against a rebuild of them",
+    "      station_state differs from its rebuild: 3 rows",
+    "problem: verify: ended with 1",
+    "L4  FAILED  the tables against a rebuild of them",
+    "8 passed, 1 failed, 0 skipped",
+  ].join("\n");
+  expect(reasonsIn(output).split("\n")).toEqual([
+    "L4  FAILED  the tables against a rebuild of them",
+    "station_state differs from its rebuild: 3 rows",
+    "problem: verify: ended with 1",
+  ]);
+  expect(reasonsIn("one\n\ntwo\n")).toBe("one\ntwo");
 });
 
 test("a second run is for one or two files that failed, not for more, and not for errors without a file", () => {

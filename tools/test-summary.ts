@@ -83,6 +83,17 @@ export function parseClosingLine(output: string): { passed: number; failed: numb
   return null;
 }
 
+const TELLING = /^(?:problem|fault|seed \d+): |^\S+\s+FAILED\b| differs from |^(?:\w*Error|error): /;
+const TOLD_LINES = 8;
+const TOLD_CHARS = 300;
+
+/** What a suite's output says of why it failed: its first lines that begin as such sentences do; none: its last ones. */
+export function reasonsIn(output: string): string {
+  const lines = output.split("\n").map((line) => line.trim().slice(0, TOLD_CHARS));
+  const told = [...new Set(lines.filter((line) => TELLING.test(line)))].slice(0, TOLD_LINES);
+  return (told.length > 0 ? told : lines.filter((line) => line !== "").slice(-TOLD_LINES)).join("\n");
+}
+
 /**
  * Judges the summaries of all stages.
  * @param strict no skip may be due to a missing server or tool (CI=true), and what must run on an adapter has run there

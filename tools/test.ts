@@ -18,6 +18,7 @@ import {
   closingLine,
   judge,
   parseClosingLine,
+  reasonsIn,
   sumOf,
   withSecondRun,
   worthASecondRun,
@@ -145,13 +146,14 @@ async function runVitest(project: string, args: readonly string[]): Promise<read
 async function runCommand({ command, args }: CommandSuite): Promise<Summary> {
   const { status, output } = await run(command, args, { capture: true });
   const counts = parseClosingLine(output);
-  if (counts === null) return broken(`${command} ${args.join(" ")} ended with ${status} and without a count`);
+  if (counts === null)
+    return broken(`${command} ${args.join(" ")} ended with ${status} and without a count\n${reasonsIn(output)}`);
   const skipped = Array.from({ length: counts.skipped }, (_, i) => ({
     name: `${command} #${i + 1}`,
     reason: "see its output",
   }));
   const failed = status !== 0 && counts.failed === 0 ? 1 : counts.failed;
-  const failures = failed === 0 ? [] : [{ name: args[0] ?? command, message: `${failed} failed: see its output` }];
+  const failures = failed === 0 ? [] : [{ name: args[0] ?? command, message: reasonsIn(output) }];
   return { passed: counts.passed, failed, skipped, adapters: [], failures };
 }
 

@@ -76,7 +76,7 @@ export class Running implements AsyncDisposable {
   }
 
   async metrics(): Promise<Metrics> {
-    const response = await fetch(`${this.adminUrl}/metrics`, { signal: AbortSignal.timeout(10_000) });
+    const response = await fetch(`${this.adminUrl}/metrics`, { signal: AbortSignal.timeout(40_000) });
     return parseMetrics(await response.text());
   }
 
