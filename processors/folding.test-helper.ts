@@ -15,6 +15,7 @@ import {
   type Reading,
 } from "../core/records/domain-event.ts";
 import type { FrameRecord } from "../core/records/frame-record.ts";
+import { pack, unpack } from "../core/records/msgpack.ts";
 import { encodeChange } from "../core/records/registry-change.ts";
 import type { EntityDocs, EntityKind } from "../core/registry/entities.ts";
 import { RegistryView } from "../core/registry/view.ts";
@@ -86,7 +87,7 @@ export async function foldSteps(steps: readonly Step[], world: World = new World
       readingsOf: (sessionId) => readings.get(sessionId) ?? [],
       ask: (effect) => void effects.push(effect),
     };
-    state = ocppFold.evolve(state, record, context);
+    state = stored(ocppFold.evolve(state, record, context));
   }
   return {
     state,
@@ -96,6 +97,10 @@ export async function foldSteps(steps: readonly Step[], world: World = new World
     of: <Kind extends EventKind>(kind: Kind) =>
       events.filter((e): e is Extract<EventBody, { kind: Kind }> => e.kind === kind),
   };
+}
+
+function stored(state: StationState): StationState {
+  return ocppFold.unpack(unpack(pack(ocppFold.pack(state))));
 }
 
 /** A log, a registry in it, and stores beside it. */

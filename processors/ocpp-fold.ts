@@ -278,7 +278,7 @@ function transactionMessage(
     case "MeterValues":
       return meterValues(transactions, record, request, context);
     case "StopTransaction":
-      return stopTransaction(transactions, record, request, context);
+      return stopTransaction(transactions, record, request, self.boots, context);
     default:
       return transactions;
   }

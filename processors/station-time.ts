@@ -3,10 +3,14 @@ export interface PlausibleTime {
   readonly at: number;
   /** false: it is the log time, for the station gave none that can be true. */
   readonly trusted: boolean;
+  /** What the station's clock said, epoch ms, true or not; null: nothing that is a time. */
+  readonly own: number | null;
 }
 
 const earliestPlausible = Date.UTC(2020, 0, 1);
 const aheadMs = 3_600_000;
+/** More than a session takes: the clock was set in between, from one wrong time to another. */
+const longestMs = 31 * 86_400_000;
 
 // RFC 3339 and what the field makes of it: a blank for the T, no zone (Growatt; read as UTC), +03, +0300, fractions of
 // any length.
@@ -41,5 +45,25 @@ export function isPlausible(at: number | null, logTime: number): at is number {
 /** The station's time where it can be true, else the log's. */
 export function stationTimeOr(value: unknown, logTime: number): PlausibleTime {
   const at = parseStationTime(value);
-  return isPlausible(at, logTime) ? { at, trusted: true } : { at: logTime, trusted: false };
+  return isPlausible(at, logTime) ? { at, trusted: true, own: at } : { at: logTime, trusted: false, own: at };
+}
+
+/** What a start tells of the clock that timed it. */
+export function ownClock(
+  value: unknown,
+  logTime: number,
+): { readonly trusted: boolean; readonly ownTime: number | null } {
+  const { trusted, own } = stationTimeOr(value, logTime);
+  return { trusted, ownTime: trusted ? null : own };
+}
+
+/**
+ * A clock that is wrong still goes: what lies between two of its times is true as long as nothing set it in between. The
+ * caller knows of no boot.
+ * @returns ms; null where the two cannot be of one clock that goes: it stands still, goes back, or says 0001.
+ */
+export function betweenOwn(start: number | null, stop: number | null): number | null {
+  if (start === null || stop === null || start < 0) return null;
+  const ms = stop - start;
+  return ms > 0 && ms <= longestMs ? ms : null;
 }

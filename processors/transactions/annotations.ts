@@ -16,7 +16,8 @@ export const sessionAnnotations = {
   connectorUnlike: "A message named another connector than the transaction's; the transaction counts.",
   overtaken: "Another transaction began at the connector before this one had an end.",
   startTimeImplausible: "The station's start time cannot be true; the log's time is used.",
-  stopTimeImplausible: "The station's stop time cannot be true; the log's time is used.",
+  stopTimeImplausible:
+    "The station's stop time cannot be true; the log's time is used, or what the clock that also told the start says of how long it took.",
   stopBeforeStart: "The station's stop time lies before its start time; the log's time is used where it is later.",
   meterStartInvalid: "The register at the start is no energy; readings are used.",
   meterStopInvalid: "The register at the stop is no energy; readings are used.",

@@ -144,6 +144,7 @@ function ended(
 ): TransactionsState {
   // Nothing from the station ended it: the last sign of it is the best end that is known.
   const at = Math.max(t.startedAt, t.touchedAt);
-  const after = endSession(t, context, { time: { at, trusted: true }, reason: null, stop: null, words: [word] });
+  const time = { at, trusted: true, own: null };
+  const after = endSession(t, context, { time, boots: null, reason: null, stop: null, words: [word] });
   return settle(replaced(state, t, after), after, record, context);
 }

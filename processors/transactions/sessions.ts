@@ -4,7 +4,7 @@ import { limits } from "../../core/config/limits.ts";
 import type { EventBody, Reading } from "../../core/records/domain-event.ts";
 import type { FrameRecordOf } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
-import type { PlausibleTime } from "../station-time.ts";
+import { betweenOwn, type PlausibleTime } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import {
   finalMwh,
@@ -178,19 +178,22 @@ function tellUpdate(
 
 export interface Ending {
   readonly time: PlausibleTime;
+  /** How often the station had booted; null where nothing from the station ended it. */
+  readonly boots: number | null;
   readonly reason: string | null;
   readonly stop: number | null;
   readonly words: Words;
 }
 
 /** @returns the transaction ended and told; when its CDR is made is the business of cdrs/. */
-export function endSession(t: Transaction, context: FoldContext, ending: Ending): Transaction {
+export function endSession(open: Transaction, context: FoldContext, ending: Ending): Transaction {
   const words = [...ending.words];
+  const { t, at } = endsOf(open, context, ending);
   if (!ending.time.trusted) words.push("stopTimeImplausible");
   if (isStopBelowStart(t.registers)) words.push("stopBelowStart");
   if (isAboveStop(t.registers)) words.push("registerAboveStop");
   if (t.registers.high === null) words.push("noRegister");
-  let endedAt = ending.time.at;
+  let endedAt = at;
   if (endedAt < t.startedAt) {
     words.push("stopBeforeStart");
     endedAt = Math.max(t.startedAt, context.logTime);
@@ -215,6 +218,20 @@ export function endSession(t: Transaction, context: FoldContext, ending: Ending)
     state: null,
     annotations: fresh.length > 0 ? [...t.annotations, ...fresh] : t.annotations,
   };
+}
+
+/**
+ * When it ended, and with its start put right. Where both are of one clock that cannot be true, no boot between, the session
+ * lasted what that clock says (decision 25). The log's time is never before what it tells of, so the earlier of the
+ * two places that start and end give it is the nearer one.
+ */
+function endsOf(t: Transaction, context: FoldContext, { time, boots }: Ending): { t: Transaction; at: number } {
+  const { start } = t;
+  const isOneClock = start !== null && !start.trusted && !time.trusted && start.boots === boots;
+  const lastedMs = isOneClock ? betweenOwn(start.ownTime, time.own) : null;
+  if (lastedMs === null) return { t, at: time.at };
+  const at = Math.min(t.startedAt + lastedMs, time.at);
+  return { t: addToSession(t, context, { late: { startedAt: at - lastedMs } }), at };
 }
 
 // --- lists of transactions ---

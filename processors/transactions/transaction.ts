@@ -17,6 +17,8 @@ export interface StartIdentity {
   readonly boots: number;
   /** The station's clock was at a time that can be true. */
   readonly trusted: boolean;
+  /** What that clock said, epoch ms, where it cannot be true (decision 25): the end's is held against it. Else null. */
+  readonly ownTime: number | null;
 }
 
 /** Running values over the readings of a transaction; `energy.ts` says what follows from them. All mWh. */
@@ -112,16 +114,20 @@ export const noRegisters: Registers = {
   high: null,
 };
 
-type PackedStart = [number, number, number, string, number, boolean] | null;
+type PackedStart = [number, number, number, string, number, boolean, (number | null)?] | null;
 
 function packStart(start: StartIdentity | null): PackedStart {
-  return start && [start.digest, start.frame, start.clock, start.meterStart, start.boots, start.trusted];
+  if (!start) return null;
+  const { digest, frame, clock, meterStart, boots, trusted: isTrusted, ownTime } = start;
+  // Only of a clock that cannot be trusted: each row has many starts.
+  const own: [number?] = ownTime === null ? [] : [ownTime];
+  return [digest, frame, clock, meterStart, boots, isTrusted, ...own];
 }
 
 function unpackStart(packed: PackedStart): StartIdentity | null {
   if (!packed) return null;
-  const [digest, frame, clock, meterStart, boots, isTrusted] = packed;
-  return { digest, frame, clock, meterStart, boots, trusted: isTrusted };
+  const [digest, frame, clock, meterStart, boots, isTrusted, ownTime = null] = packed;
+  return { digest, frame, clock, meterStart, boots, trusted: isTrusted, ownTime };
 }
 
 // Settled transactions change once a session, while the row is written with every batch that touches the station: their

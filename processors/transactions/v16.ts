@@ -6,7 +6,7 @@ import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { answerOf, digestOf, fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
-import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
+import { isPlausible, ownClock, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import {
   incarnationOf,
@@ -68,7 +68,7 @@ function startIdentity(record: Exchange, request: Fields, boots: number, context
     clock: digestOf(`${connectorId}|${timestamp}`),
     meterStart,
     boots,
-    trusted: isPlausible(parseStationTime(request["timestamp"]), context.logTime),
+    ...ownClock(request["timestamp"], context.logTime),
   };
 }
 
@@ -246,6 +246,7 @@ export function stopTransaction(
   state: TransactionsState,
   record: Exchange,
   request: Fields,
+  boots: number,
   context: FoldContext,
 ): TransactionsState {
   const id = usableId(record, request);
@@ -273,7 +274,7 @@ export function stopTransaction(
     state = added(withRoom(state, undefined, record, context), opened);
     t = opened;
   }
-  return stopped(state, t, record, request, digest, words, context);
+  return stopped(state, t, { record, request, boots, digest }, words, context);
 }
 
 /** The end of a transaction that got its CDR without one. */
@@ -283,12 +284,17 @@ function lateStop(request: Fields, stop: number, context: FoldContext): LateFact
   return { stop, registers, ...(time.trusted ? { endedAt: time.at } : {}) };
 }
 
+interface Stop {
+  readonly record: Exchange;
+  readonly request: Fields;
+  readonly boots: number;
+  readonly digest: number;
+}
+
 function stopped(
   state: TransactionsState,
   t: Transaction,
-  record: Exchange,
-  request: Fields,
-  stop: number,
+  { record, request, boots, digest }: Stop,
   words: readonly SessionAnnotation[],
   context: FoldContext,
 ): TransactionsState {
@@ -301,9 +307,10 @@ function stopped(
   const updated = addToSession(attributed(t, record, context), context, { readings, silent, signed });
   const ended = endSession(updated, context, {
     time,
+    boots,
     // 1.6: an absent reason means Local.
     reason: textOf(request["reason"]) ?? "Local",
-    stop,
+    stop: digest,
     words: more,
   });
   return settle(replaced(state, t, ended), ended, record, context);

@@ -5,7 +5,7 @@ import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
-import { isPlausible, parseStationTime, stationTimeOr } from "../station-time.ts";
+import { ownClock, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { judgeStart, newestOf, overtaken, passOver, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
 import { hasSignature, readingsOf } from "./readings.ts";
@@ -104,7 +104,7 @@ function startIdentity(m: Message, context: FoldContext): StartIdentity {
     // Plays the part of the 1.6 register: another transaction at the same time betrays a clock that stands still.
     meterStart: m.id,
     boots: m.boots,
-    trusted: isPlausible(parseStationTime(m.request["timestamp"]), context.logTime),
+    ...ownClock(m.request["timestamp"], context.logTime),
   };
 }
 
@@ -237,6 +237,7 @@ function ended(state: TransactionsState, t: Transaction, m: Message, context: Fo
   if (t.endedAt !== null) return replaced(state, t, addToSession(t, context, { words: ["stopConflict"] }));
   const after = endSession(t, context, {
     time: stationTimeOr(m.request["timestamp"], context.logTime),
+    boots: m.boots,
     // 2.x: an absent reason means Local.
     reason: textOf(m.info["stoppedReason"]) ?? "Local",
     stop: m.digest,
