@@ -66,8 +66,8 @@ export const clocks: Row = {
 };
 
 /**
- * How long sessions took, by the tables and by the stations' own clocks. Not of those in 1970: these boot whenever they come back,
- * and over a boot both ends are told by the log's time, so that what comes late makes them longer or shorter.
+ * How long sessions took, by the tables and by the stations' own clocks. Not of those in 1970: commands reset some of them, and over
+ * a boot both ends are told by the log's time, so that what comes late makes them longer or shorter.
  */
 async function durations(
   world: FaultWorld,
