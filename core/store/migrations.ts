@@ -11,6 +11,7 @@ import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { joinReadings, tablesOfVersion6 } from "./schema-version-6.ts";
 import { indexesOfVersion8, sessionsByEnd, tablesOfVersion8 } from "./schema-version-8.ts";
 import { indexesOfVersion9, tablesOfVersion9 } from "./schema-version-9.ts";
+import { indexesOfVersion10, intervalsOfFaults, tablesOfVersion10 } from "./schema-version-10.ts";
 import type { ColumnKind } from "./schema.ts";
 import type { Store } from "./store.ts";
 import { derivedTables, primaryKeys, type DerivedTable, type Schema, type TableName } from "./tables.ts";
@@ -64,6 +65,15 @@ const migrations: readonly Migration[] = [
     async apply(db, dialect) {
       await createTables(db, dialect, tablesOfVersion9);
       await createIndexes(db, indexesOfVersion9);
+    },
+  },
+  {
+    version: 10,
+    async apply(db, dialect) {
+      await createTables(db, dialect, tablesOfVersion10);
+      await createIndexes(db, indexesOfVersion10);
+      await sql.raw(intervalsOfFaults).execute(db);
+      for (const table of derivedOf(tablesOfVersion10)) await createLiveView(db, table);
     },
   },
 ];

@@ -6,6 +6,7 @@ import { tablesOfVersion5 } from "./schema-version-5.ts";
 import { tablesOfVersion6 } from "./schema-version-6.ts";
 import { tablesOfVersion8 } from "./schema-version-8.ts";
 import { tablesOfVersion9 } from "./schema-version-9.ts";
+import { tablesOfVersion10 } from "./schema-version-10.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
@@ -19,6 +20,7 @@ const columns = {
   ...tablesOfVersion6,
   ...tablesOfVersion8,
   ...tablesOfVersion9,
+  ...tablesOfVersion10,
 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };

@@ -97,6 +97,10 @@ test.each([
     "held CDRs",
     "select * from live_cdr_review where party = 'DEABC' and state = 'held' order by last_updated desc limit 9",
   ],
+  [
+    "statuses of stations in a period",
+    "select * from live_status_interval where party = 'DEABC' and station in ('s', 't') and to_at > 5 and from_at < 9",
+  ],
   ["values of a session", "select * from live_meter_value where session_id = 'x' order by sequence"],
   ["a command", "select * from live_command where id = 'x'"],
   ["a station", "select * from live_station where party = 'DEABC' and station = 's'"],

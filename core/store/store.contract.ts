@@ -369,8 +369,9 @@ function schemaContract(parts: () => Parts): void {
     await store.transaction(async ({ db }) => {
       await db.schema.dropView("live_station_document").execute();
       await db.schema.dropView("live_cdr_review").execute();
+      await db.schema.dropView("live_status_interval").execute();
       const pushes = ["ocpi_push", "ocpi_delivery", "ocpi_dead_letter", "ocpi_evse_status", "ocpi_peer"];
-      for (const table of ["cdr_review", "station_document", "fact", "name_hold", ...pushes])
+      for (const table of ["status_interval", "cdr_review", "station_document", "fact", "name_hold", ...pushes])
         await db.schema.dropTable(table).execute();
       await outboxOfVersion1(db, store.dialect);
       await meterValuesOfVersion1(db);

@@ -4,6 +4,7 @@
 // Rule B1: rows that a fold derives carry their table set and partition. Readers use the `live_…` views, which
 // join each partition's active set (the `table_set` of its position row), so that a rebuild can take over per
 // partition in one transaction.
+import type { StatusIntervalRow } from "./status-interval.ts";
 
 interface Derived {
   table_set: number;
@@ -367,6 +368,7 @@ export interface Tables {
   chain: ChainRow;
   station: StationRow;
   connector: ConnectorRow;
+  status_interval: StatusIntervalRow;
   session: SessionRow;
   meter_value: MeterValueRow;
   cdr: CdrRow;
@@ -399,6 +401,7 @@ export const primaryKeys = {
   chain: ["table_set", "party", "station"],
   station: ["table_set", "party", "station"],
   connector: ["table_set", "party", "station", "evse_id", "connector_id"],
+  status_interval: ["table_set", "party", "station", "evse_id", "connector_id", "sequence"],
   session: ["table_set", "id"],
   meter_value: ["table_set", "session_id", "sequence"],
   cdr: ["table_set", "id"],
@@ -428,6 +431,7 @@ export const derivedTables = {
   chain: "projector",
   station: "projector",
   connector: "projector",
+  status_interval: "projector",
   session: "projector",
   meter_value: "projector",
   cdr: "projector",

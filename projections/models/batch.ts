@@ -8,7 +8,8 @@ import type { PositionRow } from "../../core/store/tables.ts";
 import { Chains, type Link } from "./chain.ts";
 import { positionAfter } from "./position.ts";
 import { projectEvent } from "./project.ts";
-import { WorkingSet } from "./working-set.ts";
+import { StatusIntervals } from "./status-intervals.ts";
+import { stationKey, WorkingSet } from "./working-set.ts";
 
 export interface BatchResult {
   readonly position: PositionRow;
@@ -31,6 +32,7 @@ export class Projection {
   private readonly store: FoldStore;
   private readonly chains: Chains;
   private readonly rows: WorkingSet;
+  private readonly intervals: StatusIntervals;
   private at: PositionRow;
 
   constructor(store: FoldStore, position: PositionRow) {
@@ -38,6 +40,7 @@ export class Projection {
     this.store = store;
     this.chains = new Chains(scope);
     this.rows = new WorkingSet(scope);
+    this.intervals = new StatusIntervals(scope);
     this.at = position;
   }
 
@@ -51,25 +54,32 @@ export class Projection {
    * @throws WattlogError `fold/zombie`, TableSetChanged, StoreRewound: see `Store.write`.
    */
   async project(batch: LogBatch): Promise<BatchResult> {
-    const { store, chains, rows, at: from } = this;
+    const { store, chains, rows, intervals, at: from } = this;
     const items = batch.records.map(itemOf);
     await chains.load(store.reader, items);
     const { applied, broken } = linkAll(items, chains);
     await rows.load(store.reader, applied);
+    await intervals.load(store.reader, applied);
     const orphans: DomainEvent[] = [];
     const mismatches: DomainEvent[] = [];
     for (const event of applied) {
       if (saysOtherEnergy(event, rows)) mismatches.push(event);
       if (projectEvent(event, rows) === "orphan") orphans.push(event);
+      intervals.take(event, rows.stations.get(stationKey(event)));
     }
     const counted = { applied: applied.length, skipped: items.length - applied.length };
     const to = positionAfter(from, batch, counted);
     await store.write({
       move: { from, to },
-      changes: [{ act: "upsert", table: "chain", rows: chains.dirty() }, ...rows.changes()],
+      changes: [
+        { act: "upsert", table: "chain", rows: chains.dirty() },
+        ...rows.changes(),
+        { act: "upsert", table: "status_interval", rows: intervals.dirty() },
+      ],
     });
     chains.written();
     rows.written();
+    intervals.written();
     this.at = to;
     return { position: to, applied, broken, orphans, mismatches };
   }

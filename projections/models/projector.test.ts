@@ -37,6 +37,7 @@ const tables = [
   "chain",
   "station",
   "connector",
+  "status_interval",
   "session",
   "meter_value",
   "cdr",
@@ -54,7 +55,12 @@ async function rowsOf(store: Store): Promise<Record<string, unknown[]>> {
 }
 
 function fleet(): DomainEvent[] {
-  const [a, b, c] = [new StationWriter("CP-A"), new StationWriter("CP-B"), new StationWriter("CP-C")];
+  const [a, b, c, d] = ["CP-A", "CP-B", "CP-C", "CP-D"].map((id) => new StationWriter(id)) as [
+    StationWriter,
+    StationWriter,
+    StationWriter,
+    StationWriter,
+  ];
   const events = [
     [
       a.online(),
@@ -86,6 +92,20 @@ function fleet(): DomainEvent[] {
       ...c.session("RFID-3", 1_000, 1),
       ...c.session("RFID-3", 2_000, 2),
       c.event({ kind: "stationOffline", connectionId: "x" as never, reason: "byStation" }),
+    ],
+    [
+      d.online(),
+      d.booted("Alfen", "Eve"),
+      d.status(1, "Available"),
+      d.status(2, "Available"),
+      d.status(1, "Faulted", "GroundFailure"),
+      d.offline(),
+      d.online(),
+      d.status(1, "Available"),
+      d.offline(),
+      d.online(),
+      d.online(),
+      d.offline(),
     ],
   ];
   // Interleaved, as a log has them: one of each station in turn.
