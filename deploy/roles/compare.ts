@@ -37,12 +37,16 @@ export interface CompareOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** What the live side says, all of one moment. */
-interface Live {
+/** Of one moment. */
+interface Folded {
   /** The log as it was in each generation that was folded, the oldest first; never empty. */
   readonly generations: readonly EventLog[];
   readonly positions: readonly PositionRow[];
   readonly holds: readonly QuarantineRow[];
+}
+
+/** What the live side says, all of one moment. */
+interface Live extends Folded {
   readonly sums: ReadonlyMap<string, TableChecksum>;
   /** Concluded and not yet in the log, by partition. */
   readonly outbox: ReadonlyMap<number, number>;
@@ -62,8 +66,14 @@ export async function compareWithRebuild({ source, onProgress }: CompareOptions)
       const scratch = openSqliteStore(folder);
       try {
         await scratch.migrate();
-        const chains = await rebuild(whole, scratch, live, onProgress);
-        return await compare(live.generations.at(-1)!, store, scratch, live, chains);
+        const registry = new RegistryView(whole);
+        await registry.start();
+        try {
+          const chains = await rebuild(registry, scratch, live, onProgress);
+          return await compare({ whole, registry, store, scratch, live }, chains);
+        } finally {
+          await registry.stop();
+        }
       } finally {
         await scratch.close();
       }
@@ -75,10 +85,8 @@ export async function compareWithRebuild({ source, onProgress }: CompareOptions)
 }
 
 async function readLive(db: Kysely<Schema>, whole: EventLog): Promise<Live> {
-  const positions = await db.selectFrom("position").selectAll().execute();
-  const all = allGenerations(whole).map((topics) => logAsOf(whole, topics));
-  const folded = all.filter((log) => positionsOf(positions, "processor", log).length > 0);
-  const generations = folded.length > 0 ? folded : [whole];
+  const folded = await readFolded(db, whole);
+  const { positions, generations } = folded;
   const log = generations.at(-1)!;
   const setsOf = (role: FoldRole) =>
     new Map(positionsOf(positions, role, log).map((row) => [row.partition, row.table_set]));
@@ -89,30 +97,32 @@ async function readLive(db: Kysely<Schema>, whole: EventLog): Promise<Live> {
     .select(["partition", (eb) => eb.fn.sum<number>("count").as("events")])
     .groupBy("partition")
     .execute();
+  return { ...folded, sums, outbox: new Map(waiting.map((row) => [row.partition, row.events])) };
+}
+
+/** How far live is, and what a rebuild up to there needs to know of it. */
+async function readFolded(db: Kysely<Schema>, whole: EventLog): Promise<Folded> {
+  const positions = await db.selectFrom("position").selectAll().execute();
+  const all = allGenerations(whole).map((topics) => logAsOf(whole, topics));
+  const folded = all.filter((log) => positionsOf(positions, "processor", log).length > 0);
   const holds = await db.selectFrom("live_quarantine").selectAll().execute();
-  return { generations, positions, holds, sums, outbox: new Map(waiting.map((row) => [row.partition, row.events])) };
+  return { generations: folded.length > 0 ? folded : [whole], positions, holds };
 }
 
 /** Generation after generation, each from its first record to where live stands; rows move between them as they did there. */
 async function rebuild(
-  whole: EventLog,
+  registry: RegistryView,
   into: Store,
   live: Live,
   onProgress: CompareOptions["onProgress"],
 ): Promise<ChainComparison> {
-  const registry = new RegistryView(whole);
-  await registry.start();
   const found: ChainComparison[] = [];
-  try {
-    for (const [at, log] of live.generations.entries()) {
-      await rebuildGeneration(log, registry, into, live, onProgress);
-      const next = live.generations[at + 1];
-      const outbox = next ? new Map<number, number>() : live.outbox;
-      found.push(await compareEvents({ log, scratch: into.reader, upTo: ends(live, "processor", log), outbox }));
-      if (next) await moveOn(log, next, into, live);
-    }
-  } finally {
-    await registry.stop();
+  for (const [at, log] of live.generations.entries()) {
+    await rebuildGeneration(log, registry, into, live, onProgress);
+    const next = live.generations[at + 1];
+    const outbox = next ? new Map<number, number>() : live.outbox;
+    found.push(await compareEvents({ log, scratch: into.reader, upTo: ends(live, "processor", log), outbox }));
+    if (next) await moveOn(log, next, into, live);
   }
   return {
     // The last generation has most of them; one that was silent since is in an earlier one.
@@ -126,8 +136,8 @@ async function rebuildGeneration(
   log: EventLog,
   registry: RegistryView,
   into: Store,
-  live: Live,
-  onProgress: CompareOptions["onProgress"],
+  live: Folded,
+  onProgress?: CompareOptions["onProgress"],
 ): Promise<void> {
   const progress =
     (what: string) => (at: { readonly partition: number; readonly next: number; readonly end: number }) =>
@@ -165,18 +175,22 @@ async function moveOn(log: EventLog, next: EventLog, into: Store, live: Live): P
   });
 }
 
-function registryEnd({ positions }: Live, { topics }: EventLog): number {
+function registryEnd({ positions }: Folded, { topics }: EventLog): number {
   const row = positions.find(({ role, topic }) => role === "registry" && topic === topics.registry.name);
   return row?.next ?? firstOffsetOf(topics.registry);
 }
 
-async function compare(
-  log: EventLog,
-  store: Pick<Store, "snapshot">,
-  scratch: Store,
-  live: Live,
-  chains: ChainComparison,
-): Promise<Comparison> {
+interface Sides {
+  readonly whole: EventLog;
+  readonly registry: RegistryView;
+  readonly store: Pick<Store, "snapshot">;
+  readonly scratch: Store;
+  readonly live: Live;
+}
+
+async function compare(sides: Sides, chains: ChainComparison): Promise<Comparison> {
+  const { store, scratch, live } = sides;
+  const log = live.generations.at(-1)!;
   const sets = new Map(
     Array.from({ length: log.topics.frames.partitions }, (_, partition) => [partition, firstTableSet]),
   );
@@ -184,7 +198,9 @@ async function compare(
   rebuilt.set("registry_version", await registryChecksum(scratch.reader));
   const tables = compareSums(live.sums, rebuilt);
   const rows = tables.reduce((sum, { live: { rows: count } }) => sum + count, 0);
-  const named = await store.snapshot((db) => differences(log, db, scratch.reader, live, rebuilt));
+  const different = [...live.sums].filter(([part, sum]) => sum.sha256 !== rebuilt.get(part)?.sha256);
+  const parts = different.map(([part]) => part);
+  const named = parts.length === 0 ? [] : await store.snapshot((db) => differences(sides, db, parts));
   const problems = [
     ...tables.filter((table) => !table.equal).map(differs),
     ...named,
@@ -194,32 +210,34 @@ async function compare(
   return { ok: problems.length === 0, tables, rows, chains, problems };
 }
 
-/** The rows of the partitions that differ, where the live ones are still those that were compared. */
+/**
+ * The rows that differ, in the parts that did. Live may have moved on meanwhile; then the rebuild follows first.
+ * @param parts `table/partition`
+ */
 async function differences(
-  log: EventLog,
+  { whole, registry, scratch, live }: Sides,
   db: Kysely<Schema>,
-  scratch: Kysely<Schema>,
-  live: Live,
-  rebuilt: ReadonlyMap<string, TableChecksum>,
+  parts: readonly string[],
 ): Promise<readonly string[]> {
-  const now = await db.selectFrom("position").selectAll().execute();
+  const now = await readFolded(db, whole);
+  const log = now.generations.at(-1)!;
+  if (now.generations.length !== live.generations.length) return ["A generation began meanwhile: no row is named."];
+  await rebuildGeneration(log, registry, scratch, now);
   const named: string[] = [];
-  for (const [part, sum] of live.sums) {
+  for (const part of parts) {
     const [name, number] = part.split("/");
     const table = checksumTables.find((one) => one === name);
-    if (!table || sum.sha256 === rebuilt.get(part)?.sha256 || named.length >= mostNamed) continue;
+    if (!table || named.length >= mostNamed) continue;
     const partition = Number(number);
-    const [before, after] = [live.positions, now].map((positions) =>
-      positionsOf(positions, derivedTables[table], log).find((row) => row.partition === partition),
-    );
-    if (!before || before.next !== after?.next || before.table_set !== after.table_set) continue;
+    const at = positionsOf(now.positions, derivedTables[table], log).find((row) => row.partition === partition);
+    if (!at) continue;
     const sides = [
-      { db, tableSet: before.table_set },
-      { db: scratch, tableSet: firstTableSet },
+      { db, tableSet: at.table_set },
+      { db: scratch.reader, tableSet: firstTableSet },
     ] as const;
     named.push(...(await differingRows(table, partition, ...sides, mostNamed - named.length)));
   }
-  return named;
+  return named.length > 0 ? named : ["No row that differed is different any more, now that live has moved on."];
 }
 
 function positionsOf(positions: readonly PositionRow[], role: FoldRole, log: EventLog): readonly PositionRow[] {
@@ -227,6 +245,6 @@ function positionsOf(positions: readonly PositionRow[], role: FoldRole, log: Eve
   return positions.filter((row) => row.role === role && row.topic === topic.name);
 }
 
-function ends(live: Live, role: FoldRole, log: EventLog): ReadonlyMap<number, number> {
+function ends(live: Folded, role: FoldRole, log: EventLog): ReadonlyMap<number, number> {
   return new Map(positionsOf(live.positions, role, log).map((row) => [row.partition, row.next]));
 }
