@@ -23,6 +23,7 @@ const breaks: readonly (readonly [Partial<Limits>, string])[] = [
   [{ clockSkewMs: limits.commandTickGraceMs }, "a clock's error"],
   [{ nameBeatMs: 700 }, "who watches a name"],
   [{ busClaimMs: 900_000 }, "a claim is registered again"],
+  [{ openDataMaxAgeSeconds: 60 }, "a change is seen in open data"],
   [{ socketBackpressureBytes: limits.frameMaxBytes }, "backpressure bound"],
 ];
 

@@ -222,6 +222,16 @@ export const limits = {
   ocpiResyncMs: 31 * 24 * 3_600_000,
   /** As that, at a partner that pushes have just begun for: what came between is not lost. */
   ocpiFirstLookMs: 15 * 60_000,
+
+  // --- open data ---
+  /** The same bytes serve everybody for so long; caches may keep them a little longer. */
+  openDataKeptMs: 5_000,
+  openDataMaxAgeSeconds: 15,
+  /** Of one address, which may be a proxy of many readers. */
+  openDataBurst: 120,
+  openDataPerMinute: 120,
+  /** Addresses whose requests are counted; the oldest is forgotten. */
+  openDataAddresses: 20_000,
 } as const;
 
 export interface LimitRelation {
@@ -270,6 +280,10 @@ export function limitRelations(l: Readonly<Record<keyof typeof limits, number>> 
     {
       says: "a claim is registered again at least three times before it expires",
       holds: l.busRegisterEveryMs * 3 < l.busClaimMs,
+    },
+    {
+      says: "a change is seen in open data within a minute, also by a reader's cache that keeps it as long as it may",
+      holds: l.openDataKeptMs + l.openDataMaxAgeSeconds * 1_000 < 30_000,
     },
     {
       says: "one answer fits into the socket's backpressure bound, and one command",

@@ -261,7 +261,8 @@ export type SettingId =
   | "smallSessions"
   | "cdrNumbering"
   | "lateCorrectionWh"
-  | "lateCorrectionSeconds";
+  | "lateCorrectionSeconds"
+  | "openData";
 
 /** What holds where the registry says nothing. */
 export const settingDefaults = {
@@ -297,6 +298,8 @@ export const settingDefaults = {
   /** A message after the CDR that changes energy or duration by this much gives a correction; less is annotated. */
   lateCorrectionWh: 100,
   lateCorrectionSeconds: 60,
+  /** Locations with `publish: true`, their status and ad-hoc prices are told to everybody (docs/open-data.md). */
+  openData: false,
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;
 
 /** The first change of a generation of the log but the first (rule B4), under its number. */

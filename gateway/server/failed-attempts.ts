@@ -1,50 +1,21 @@
 // Token buckets of failed authentications (reliability.md, storms). A whole fleet may share one address, so an address is
 // charged only for identities that nobody registered, and whoever showed its key lately is never blocked.
 import { limits } from "../../core/config/limits.ts";
+import { Buckets } from "../../core/runtime/buckets.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
-
-interface Bucket {
-  tokens: number;
-  at: number;
-}
-
-/** Bounded: the one that failed first is forgotten first. */
-class Buckets {
-  private readonly byKey = new Map<string, Bucket>();
-  private readonly burst: number;
-  private readonly perMs: number;
-
-  constructor(burst: number, perMinute: number) {
-    this.burst = burst;
-    this.perMs = perMinute / 60_000;
-  }
-
-  isSpent(key: string, now: number): boolean {
-    const bucket = this.byKey.get(key);
-    return bucket !== undefined && this.refilled(bucket, now) < 1;
-  }
-
-  take(key: string, now: number): void {
-    const bucket = this.byKey.get(key);
-    const tokens = bucket ? this.refilled(bucket, now) : this.burst;
-    this.byKey.delete(key);
-    this.byKey.set(key, { tokens: Math.max(0, tokens - 1), at: now });
-    if (this.byKey.size > limits.authFailuresRemembered) this.byKey.delete(this.byKey.keys().next().value!);
-  }
-
-  forget(key: string): void {
-    this.byKey.delete(key);
-  }
-
-  private refilled({ tokens, at }: Bucket, now: number): number {
-    return Math.min(this.burst, tokens + (now - at) * this.perMs);
-  }
-}
 
 export class FailedAttempts {
   private readonly clock: Clock;
-  private readonly addresses = new Buckets(limits.authFailuresPerAddressBurst, limits.authFailuresPerAddressPerMinute);
-  private readonly pairs = new Buckets(limits.authFailuresPerIdentityBurst, limits.authFailuresPerIdentityPerMinute);
+  private readonly addresses = new Buckets(
+    limits.authFailuresPerAddressBurst,
+    limits.authFailuresPerAddressPerMinute,
+    limits.authFailuresRemembered,
+  );
+  private readonly pairs = new Buckets(
+    limits.authFailuresPerIdentityBurst,
+    limits.authFailuresPerIdentityPerMinute,
+    limits.authFailuresRemembered,
+  );
   /** Log key -> monotonic ms. */
   private readonly lately = new Map<string, number>();
 

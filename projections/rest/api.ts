@@ -13,6 +13,7 @@ import { statusCodes } from "../ocpi/envelope.ts";
 import { sendAnswer } from "../ocpi/frame.ts";
 import { installOcpi } from "../ocpi/ocpi.ts";
 import { createServices } from "../ocpi/services.ts";
+import { installOpenData } from "../open-data/open-data.ts";
 import { CdrNumbering } from "./cdr-numbering.ts";
 import { CertificateSigner } from "./certificate-signer.ts";
 import { CommandSender } from "./command-sender.ts";
@@ -127,6 +128,7 @@ class HttpApi implements Api {
       done();
     });
     installOcpi(this.app, context, ocpi);
+    installOpenData(this.app, context);
   }
 
   async start(): Promise<void> {

@@ -4,6 +4,7 @@ import { decimalOf, fractionOf } from "../../core/price/decimal.ts";
 import { plus, textOf, zero, type Fraction } from "../../core/price/fraction.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
+import { csvLine, plainText, type Cell } from "./csv.ts";
 import { showCdr, time, wattHours } from "./format.ts";
 
 /** Epoch ms; `to` is exclusive. */
@@ -113,7 +114,6 @@ export async function* exportLines(
 }
 
 type Shown = ReturnType<typeof showCdr>;
-type Cell = string | number | null;
 
 const columns: Readonly<Record<string, (row: NumberedRow, cdr: Shown) => Cell>> = {
   number: (row) => row.number,
@@ -137,17 +137,3 @@ const columns: Readonly<Record<string, (row: NumberedRow, cdr: Shown) => Cell>> 
   totalInclVat: (row) => row.total_incl_vat,
   annotations: (_, cdr) => cdr.annotations.join(" "),
 };
-
-/** What a station or a partner named must not become a formula where somebody opens the file in a spreadsheet. */
-function plainText(value: string | null): string | null {
-  return value !== null && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-}
-
-/** RFC 4180. */
-function csvLine(cells: readonly Cell[]): string {
-  const quoted = cells.map((cell) => {
-    const plain = String(cell ?? "");
-    return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
-  });
-  return `${quoted.join(",")}\r\n`;
-}
