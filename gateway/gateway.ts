@@ -30,13 +30,19 @@ import { Admission } from "./server/admission.ts";
 import { Directory } from "./server/identity.ts";
 import { KeyRotation } from "./server/key-rotation.ts";
 import { RegistryWriter } from "./server/registry-writer.ts";
-import type { Server, ServerHandlers } from "./server/server.ts";
+import { noProxies, Origins, type OriginOptions } from "./server/origin.ts";
+import type { OcppTls, Server, ServerHandlers } from "./server/server.ts";
+import { TlsDoor } from "./server/tls-door.ts";
 import { createUwsServer } from "./server/uws-server.ts";
 
 export interface GatewayOptions {
   readonly host: string;
   /** 0: any free one; `port()` tells. */
   readonly port: number;
+  /** A second port, by TLS; undefined: none. */
+  readonly tls?: OcppTls | undefined;
+  /** Which proxies are believed, and whose certificates; absent: nobody and nobody's. */
+  readonly origins?: OriginOptions;
   /** Of stations whose path names no other one (rule I1). */
   readonly party: PartyId;
   /** How long an answer waits for the log before its socket is closed, ms. */
@@ -68,11 +74,16 @@ export interface GatewayDeps {
 export interface Gateway extends Service {
   /** After `start`. */
   port(): number;
+  /** After `start`; undefined: there is no TLS port. */
+  tlsPort(): number | undefined;
   readiness(): Readiness[];
   connections(): number;
 }
 
-/** Nothing listens yet; `start` throws WattlogError `start/port-in-use`. */
+/**
+ * Nothing listens yet; `start` throws WattlogError `start/port-in-use`.
+ * @throws WattlogError `config/invalid` where the TLS port's files are no good
+ */
 export function createGateway(deps: GatewayDeps): Gateway {
   return new GatewayService(deps);
 }
@@ -98,7 +109,9 @@ class GatewayService implements Gateway {
   private readonly inbound: Inbound;
   private readonly standing: Standing;
   private readonly server: Server;
+  private readonly door: TlsDoor | undefined;
   private listeningOn = 0;
+  private tlsListeningOn: number | undefined;
   private unlisten: (() => Promise<void>) | undefined;
   private housekeeping: Timer | undefined;
   private draining: Promise<void> | undefined;
@@ -111,13 +124,17 @@ class GatewayService implements Gateway {
     this.node = this.makeNode();
     this.directory = new Directory(deps.registry);
     const writer = new RegistryWriter(deps.log, deps.clock, deps.logger);
-    this.admission = new Admission(this.node, this.directory, writer, deps.options, frames.partitions);
+    const { options, clock, logger } = deps;
+    const origins = new Origins(options.origins ?? noProxies, clock, this.node.metrics, logger);
+    const { directory } = this;
+    this.admission = new Admission(this.node, { directory, writer, origins }, options, frames.partitions);
     this.ownership = new Ownership(this.node, frames.generation);
     const rotation = new KeyRotation(this.node, writer);
     this.commands = new Commands(this.node, frames.partitions, (...answer) => rotation.answered(...answer));
     this.inbound = new Inbound(this.node, this.commands, new BootNotes(this.node, writer));
     this.standing = new Standing(this.node);
     this.server = (deps.server ?? createUwsServer)(this.handlers());
+    this.door = options.tls && new TlsDoor(options.tls, this.handlers(), clock, logger);
   }
 
   async start(): Promise<void> {
@@ -129,11 +146,16 @@ class GatewayService implements Gateway {
       await unlisten();
     };
     this.listeningOn = await this.server.listen(options.host, options.port);
+    this.tlsListeningOn = await this.door?.listen(options.host);
     this.housekeeping = this.deps.clock.after(housekeepingMs, () => this.keepHouse());
   }
 
   port(): number {
     return this.listeningOn;
+  }
+
+  tlsPort(): number | undefined {
+    return this.tlsListeningOn;
   }
 
   connections(): number {
@@ -150,6 +172,7 @@ class GatewayService implements Gateway {
         name: "gateway registry",
         problem: registry.state === "following" ? undefined : "The registry is not followed.",
       },
+      ...(this.door ? [{ name: "gateway TLS port", problem: this.door.problem }] : []),
       { name: "gateway log", problem: most ? `${sick} partitions of the log take no records.` : undefined },
     ];
   }
@@ -308,6 +331,7 @@ class GatewayService implements Gateway {
     for (const connection of node.table.all()) closeNow(connection, "draining");
     await within(node.clock, stopFlushMs, node.appender.flushed());
     this.server.close();
+    await this.door?.close();
     node.closer.stop();
     node.appender.stop();
     node.lookups.stop();

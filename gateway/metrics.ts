@@ -97,6 +97,11 @@ export class GatewayMetrics {
     this.metrics.authFailures.inc({ reason });
   }
 
+  /** Somebody who is no listed proxy handed on a certificate. */
+  unbelieved(): void {
+    this.metrics.unbelievedCertificates.inc();
+  }
+
   oldKeyUsed(): void {
     this.metrics.oldKeys.inc();
   }

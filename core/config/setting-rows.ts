@@ -1,76 +1,9 @@
 // The one table of settings: environment name, type, default, unit, sentence.
-type Kind = "text" | "port" | "integer" | "boolean" | "choice" | "folder";
-
-export interface SettingRow {
-  readonly env: string;
-  readonly kind: Kind;
-  readonly choices?: readonly string[];
-  readonly min?: number;
-  readonly max?: number;
-  /** As text, as it would stand in the environment; "" means unset. */
-  readonly fallback: string;
-  readonly unit: string;
-  readonly sentence: string;
-  readonly secret?: boolean;
-}
+import type { SettingRow } from "./setting-row.ts";
+import { portRows } from "./setting-rows-ports.ts";
 
 export const settingRows = {
-  bind: {
-    env: "WATTLOG_BIND",
-    kind: "text",
-    fallback: "127.0.0.1",
-    unit: "address",
-    sentence: "Address that all three ports listen on.",
-  },
-  ocppBind: {
-    env: "WATTLOG_OCPP_BIND",
-    kind: "text",
-    fallback: "",
-    unit: "address",
-    sentence: "Address of the OCPP port alone; unset: that of WATTLOG_BIND. 0.0.0.0 lets chargers on the LAN in.",
-  },
-  ocppPort: {
-    env: "WATTLOG_OCPP_PORT",
-    kind: "port",
-    fallback: "9000",
-    unit: "port",
-    sentence: "Charging stations connect here: ws://host:port/<identity>.",
-  },
-  httpPort: {
-    env: "WATTLOG_HTTP_PORT",
-    kind: "port",
-    fallback: "8080",
-    unit: "port",
-    sentence: "Console, REST, OCPI.",
-  },
-  httpsPort: {
-    env: "WATTLOG_HTTPS_PORT",
-    kind: "port",
-    fallback: "8443",
-    unit: "port",
-    sentence: "The same by HTTPS, where the two files below are named.",
-  },
-  tlsCertFile: {
-    env: "WATTLOG_TLS_CERT_FILE",
-    kind: "text",
-    fallback: "",
-    unit: "file",
-    sentence: "Certificate of the HTTPS port (PEM, with those between it and its root); unset: there is no such port.",
-  },
-  tlsKeyFile: {
-    env: "WATTLOG_TLS_KEY_FILE",
-    kind: "text",
-    fallback: "",
-    unit: "file",
-    sentence: "Its private key (PEM, not encrypted).",
-  },
-  adminPort: {
-    env: "WATTLOG_ADMIN_PORT",
-    kind: "port",
-    fallback: "9464",
-    unit: "port",
-    sentence: "Metrics and health.",
-  },
+  ...portRows,
   dataDir: {
     env: "WATTLOG_DATA_DIR",
     kind: "folder",

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 
 import { isWattlogError } from "../runtime/errors.ts";
 import { settingRows } from "./setting-rows.ts";
-import { isLoopback, parseS3Place, readSettings, type SettingName } from "./settings.ts";
+import { isLoopback, networksIn, organizationsIn, parseS3Place, readSettings, type SettingName } from "./settings.ts";
 
 const rows = Object.entries(settingRows) as [SettingName, (typeof settingRows)[SettingName]][];
 
@@ -166,4 +166,25 @@ test("settings of the archive that contradict each other end the start", () => {
   expect(readSettings({ ...archive, WATTLOG_LOG_KEEP_HOURS: "0" }).logKeepHours).toBe(0);
   expect(parseS3Place("s3://a-bucket/some/prefix/")).toEqual({ bucket: "a-bucket", prefix: "some/prefix/" });
   expect(parseS3Place("s3://a-bucket")).toEqual({ bucket: "a-bucket", prefix: "" });
+});
+
+test("what certificates of stations need is set as a whole or refused", () => {
+  const tls = { WATTLOG_OCPP_TLS_CERT_FILE: "a", WATTLOG_OCPP_TLS_KEY_FILE: "b" };
+  const ours = { WATTLOG_OCPP_ORGANIZATIONS: "ACME, Inc.; Other" };
+  const header = { WATTLOG_PROXY_CERTIFICATE_HEADER: "client-cert" };
+  expect(refusal({ WATTLOG_OCPP_TLS_CERT_FILE: "a" })).toContain("together or not at all");
+  expect(refusal({ ...ours, WATTLOG_OCPP_CLIENT_CA_FILE: "c" })).toContain("there is no TLS port");
+  expect(refusal({ ...tls, WATTLOG_OCPP_CLIENT_CA_FILE: "c" })).toContain("WATTLOG_OCPP_ORGANIZATIONS");
+  expect(refusal({ ...ours, ...header })).toContain("WATTLOG_TRUSTED_PROXIES");
+  expect(refusal({ ...header, WATTLOG_TRUSTED_PROXIES: "10.0.0.0/8" })).toContain("WATTLOG_OCPP_ORGANIZATIONS");
+  expect(readSettings({ ...tls, ...ours, WATTLOG_OCPP_CLIENT_CA_FILE: "c" })).toMatchObject({ ocppTlsPort: 9443 });
+  expect(refusal({ ...tls, WATTLOG_OCPP_PORT: "9443" })).toContain("WATTLOG_OCPP_TLS_PORT");
+  expect(organizationsIn(ours.WATTLOG_OCPP_ORGANIZATIONS)).toEqual(["ACME, Inc.", "Other"]);
+});
+
+test("networks of proxies are checked before anything starts", () => {
+  for (const value of ["10.0.0.0/33", "::/129", "10.0.0/8", "proxy", "10.0.0.0/8/8", "10.0.0.0/x", "10.0.0.0/8;::1"])
+    expect(refusal({ WATTLOG_TRUSTED_PROXIES: value })).toContain("WATTLOG_TRUSTED_PROXIES");
+  const value = "10.0.0.0/8, 192.0.2.7,fd00::/8";
+  expect(networksIn(readSettings({ WATTLOG_TRUSTED_PROXIES: value }).trustedProxies)).toHaveLength(3);
 });

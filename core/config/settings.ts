@@ -4,7 +4,8 @@ import { isIP } from "node:net";
 
 import { parsePartyId } from "../ids/ids.ts";
 import { WattlogError } from "../runtime/errors.ts";
-import { settingRows, type SettingRow } from "./setting-rows.ts";
+import type { SettingRow } from "./setting-row.ts";
+import { settingRows } from "./setting-rows.ts";
 
 export type SettingName = keyof typeof settingRows;
 
@@ -42,6 +43,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const values = Object.entries(settingRows).map(([name, row]) => [name, parse(row, environment[row.env])]);
   const settings = Object.fromEntries(values) as Settings;
   requirePortsApart(settings);
+  requireCertificateSense(settings);
   requireArchiveSense(settings);
   requireLongSecret(settings);
   return settings;
@@ -74,6 +76,8 @@ function parse(row: SettingRow, given: string | undefined): string | number | bo
         throw refuse("must be a country code and a party id, such as DEABC");
       if (text !== "" && row.unit === "address" && !isAddress(text))
         throw refuse("must be an IP address or a host name");
+      if (row.unit === "networks" && !networksIn(text).every(isNetwork))
+        throw refuse("must be addresses or networks, such as 10.0.0.0/8, separated by commas");
       if (text.startsWith("s3:") && row.unit === "archive" && !parseS3Place(text))
         throw refuse("must be a folder, or s3://bucket/prefix with letters, digits, dots and hyphens");
       if (text !== "" && row.unit === "web address" && !isWebAddress(text))
@@ -123,6 +127,47 @@ function isAddress(text: string): boolean {
   return isIP(text) !== 0 || hostName.test(text);
 }
 
+/** @returns what stands between the commas. */
+export function networksIn(text: string): readonly string[] {
+  return listIn(text, ",");
+}
+
+/** @returns what stands between the semicolons: a company's name may hold a comma. */
+export function organizationsIn(text: string): readonly string[] {
+  return listIn(text, ";");
+}
+
+function listIn(text: string, separator: string): readonly string[] {
+  return text
+    .split(separator)
+    .map((one) => one.trim())
+    .filter((one) => one !== "");
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Half of what certificates of stations need would look like safety and be none. */
+function requireCertificateSense(settings: Settings): void {
+  const { ocppTlsCertFile, ocppTlsKeyFile, ocppClientCaFile, proxyCertificateHeader, trustedProxies } = settings;
+  const { ocppTlsCertFile: cert, ocppTlsKeyFile: key, ocppClientCaFile: ca, ...rows } = settingRows;
+  const { ocppOrganizations: names, proxyCertificateHeader: header, trustedProxies: proxies } = rows;
+  const refuse = (sentence: string) => new WattlogError("config/invalid", sentence);
+  if ((ocppTlsCertFile === "") !== (ocppTlsKeyFile === ""))
+    throw refuse(`${cert.env} and ${key.env} are set together or not at all.`);
+  if (ocppClientCaFile !== "" && ocppTlsCertFile === "")
+    throw refuse(`${ca.env} is set, but there is no TLS port: set ${cert.env} and ${key.env}.`);
+  if (proxyCertificateHeader !== "" && trustedProxies === "")
+    throw refuse(`${header.env} is set, but no proxy is believed: set ${proxies.env}.`);
+  const counts = ocppClientCaFile !== "" || proxyCertificateHeader !== "";
+  if (counts && organizationsIn(settings.ocppOrganizations).length === 0)
+    throw refuse(`${names.env} must name the organisation in stations' certificates, for they count here.`);
+}
+
 const secretMinChars = 32;
 
 function requireLongSecret({ secretsKey }: Settings): void {
@@ -137,6 +182,7 @@ function requirePortsApart(settings: Settings): void {
     "httpPort",
     "adminPort",
     ...(settings.tlsCertFile === "" ? [] : (["httpsPort"] as const)),
+    ...(settings.ocppTlsCertFile === "" ? [] : (["ocppTlsPort"] as const)),
   ] as const;
   const ports = used.filter((name) => settings[name] !== 0);
   for (const name of ports) {

@@ -46,6 +46,7 @@ export interface Metrics {
   readonly sessionAnnotations: Counter<"annotation">;
   readonly authFailures: Counter<"reason">;
   readonly oldKeys: Counter;
+  readonly unbelievedCertificates: Counter;
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
   readonly certificateSignings: Counter<"result">;
@@ -142,6 +143,10 @@ export function createMetrics(): Metrics {
     ]),
     authFailures: counter("auth_failures_total", "Refused credentials by reason", ["reason"]),
     oldKeys: counter("auth_old_keys_total", "Sign-ins with a key that was replaced more than a day ago"),
+    unbelievedCertificates: counter(
+      "auth_unbelieved_certificates_total",
+      "Requests that hand on a station's certificate and come from no listed proxy",
+    ),
     commands: counter("ocpp_commands_total", "Ended commands by action and outcome", ["action", "outcome"]),
     certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", [
       "result",

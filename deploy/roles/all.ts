@@ -25,6 +25,7 @@ import type { Readiness } from "../../core/runtime/service.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import { httpsOf } from "./https.ts";
+import { ocppPortOf } from "./ocpp-port.ts";
 import { checkAuthority } from "../authority/authority.ts";
 import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
@@ -77,6 +78,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   await checkAuthority(settings);
   // Wrong files are said before anything starts.
   httpsOf(settings);
+  const ocppPort = ocppPortOf(settings);
   const folder = settings.dataDir;
   const lock = lockFolder(folder);
   undo.add("data folder", () => lock.release());
@@ -149,6 +151,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
     options: {
       host: ocppHost,
       port: settings.ocppPort,
+      ...ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
       drainMs: settings.drainSeconds * 1000,
@@ -201,6 +204,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
     banner: banner({
       ocppHost,
       ocppPort: gateway.port(),
+      ocppTlsPort: gateway.tlsPort(),
       httpUrl: urls.httpUrl,
       adminUrl: urls.adminUrl,
       signInCode: signInCode ?? "",

@@ -7,6 +7,8 @@ import { isLoopback, type Settings } from "../../core/config/settings.ts";
 export interface BannerFacts {
   readonly ocppHost: string;
   readonly ocppPort: number;
+  /** undefined: there is no TLS port. */
+  readonly ocppTlsPort: number | undefined;
   readonly httpUrl: string;
   readonly adminUrl: string;
   readonly signInCode: string;
@@ -17,9 +19,10 @@ export interface BannerFacts {
 
 export function banner(facts: BannerFacts): string {
   const ocppUrl = `ws://${facts.ocppHost}:${facts.ocppPort}`;
+  const alsoTls = facts.ocppTlsPort === undefined ? "" : ` and wss://${facts.ocppHost}:${facts.ocppTlsPort}`;
   const lan = lanAddress() ?? "this-machine";
   return [
-    `wattlog listens: OCPP ${ocppUrl} · HTTP ${facts.httpUrl} · admin ${facts.adminUrl} · data ${facts.dataDir}`,
+    `wattlog listens: OCPP ${ocppUrl}${alsoTls} · HTTP ${facts.httpUrl} · admin ${facts.adminUrl} · data ${facts.dataDir}`,
     `Console:          ${facts.httpUrl}/sign-in?code=${facts.signInCode}   (one-time code ${facts.signInCode})`,
     `Admin token:      ${facts.tokenFile ?? "as set in WATTLOG_ADMIN_TOKEN"}`,
     isLoopback(facts.ocppHost)

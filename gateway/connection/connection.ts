@@ -21,6 +21,8 @@ export interface Admitted {
   readonly remoteAddress: string;
   /** The key that it showed, as the registry keeps it; undefined: none was asked for. */
   readonly shownKey: string | undefined;
+  /** Common name of the certificate that named it (profile 3); undefined: it showed none. */
+  readonly certifiedName: string | undefined;
   readonly isRejected: boolean;
 }
 
@@ -37,6 +39,7 @@ export class Connection implements Admitted {
   readonly securityProfile: number;
   readonly remoteAddress: string;
   readonly shownKey: string | undefined;
+  readonly certifiedName: string | undefined;
   /** Whether the registry rejects the station. */
   isRejected: boolean;
   /** Whether its last boot here was answered Pending or Rejected. */
@@ -80,6 +83,7 @@ export class Connection implements Admitted {
     this.securityProfile = admitted.securityProfile;
     this.remoteAddress = admitted.remoteAddress;
     this.shownKey = admitted.shownKey;
+    this.certifiedName = admitted.certifiedName;
     this.isRejected = admitted.isRejected;
     this.socket = socket;
     this.openedAt = now;

@@ -2,6 +2,7 @@
 // the connection is judged again (design.md: a change acts within 2 s; reliability.md, security checklist).
 import { logKey } from "../../core/ids/ids.ts";
 import type { StationDoc } from "../../core/registry/entities.ts";
+import { isNameOf } from "../server/client-certificate.ts";
 import type { CloseName } from "./close-codes.ts";
 import type { Connection } from "./connection.ts";
 import { closeNow, type Node } from "./node.ts";
@@ -41,6 +42,9 @@ function objectionTo(connection: Connection, doc: StationDoc | null): CloseName 
   // Once: a station that is rejected already comes in to be told so at its boot.
   if (doc.acceptance === "rejected" && !connection.isRejected) return "rejected";
   if (connection.securityProfile < (doc.securityProfile ?? 0)) return "credentialsChanged";
+  if (connection.certifiedName !== undefined) {
+    return isNameOf(connection.certifiedName, connection.station, doc) ? undefined : "credentialsChanged";
+  }
   // A rotated key is good until the first login with the new one, for the command that brings the new one to the
   // station goes over this very connection (ocpp.md, basic auth; rule R3).
   const { password, previousPassword } = doc;

@@ -9,6 +9,7 @@ import type { Node } from "../connection/node.ts";
 import { checkCredentials, type CredentialsVerdict } from "./credentials.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 import { identityOf, type Directory, type Identity } from "./identity.ts";
+import type { Origins } from "./origin.ts";
 import type { RegistryWriter } from "./registry-writer.ts";
 import type { UpgradeAnswer, UpgradeRequest } from "./server.ts";
 import { chooseSubprotocol } from "./subprotocol.ts";
@@ -34,16 +35,23 @@ export class Admission {
   private readonly node: Node;
   private readonly directory: Directory;
   private readonly writer: RegistryWriter;
+  private readonly origins: Origins;
   private readonly options: AdmissionOptions;
   private readonly partitions: number;
   private readonly failures: FailedAttempts;
   /** Why nobody is let in; undefined: open. */
   private shut: string | undefined;
 
-  constructor(node: Node, directory: Directory, writer: RegistryWriter, options: AdmissionOptions, partitions: number) {
+  constructor(
+    node: Node,
+    { directory, writer, origins }: { directory: Directory; writer: RegistryWriter; origins: Origins },
+    options: AdmissionOptions,
+    partitions: number,
+  ) {
     this.node = node;
     this.directory = directory;
     this.writer = writer;
+    this.origins = origins;
     this.options = options;
     this.partitions = partitions;
     this.failures = new FailedAttempts(node.clock);
@@ -68,13 +76,14 @@ export class Admission {
     if (node.appender.isSick(partition))
       return this.later("logUnavailable", "Messages cannot be stored at the moment.");
     const found = node.registry.find(party, "station", station);
-    const { remoteAddress } = request;
-    const refused = found === undefined ? this.refuseUnknown(asked, request, key) : undefined;
+    const origin = this.origins.of(request);
+    const { remoteAddress } = origin;
+    const refused = found === undefined ? this.refuseUnknown(asked, request, key, remoteAddress) : undefined;
     if (refused) return refused;
     if (this.failures.isBlocked(remoteAddress, key)) return this.tooManyFailures();
-    const verdict = checkCredentials(request.authorization, asked.station, found?.doc, request.secure);
+    const verdict = checkCredentials(request.authorization, asked.station, found?.doc, origin);
     if (verdict.type !== "admitted") return this.failed(remoteAddress, key, found !== undefined, verdict);
-    if (verdict.shownKey !== undefined) this.failures.authenticated(remoteAddress, key);
+    if (verdict.securityProfile > 0) this.failures.authenticated(remoteAddress, key);
     const spoken = this.subprotocol(request.subprotocols);
     if (spoken === undefined) {
       node.metrics.upgraded("noSubprotocol");
@@ -85,12 +94,13 @@ export class Admission {
     if (found && showedOldKey(found.doc, verdict.shownKey)) this.watchOldKey(key, found.doc);
     const id = newConnectionId();
     const { protocol, header } = spoken;
-    const { securityProfile, shownKey } = verdict;
+    const { securityProfile, shownKey, certifiedName } = verdict;
+    const shown = { securityProfile, remoteAddress, shownKey, certifiedName };
     const isRejected = found?.doc.acceptance === "rejected";
     return {
       type: "accept",
       subprotocol: header,
-      admitted: { id, party, station, key, partition, protocol, securityProfile, remoteAddress, shownKey, isRejected },
+      admitted: { id, party, station, key, partition, protocol, ...shown, isRejected },
       headers: [["X-Wattlog-Connection", id]],
     };
   }
@@ -116,15 +126,20 @@ export class Admission {
     return undefined;
   }
 
-  private refuseUnknown({ party }: Identity, request: UpgradeRequest, key: string): UpgradeAnswer | undefined {
+  private refuseUnknown(
+    { party }: Identity,
+    request: UpgradeRequest,
+    key: string,
+    remoteAddress: string,
+  ): UpgradeAnswer | undefined {
     const policy = this.node.lookups.unknownStations(party);
     if (policy === "pending" && this.directory.pending >= limits.pendingStations)
       return this.later("tooManyPending", "Too many stations wait for approval.");
     if (policy !== "reject") return undefined;
     // With credentials it gets what a wrong password gets: guessing tells nothing about which stations exist.
     if (request.authorization !== "")
-      return this.failed(request.remoteAddress, key, false, { type: "refused", reason: "unknown" });
-    if (this.isOneTooMany(request.remoteAddress, key, false)) return this.tooManyFailures();
+      return this.failed(remoteAddress, key, false, { type: "refused", reason: "unknown" });
+    if (this.isOneTooMany(remoteAddress, key, false)) return this.tooManyFailures();
     return this.refuse("unknownStation", "404 Not Found", "No such station.");
   }
 

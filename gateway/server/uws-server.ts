@@ -1,13 +1,14 @@
 // The only file that names uWebSockets.js. Its traps (dependencies.md): a message's bytes are dead when its handler
 // returns; a closed socket throws; backpressure drops in silence unless told otherwise.
-import { App, SHARED_COMPRESSOR, us_socket_local_port } from "uWebSockets.js";
+import { App, SHARED_COMPRESSOR, SSLApp, us_listen_socket_close, us_socket_local_port } from "uWebSockets.js";
 import type { HttpRequest, HttpResponse, TemplatedApp, WebSocket, us_listen_socket } from "uWebSockets.js";
 import { limits } from "../../core/config/limits.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { closeCodes, type CloseName } from "../connection/close-codes.ts";
 import type { Admitted, Connection } from "../connection/connection.ts";
 import type { Socket } from "../connection/socket.ts";
-import type { Server, ServerHandlers } from "./server.ts";
+import { forwardedNames } from "./origin.ts";
+import type { OcppTls, RenewableServer, Server, ServerHandlers } from "./server.ts";
 
 /** What travels with a socket from its upgrade on. uWebSockets.js copies the members, hence one level. */
 interface UserData {
@@ -58,7 +59,33 @@ const plainAnswer =
   "This is the OCPP port of wattlog. Charging stations connect here by WebSocket: ws://host:port/<station identity>, subprotocol ocpp1.6, ocpp2.0.1 or ocpp2.1.\n";
 
 export function createUwsServer(handlers: ServerHandlers): Server {
-  const app = App();
+  return new UwsServer(() => routed(App(), handlers), "WATTLOG_OCPP_PORT");
+}
+
+/** @throws Error where the files are no certificate and its key; in fewer words than `readTlsFiles` has for it. */
+export function createUwsTlsServer(handlers: ServerHandlers, tls: OcppTls): RenewableServer {
+  return new UwsServer(() => routed(secureApp(tls), handlers), "WATTLOG_OCPP_TLS_PORT");
+}
+
+// TLS 1.2 with forward secrecy (reliability.md). What TLS 1.3 may do is not for us to say; older versions this build refuses.
+const forwardSecret = ["ECDSA", "RSA"].flatMap((by) =>
+  ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].map((cipher) => `ECDHE-${by}-${cipher}`),
+);
+const rsaSuites = ["AES128-GCM-SHA256", "AES256-GCM-SHA384"];
+
+function secureApp(tls: OcppTls): TemplatedApp {
+  const { certFile, keyFile, clientCaFile } = tls;
+  return SSLApp({
+    cert_file_name: certFile,
+    key_file_name: keyFile,
+    // A certificate of another authority ends the handshake; none at all does not: then the password counts (profile 2).
+    ...(clientCaFile === undefined ? {} : { ca_file_name: clientCaFile }),
+    ssl_ciphers: [...forwardSecret, ...(tls.rsaSuites ? rsaSuites : [])].join(":"),
+    ssl_prefer_low_memory_usage: true,
+  });
+}
+
+function routed(app: TemplatedApp, handlers: ServerHandlers): TemplatedApp {
   app.ws<UserData>("/*", {
     // Also bounds what a compressed message inflates to.
     maxPayloadLength: limits.frameMaxBytes,
@@ -85,7 +112,7 @@ export function createUwsServer(handlers: ServerHandlers): Server {
   app.any("/*", (response) => {
     response.writeHeader("content-type", "text/plain; charset=utf-8").end(plainAnswer);
   });
-  return new UwsServer(app);
+  return app;
 }
 
 /** uWebSockets.js drops the socket without a close frame and says why in words only. */
@@ -105,12 +132,17 @@ function upgrade(
   // Everything is read before anything is answered: the request is gone when this returns.
   const key = request.getHeader("sec-websocket-key");
   const extensions = request.getHeader("sec-websocket-extensions");
+  const listed = listedHeaders(request);
+  const secure = "getX509Certificate" in response ? (response as SecureResponse) : undefined;
   const answer = handlers.upgrade({
     path: request.getUrl(),
-    subprotocols: allOf(request, "sec-websocket-protocol"),
+    subprotocols: listed.get(subprotocolHeader) ?? "",
     authorization: request.getHeader("authorization"),
-    remoteAddress: Buffer.from(response.getRemoteAddressAsText()).toString("latin1"),
-    secure: false,
+    remoteAddress: textOf(response.getRemoteAddressAsText()),
+    proxiedAddress: textOf(response.getProxiedRemoteAddressAsText()),
+    forwarded: listed,
+    secure: secure !== undefined,
+    certificate: () => secure?.getX509Certificate() ?? "",
   });
   if (answer.type === "refuse") {
     response.writeStatus(answer.status);
@@ -130,13 +162,27 @@ function upgrade(
   response.upgrade<UserData>({ of: peer }, key, accepted?.subprotocol ?? "", extensions, context);
 }
 
+/** What the responses of a TLS port have besides; the package's declarations leave it out. */
+interface SecureResponse extends HttpResponse {
+  /** PEM; "" where the client showed none. */
+  getX509Certificate(): string;
+}
+
+function textOf(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString("latin1");
+}
+
+const subprotocolHeader = "sec-websocket-protocol";
+
 /** A list may come in several lines of the same name (RFC 6455 §11.3.4); `getHeader` has only the first. */
-function allOf(request: HttpRequest, name: string): string {
-  const values: string[] = [];
-  request.forEach((key, value) => {
-    if (key === name) values.push(value);
+function listedHeaders(request: HttpRequest): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  request.forEach((name, value) => {
+    if (name !== subprotocolHeader && !forwardedNames.has(name)) return;
+    const before = values.get(name);
+    values.set(name, before === undefined ? value : `${before}, ${value}`);
   });
-  return values.join(", ");
+  return values;
 }
 
 function opened(handlers: ServerHandlers, ws: WebSocket<UserData>): void {
@@ -164,28 +210,57 @@ interface ExclusiveListen {
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): unknown;
 }
 
-class UwsServer implements Server {
-  private readonly app: TemplatedApp;
+class UwsServer implements RenewableServer {
+  private readonly makeApp: () => TemplatedApp;
+  private readonly setting: string;
+  /** The last one listens; those before it hold the connections from before a renewal. */
+  private readonly apps: TemplatedApp[];
+  private host = "";
+  private port = 0;
+  private socket: us_listen_socket | undefined;
 
-  constructor(app: TemplatedApp) {
-    this.app = app;
+  constructor(makeApp: () => TemplatedApp, setting: string) {
+    this.makeApp = makeApp;
+    this.setting = setting;
+    this.apps = [makeApp()];
   }
 
-  listen(host: string, port: number): Promise<number> {
+  async listen(host: string, port: number): Promise<number> {
+    this.host = host;
+    this.socket = await this.listenBy(this.apps.at(-1)!, host, port);
+    this.port = us_socket_local_port(this.socket);
+    return this.port;
+  }
+
+  async renew(): Promise<void> {
+    const { host, port } = this;
+    // Throws before anything has changed.
+    const app = this.makeApp();
+    if (this.socket !== undefined) us_listen_socket_close(this.socket);
+    this.socket = undefined;
+    this.apps.push(app);
+    this.socket = await this.listenBy(app, host, port);
+  }
+
+  async listenAgain(): Promise<void> {
+    this.socket ??= await this.listenBy(this.apps.at(-1)!, this.host, this.port);
+  }
+
+  close(): void {
+    for (const app of this.apps) app.close();
+    this.socket = undefined;
+  }
+
+  private listenBy(app: TemplatedApp, host: string, port: number): Promise<us_listen_socket> {
     return new Promise((resolve, reject) => {
       // Exclusive: two gateways on one port would share its stations by chance.
-      const app = this.app as unknown as ExclusiveListen;
-      app.listen(host, port, exclusivePort, (socket) => {
-        if (socket) resolve(us_socket_local_port(socket));
+      (app as unknown as ExclusiveListen).listen(host, port, exclusivePort, (socket) => {
+        if (socket) resolve(socket);
         else {
-          const sentence = `${host}:${port} cannot be listened on, most likely it is in use: set WATTLOG_OCPP_PORT.`;
+          const sentence = `${host}:${port} cannot be listened on, most likely it is in use: set ${this.setting}.`;
           reject(new WattlogError("start/port-in-use", sentence));
         }
       });
     });
-  }
-
-  close(): void {
-    this.app.close();
   }
 }

@@ -66,6 +66,16 @@ export class FakeSocket implements Socket {
   }
 }
 
+/** By a plain socket, without credentials, from a machine of its own. */
+export const plainRequest: Omit<UpgradeRequest, "path" | "subprotocols"> = {
+  authorization: "",
+  remoteAddress: "127.0.0.1",
+  proxiedAddress: "",
+  forwarded: new Map(),
+  secure: false,
+  certificate: () => "",
+};
+
 export class FakeServer implements Server {
   readonly handlers: ServerHandlers;
 
@@ -82,12 +92,14 @@ export class FakeServer implements Server {
   }
 
   upgrade(path: string, request: Partial<UpgradeRequest> = {}): UpgradeAnswer {
-    const plain = { path, subprotocols: "ocpp1.6", authorization: "", remoteAddress: "127.0.0.1", secure: false };
-    return this.handlers.upgrade({ ...plain, ...request });
+    return this.handlers.upgrade({ ...plainRequest, path, subprotocols: "ocpp1.6", ...request });
   }
 
   connect(path: string, subprotocols = "ocpp1.6", authorization = ""): FakeSocket {
-    const answer = this.upgrade(path, { subprotocols, authorization });
+    return this.open(this.upgrade(path, { subprotocols, authorization }));
+  }
+
+  open(answer: UpgradeAnswer): FakeSocket {
     if (answer.type !== "accept") throw new Error(`refused: ${JSON.stringify(answer)}`);
     const socket = new FakeSocket(this.handlers);
     socket.connection = this.handlers.opened(answer.admitted, socket);

@@ -3,6 +3,7 @@
 import type { Connection } from "../../gateway/connection/connection.ts";
 import type { Socket } from "../../gateway/connection/socket.ts";
 import type { Server, ServerHandlers } from "../../gateway/server/server.ts";
+import { plainRequest } from "../../gateway/testing/fake-server.test-helper.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Weather } from "./weather.ts";
@@ -45,13 +46,7 @@ export class GatewaySockets implements Server {
 
   accept(line: Line): void {
     const { path, subprotocol } = line;
-    const answer = this.handlers.upgrade({
-      path,
-      subprotocols: subprotocol,
-      authorization: "",
-      remoteAddress: "127.0.0.1",
-      secure: false,
-    });
+    const answer = this.handlers.upgrade({ ...plainRequest, path, subprotocols: subprotocol });
     if (answer.type !== "accept") return line.refuse();
     this.lines.add(line);
     line.open(this, answer.admitted.id);

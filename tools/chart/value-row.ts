@@ -1,5 +1,6 @@
 // One value of the chart: its schemas, and the rows that come from the settings of the product.
-import { settingRows, type SettingRow } from "../../core/config/setting-rows.ts";
+import type { SettingRow } from "../../core/config/setting-row.ts";
+import { settingRows } from "../../core/config/setting-rows.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 

@@ -1,6 +1,7 @@
 // `wattlog gateway`: needs the log and the registry in it. Without Redis chargers go on and commands fail fast.
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { createGateway } from "../../../gateway/gateway.ts";
+import { ocppPortOf } from "../ocpp-port.ts";
 import { partyOf, requireCluster } from "./connect.ts";
 import { joinBus, joinLog } from "./join.ts";
 import type { StartRole } from "./run-role.ts";
@@ -8,6 +9,7 @@ import type { StartRole } from "./run-role.ts";
 export const startGatewayRole: StartRole = async (context) => {
   const { settings, metrics, logger, clock, undo } = context;
   requireCluster(settings, ["kafkaBrokers", "redisUrl"]);
+  const ocppPort = ocppPortOf(settings);
   const party = partyOf(settings);
   const nodeId = newNodeId();
   const joined = await joinLog(context, `wattlog-gateway-${nodeId}`, "needed");
@@ -18,6 +20,7 @@ export const startGatewayRole: StartRole = async (context) => {
     options: {
       host,
       port: settings.ocppPort,
+      ...ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
       drainMs: settings.drainSeconds * 1000,
@@ -36,5 +39,7 @@ export const startGatewayRole: StartRole = async (context) => {
     await gateway.drain();
     await gateway.stop();
   });
-  return { readiness: () => gateway.readiness(), says: `OCPP ws://${host}:${gateway.port()}` };
+  const tlsPort = gateway.tlsPort();
+  const alsoTls = tlsPort === undefined ? "" : ` and wss://${host}:${tlsPort}`;
+  return { readiness: () => gateway.readiness(), says: `OCPP ws://${host}:${gateway.port()}${alsoTls}` };
 };
