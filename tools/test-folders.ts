@@ -22,6 +22,7 @@ export const SERVER_FAULT_TESTS = [
   "core/bus/bus-redis-faults.test.ts",
   "core/log/log-kafka-faults.test.ts",
   "core/store/store-postgres-faults.test.ts",
+  "deploy/roles/rebuild-restored-on-postgres.test.ts",
   // A minute of installing, as the image's build does it.
   "test/chart/image.test.ts",
   "test/cluster/frozen-processor.test.ts",

@@ -93,12 +93,22 @@ export const commands: readonly Command[] = [
   },
   {
     name: "rebuild",
-    arguments: "[--compare-only | --abandon]",
+    arguments: "[--compare-only | --abandon | --restored [--csv] | --lost [--csv]]",
     help: "Every table again from offset zero beside the live ones, compared by checksum; then they take over.",
-    details:
-      "  --compare-only   change nothing; exit code 0 only if all is equal\n  --abandon        give up a rebuild that was broken off; without it the next `wattlog rebuild` goes on with it",
+    details: `  --compare-only   change nothing; exit code 0 only if all is equal
+  --abandon        give up a rebuild that was broken off; without it the next \`wattlog rebuild\` goes on with it
+  --restored       the log was restored to an earlier hour, or is a copy that ended before: the tables follow from what
+                   survived, and what they knew beyond it is listed by station and frame id (docs/generations.md)
+  --lost           the lists of what was lost once more
+  --csv            of both: a line for each frame, session, CDR, …`,
     prepared: true,
-    options: { "compare-only": { type: "boolean" }, abandon: { type: "boolean" } },
+    options: {
+      "compare-only": { type: "boolean" },
+      abandon: { type: "boolean" },
+      restored: { type: "boolean" },
+      lost: { type: "boolean" },
+      csv: { type: "boolean" },
+    },
     load: async () => (await import("./rebuild.ts")).runRebuild,
   },
   {

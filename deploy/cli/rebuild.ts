@@ -1,4 +1,5 @@
-// `wattlog rebuild`: every table again from the log, beside whatever runs; `--compare-only` is the proof alone.
+// `wattlog rebuild`: every table again from the log, beside whatever runs; `--compare-only` is the proof alone, `--restored`
+// and `--lost` are of a log that was restored (rebuild-restored.ts).
 import { compareWithRebuild, type Comparison } from "../roles/compare.ts";
 import type { TableComparison } from "../roles/compare-tables.ts";
 import type { RebuildProgress } from "../roles/rebuild-progress.ts";
@@ -7,14 +8,25 @@ import { sourceOf } from "../roles/source.ts";
 import { goBehindOthers } from "../roles/thread-priority.ts";
 import { exitCodes, flag, WrongUse, type Invocation, type Run } from "./command.ts";
 import { printJson, printTable, Progress, say } from "./output.ts";
+import { rebuildRestored, showLost } from "./rebuild-restored.ts";
 
 const shownDigits = 12;
 
+const ways: Readonly<Record<string, Run>> = {
+  "compare-only": compareOnly,
+  abandon: abandonRebuild,
+  restored: (invocation) => rebuildRestored(invocation, lineOf),
+  lost: showLost,
+};
+
 export const runRebuild: Run = async (invocation) => {
-  const [compares, abandons] = [flag(invocation, "compare-only"), flag(invocation, "abandon")];
-  if (compares && abandons) throw new WrongUse("`--compare-only` or `--abandon`, not both.");
-  if (compares) return compareOnly(invocation);
-  return abandons ? abandonRebuild(invocation) : rebuildAll(invocation);
+  const asked = Object.keys(ways).filter((name) => flag(invocation, name));
+  if (asked.length > 1) throw new WrongUse(`\`--${asked[0]}\` or \`--${asked[1]}\`, not both.`);
+  const way = ways[asked[0] ?? ""] ?? rebuildAll;
+  if (flag(invocation, "csv") && asked[0] !== "restored" && asked[0] !== "lost") {
+    throw new WrongUse("`--csv` belongs to `--restored` and `--lost`.");
+  }
+  return way(invocation);
 };
 
 async function rebuildAll(invocation: Invocation): Promise<number> {

@@ -3,6 +3,7 @@
 import { highestTableSet } from "../../core/store/table-sets.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { TableComparison } from "./compare-tables.ts";
+import type { RestoredEnd } from "./restored-ends.ts";
 
 export interface RebuildPlan {
   /** The set that takes over; partitions whose live row names it are done. */
@@ -11,6 +12,16 @@ export interface RebuildPlan {
   readonly stage: "fold" | "remove";
   /** What was found at equal positions, once it was. */
   readonly tables: readonly TableComparison[] | null;
+  /** Of tables that hold more than the log (rule B5): nothing is compared. */
+  readonly restored?: RestoredPlan;
+}
+
+export interface RestoredPlan {
+  /** When it was begun, epoch ms: the name of its list. */
+  readonly at: number;
+  readonly ends: readonly RestoredEnd[];
+  /** What was lost is kept. */
+  readonly isListed: boolean;
 }
 
 const factName = "rebuild";
@@ -22,11 +33,12 @@ export async function readPlan(db: Store["reader"]): Promise<RebuildPlan | undef
 }
 
 /** The plan of an earlier run, or a new one. */
-export function openPlan(store: Store): Promise<RebuildPlan> {
+export function openPlan(store: Store, restored?: RestoredPlan): Promise<RebuildPlan> {
   return store.transaction(async (tx) => {
     const found = await readPlan(tx.db);
     if (found) return found;
-    const plan: RebuildPlan = { set: (await highestTableSet(tx.db)) + 1, stage: "fold", tables: null };
+    const set = (await highestTableSet(tx.db)) + 1;
+    const plan: RebuildPlan = { set, stage: "fold", ...(restored ? { tables: [], restored } : { tables: null }) };
     await tx.upsert("fact", [{ name: factName, value: JSON.stringify(plan) }]);
     return plan;
   });

@@ -173,3 +173,21 @@ export async function charge(world: RebuildWorld, rounds = 3): Promise<readonly 
   );
   return lines;
 }
+
+/** The process dies with its next commit: whether it heard of the last one or not is all the same to the database. */
+export function dyingAfter(store: Store, commits: number): Store {
+  let left = commits;
+  const commit = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (left-- <= 0) throw new Error("killed");
+    return work();
+  };
+  return {
+    dialect: store.dialect,
+    reader: store.reader,
+    snapshot: (work) => store.snapshot(work),
+    transaction: (work) => commit(() => store.transaction(work)),
+    write: (writing) => commit(() => store.write(writing)),
+    migrate: () => store.migrate(),
+    close: () => store.close(),
+  };
+}

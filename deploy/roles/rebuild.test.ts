@@ -3,13 +3,12 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { checksumTables } from "../../core/store/checksum.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
-import type { Store } from "../../core/store/store.ts";
 import { ocppFold } from "../../processors/ocpp-fold.ts";
 import { Line } from "../../processors/station.test-helper.ts";
 import type { StationFold } from "../../processors/engine/station-fold.ts";
 import type { StationState } from "../../processors/ocpp-fold.ts";
 import { abandon, rebuild, type Rebuilt } from "./rebuild.ts";
-import { charge, RebuildWorld, up, whole } from "./rebuild-world.test-helper.ts";
+import { charge, dyingAfter, RebuildWorld, up, whole } from "./rebuild-world.test-helper.ts";
 
 let world: RebuildWorld;
 
@@ -112,7 +111,7 @@ test("B1: a rebuild that is killed before any of its writes is gone on with by t
   const before = await world.liveSums();
   let resumed = 0;
   for (let writes = 0; ; writes++) {
-    const outcome = await rebuild({ ...world.tools, store: dyingAfter(writes) }).catch(messageOf);
+    const outcome = await rebuild({ ...world.tools, store: dyingAfter(world.store, writes) }).catch(messageOf);
     if (typeof outcome !== "string") break;
     expect(outcome).toBe("killed");
     expect(await world.liveSums(), `live beside what ${writes} writes left`).toEqual(before);
@@ -129,25 +128,6 @@ test("B1: a rebuild that is killed before any of its writes is gone on with by t
   await world.quiet();
   expect(world.problems()).toEqual([]);
 }, 60_000);
-
-/** The process dies with its next commit: whether it heard of the last one or not is all the same to the database. */
-function dyingAfter(commits: number): Store {
-  const { store } = world;
-  let left = commits;
-  const commit = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (left-- <= 0) throw new Error("killed");
-    return work();
-  };
-  return {
-    dialect: store.dialect,
-    reader: store.reader,
-    snapshot: (work) => store.snapshot(work),
-    transaction: (work) => commit(() => store.transaction(work)),
-    write: (writing) => commit(() => store.write(writing)),
-    migrate: () => store.migrate(),
-    close: () => store.close(),
-  };
-}
 
 /** As an older version that concluded more of each record: sequences and hashes differ from those of a fold today. */
 const talkative: StationFold<StationState> = {
@@ -254,7 +234,7 @@ test("B1: a rebuild that is given up leaves no row and no trace", async () => {
   await charge(world);
   await world.quiet();
   const before = await world.liveSums();
-  await expect(rebuild({ ...world.tools, store: dyingAfter(9) })).rejects.toThrow("killed");
+  await expect(rebuild({ ...world.tools, store: dyingAfter(world.store, 9) })).rejects.toThrow("killed");
   expect(Object.keys(await world.strayRows())).toContain("station_state");
   expect(await abandon(world.tools)).toBeGreaterThan(0);
   expect(await world.strayRows()).toEqual({});

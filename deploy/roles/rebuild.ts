@@ -75,8 +75,14 @@ export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const progress = new ProgressOfRebuild(options.onProgress ?? (() => undefined));
   await requireFoldedLog(options);
   const earlier = await readPlan(store.reader);
+  if (earlier?.restored && earlier.tables !== null) {
+    throw new WattlogError(
+      "config/invalid",
+      "`wattlog rebuild --restored` is not finished: let it come to its end first.",
+    );
+  }
   // One that was given up, and not to its end.
-  if (earlier?.stage === "remove" && earlier.tables === null) await finish(options, earlier, progress);
+  if (earlier?.stage === "remove" && earlier.tables === null) await finishRebuild(options, earlier, progress);
   let plan = await openPlan(store);
   const resumed = plan.stage === "remove" || earlier?.set === plan.set;
   let { tables } = plan;
@@ -91,7 +97,7 @@ export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
     for (const part of parts) await takeOver(options, part, progress);
     plan = await changePlan(store, plan, { ...plan, stage: "remove" });
   }
-  const removed = await finish(options, plan, progress);
+  const removed = await finishRebuild(options, plan, progress);
   const partitions = (await livePositions(store.reader, options)).length;
   return { tableSet: plan.set, resumed, tables: tables ?? [], partitions, removed };
 }
@@ -108,10 +114,15 @@ export async function abandon(options: RebuildOptions): Promise<number | undefin
       .execute();
   });
   await changePlan(store, plan, given);
-  return finish(options, given, new ProgressOfRebuild(options.onProgress ?? (() => undefined)));
+  return finishRebuild(options, given, new ProgressOfRebuild(options.onProgress ?? (() => undefined)));
 }
 
-async function finish({ store }: RebuildOptions, plan: RebuildPlan, progress: ProgressOfRebuild): Promise<number> {
+/** Removes what nobody reads any more, and the plan. */
+export async function finishRebuild(
+  { store }: RebuildOptions,
+  plan: RebuildPlan,
+  progress: ProgressOfRebuild,
+): Promise<number> {
   const removed = await removeUnusedSets(store, plan.set, (table, rows) =>
     progress.say(`removing what nobody reads any more: ${rows} rows, ${table}`),
   );
