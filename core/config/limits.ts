@@ -207,6 +207,8 @@ export const limits = {
   ocpiPageMax: 250,
   /** A connector of a station that went offline keeps its status so long: what reconnects at once was never away. */
   ocpiOfflineGraceMs: 15 * 60_000,
+  /** Station health: a station that is away for less was reconnecting; by the own formula that is no outage. */
+  healthOfflineGraceMs: 5 * 60_000,
   /** Commands of one partner whose results it has not been told yet. */
   ocpiCommandsPending: 500,
   /** Readings come every few seconds; a session in between is told to its partner no more often than this. */

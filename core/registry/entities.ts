@@ -13,6 +13,7 @@ export type EntityKind =
   | "localList"
   | "upload"
   | "cdrChain"
+  | "outageExclusion"
   | "cluster"
   | "generation";
 
@@ -31,6 +32,9 @@ export interface StationDoc {
   /** `strict`: schema violations get a CALLERROR. Default lenient. */
   readonly validation?: "lenient" | "strict";
   readonly locationId?: string;
+  /** Whose SIM it connects by, and what else people group stations by: station health is told and alerted by these. */
+  readonly carrier?: string;
+  readonly siteGroup?: string;
   /** What a certificate of it must name (CN), at most 50 characters; absent: its identity. */
   readonly serialNumber?: string;
   /** Where a station came in unknown: when it was first seen (epoch ms). */
@@ -331,6 +335,33 @@ export interface CdrChainDoc {
   readonly hash: string;
 }
 
+/** Time that does not count as an outage of some stations, and whose word that is. */
+export interface OutageExclusionDoc {
+  readonly id: string;
+  /** A word of projections/health/exclusions.ts. */
+  readonly cause: string;
+  readonly why: string;
+  /** Epoch ms; `to` is exclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly appliesTo: ExclusionScope;
+  /** API key id. */
+  readonly by: string;
+  /** Epoch ms. */
+  readonly enteredAt: number;
+}
+
+/** All that is given must hold; something must be given. */
+export interface ExclusionScope {
+  readonly stations?: readonly string[];
+  /** Of these stations; absent: every EVSE. */
+  readonly evseId?: number;
+  readonly vendor?: string;
+  readonly locationId?: string;
+  readonly carrier?: string;
+  readonly siteGroup?: string;
+}
+
 export interface EntityDocs {
   readonly station: StationDoc;
   readonly token: TokenDoc;
@@ -343,6 +374,7 @@ export interface EntityDocs {
   readonly localList: LocalListDoc;
   readonly upload: UploadDoc;
   readonly cdrChain: CdrChainDoc;
+  readonly outageExclusion: OutageExclusionDoc;
   readonly cluster: ClusterDoc;
   readonly generation: GenerationDoc;
 }

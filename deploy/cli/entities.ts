@@ -69,7 +69,7 @@ export const entities: Readonly<Record<string, Entity>> = {
     keyOf: same,
     defaults: (id) => ({ id, acceptance: "accepted" }),
     fromCsv: (rows) => rows.map((row) => typed({ acceptance: "accepted", ...filled(row) }, stationTypes)),
-    csvColumns: ["id", "acceptance", "password", "securityProfile", "validation", "locationId"],
+    csvColumns: ["id", "acceptance", "password", "securityProfile", "validation", "locationId", "carrier", "siteGroup"],
     types: stationTypes,
     columns: {
       id: field("id"),
@@ -77,6 +77,8 @@ export const entities: Readonly<Record<string, Entity>> = {
       profile: field("securityProfile"),
       validation: field("validation"),
       location: field("locationId"),
+      carrier: field("carrier"),
+      group: field("siteGroup"),
       password: (doc) => (doc["password"] === undefined ? "" : "set"),
     },
   },

@@ -37,6 +37,8 @@ import { installExplain } from "./routes-explain.ts";
 import { installFrames } from "./routes-frames.ts";
 import { LocalListKeeper } from "./local-list-keeper.ts";
 import { LocalListSync } from "./local-list-sync.ts";
+import { installHealth } from "./routes-health.ts";
+import { installHealthExclusions } from "./routes-health-exclusions.ts";
 import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
@@ -114,6 +116,8 @@ class HttpApi implements Api {
       installSessions(app, context);
       installCdrReviews(app, context, writer);
       installCdrLedger(app, context, ocpi.watermark);
+      installHealth(app, context, ocpi.watermark);
+      installHealthExclusions(app, context);
       installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);

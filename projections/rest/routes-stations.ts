@@ -23,6 +23,8 @@ interface StationInput {
   readonly securityProfile?: number | null;
   readonly validation?: "lenient" | "strict" | null;
   readonly locationId?: string | null;
+  readonly carrier?: string | null;
+  readonly siteGroup?: string | null;
 }
 
 const inputProperties = {
@@ -41,6 +43,13 @@ const inputProperties = {
   },
   validation: { enum: ["lenient", "strict", null] },
   locationId: { type: ["string", "null"], minLength: 1, maxLength: 36 },
+  carrier: { type: ["string", "null"], minLength: 1, maxLength: 100, description: "Whose SIM it connects by" },
+  siteGroup: {
+    type: ["string", "null"],
+    minLength: 1,
+    maxLength: 100,
+    description: "Health is told and alerted by it",
+  },
 } as const;
 
 const inputSchema = {
@@ -196,7 +205,7 @@ async function change(
 function changedStation(doc: StationDoc, input: StationInput, now: number): StationDoc {
   const changed: Record<string, unknown> = { ...doc };
   if (input.acceptance !== undefined) changed["acceptance"] = input.acceptance;
-  for (const name of ["securityProfile", "validation", "locationId"] as const) {
+  for (const name of ["securityProfile", "validation", "locationId", "carrier", "siteGroup"] as const) {
     const value = input[name];
     if (value === null) delete changed[name];
     else if (value !== undefined) changed[name] = value;

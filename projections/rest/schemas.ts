@@ -86,6 +86,8 @@ export const stationSchema = {
     acceptance: { type: "string", enum: ["accepted", "pending", "rejected"] },
     validation: nullableText,
     locationId: nullableText,
+    carrier: { ...nullableText, description: "Whose SIM it connects by" },
+    siteGroup: nullableText,
     hasPassword: { type: "boolean" },
     registered: { type: "boolean", description: "false: it connects, but the registry does not know it" },
     firstSeenAt: nullableTime,

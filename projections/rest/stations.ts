@@ -163,6 +163,8 @@ function showStation(registry: RegistryView, party: PartyId, known: Known, conne
     acceptance: acceptanceOf(registry, party, doc),
     validation: doc?.validation ?? null,
     locationId: doc?.locationId ?? null,
+    carrier: doc?.carrier ?? null,
+    siteGroup: doc?.siteGroup ?? null,
     hasPassword: doc?.password !== undefined,
     registered: doc !== undefined,
     firstSeenAt: time(doc?.firstSeenAt ?? null),
