@@ -86,11 +86,10 @@ export function showLocation(location: KnownLocation, showing: Showing): Shown {
   const statuses = new Map(location.evses.map((evse) => [evse.doc.uid, ownStatus(evse, showing)]));
   const evses = location.evses.flatMap((evse) => showEvse(evse, statuses) ?? []);
   const lastUpdated = Math.max(changedAt, ...evses.map((evse) => evse.lastUpdated));
-  const country = typeof doc["country_code"] === "string" ? doc["country_code"] : showing.party.slice(0, 2);
-  const party = typeof doc["party_id"] === "string" ? doc["party_id"] : showing.party.slice(2);
   const object = {
-    country_code: country.toUpperCase(),
-    party_id: party.toUpperCase(),
+    // Whatever the document says: they must be those of the address that it is pushed to.
+    country_code: showing.party.slice(0, 2),
+    party_id: showing.party.slice(2),
     id: doc.id,
     // Nobody said that drivers may see it.
     publish: doc["publish"] === true,

@@ -29,8 +29,9 @@ export function showTariff(doc: TariffDoc, party: PartyId, changedAt: number): M
   const min = priceOf(doc.min_price);
   const max = priceOf(doc.max_price);
   return {
-    country_code: (typeof doc["country_code"] === "string" ? doc["country_code"] : party.slice(0, 2)).toUpperCase(),
-    party_id: (typeof doc["party_id"] === "string" ? doc["party_id"] : party.slice(2)).toUpperCase(),
+    // Whatever the document says: they must be those of the address that it is pushed to.
+    country_code: party.slice(0, 2),
+    party_id: party.slice(2),
     id: doc.id,
     currency: doc.currency,
     ...pick(doc, fields),

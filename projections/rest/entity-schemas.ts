@@ -125,6 +125,13 @@ const connector = {
 } as const;
 
 /** OCPI 2.2.1 Location whose connectors name our stations. Unknown fields are kept. */
+/** OCPI 2.2.1, 8.4.20 PublishTokenType: a token, a printed number of an issuer, or a group. */
+const publishToken = {
+  type: "object",
+  anyOf: [{ required: ["uid", "type"] }, { required: ["visual_number", "issuer"] }, { required: ["group_id"] }],
+  dependencies: { uid: ["type"], visual_number: ["issuer"] },
+} as const;
+
 export const locationSchema = {
   type: "object",
   required: ["id"],
@@ -138,6 +145,7 @@ export const locationSchema = {
     country_code: { type: "string", pattern: "^[A-Za-z]{2}$" },
     party_id: { type: "string", pattern: "^[A-Za-z0-9]{3}$" },
     publish: { type: "boolean" },
+    publish_allowed_to: { type: "array", items: publishToken },
     time_zone: text(255),
     coordinates: {
       type: "object",
