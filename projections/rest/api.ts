@@ -142,7 +142,7 @@ class HttpApi implements Api {
     const { host, port } = options;
     await listenOn(port, "WATTLOG_HTTP_PORT", () => this.app.listen({ host, port }));
     if (https) {
-      this.door = new HttpsDoor(this.app, https);
+      this.door = new HttpsDoor(this.app, https, this.context);
       const { door } = this;
       await listenOn(https.port, "WATTLOG_HTTPS_PORT", () => door.listen(host, https.port));
     }

@@ -4,21 +4,37 @@ import { createServer, type Server } from "node:https";
 import type { FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
+import type { Clock } from "../../core/runtime/clock.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
+import { readTlsFiles, TlsFilesWatch, type TlsFiles } from "../../core/runtime/tls-files.ts";
 
 export interface HttpsOptions {
   readonly port: number;
-  /** PEM, with whatever stands between it and its root. */
-  readonly certificate: string;
-  /** PEM. */
-  readonly key: string;
+  /** Read at the start and whenever they change: who connects then is shown the new certificate. */
+  readonly files: TlsFiles;
+  /** How often they are looked at, ms. */
+  readonly lookMs?: number;
 }
+
+const oldestTls = { minVersion: "TLSv1.2" } as const;
 
 export class HttpsDoor {
   private readonly server: Server;
+  private readonly files: TlsFiles;
+  private readonly logger: Logger;
+  private readonly watch: TlsFilesWatch;
 
-  constructor(app: FastifyInstance, { certificate, key }: HttpsOptions) {
+  /** @throws WattlogError `config/invalid` where the files are no certificate and its key */
+  constructor(
+    app: FastifyInstance,
+    { files, lookMs }: HttpsOptions,
+    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  ) {
+    this.files = files;
+    this.logger = logger;
+    this.watch = new TlsFilesWatch(clock, files, () => this.renew(), lookMs);
     const { requestTimeout, keepAliveTimeout } = app.server;
-    this.server = createServer({ cert: certificate, key, minVersion: "TLSv1.2" }, (request, response) =>
+    this.server = createServer({ ...readTlsFiles(files), ...oldestTls }, (request, response) =>
       app.routing(request, response),
     );
     Object.assign(this.server, { requestTimeout, keepAliveTimeout, headersTimeout: limits.apiRequestMs });
@@ -31,6 +47,7 @@ export class HttpsDoor {
     this.server.listen(port, host, resolve);
     await promise;
     this.server.off("error", reject);
+    this.watch.start();
   }
 
   /** That it listens on, also where 0 was asked for. */
@@ -41,10 +58,20 @@ export class HttpsDoor {
 
   /** Requests in hand are finished. */
   async close(): Promise<void> {
+    await this.watch.stop();
     if (!this.server.listening) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.server.close(() => resolve());
     this.server.closeIdleConnections();
     await promise;
+  }
+
+  private renew(): void {
+    try {
+      this.server.setSecureContext({ ...readTlsFiles(this.files), ...oldestTls });
+      this.logger.info({ file: this.files.cert.path }, "the HTTPS port shows its new certificate");
+    } catch (error) {
+      this.logger.error({ err: error }, "the new certificate of the HTTPS port is not taken");
+    }
   }
 }

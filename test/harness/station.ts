@@ -1,4 +1,6 @@
 // One charging station under a test's control: every frame, every message id, every loss of the line is the test's.
+import type { ConnectionOptions } from "node:tls";
+
 import { WsClient, type WsClosed } from "../../bench/fleet/ws-client.ts";
 import { within } from "./wait.ts";
 
@@ -29,6 +31,8 @@ export interface StationOptions {
   readonly protocol?: Protocol;
   /** Basic authentication, the identity as user. */
   readonly password?: string;
+  /** What it shows and believes at a wss:// address. */
+  readonly tls?: ConnectionOptions;
   readonly onCommand?: (command: ReceivedCommand) => Reaction;
 }
 
@@ -53,7 +57,7 @@ export class TestStation implements AsyncDisposable {
     return station;
   }
 
-  constructor({ url, id, protocol = "ocpp1.6", password, onCommand }: StationOptions) {
+  constructor({ url, id, protocol = "ocpp1.6", password, tls, onCommand }: StationOptions) {
     this.id = id;
     this.onCommand = onCommand ?? (() => ({ status: "Accepted" }));
     const closed = Promise.withResolvers<WsClosed>();
@@ -66,6 +70,7 @@ export class TestStation implements AsyncDisposable {
         url: `${url.replace(/\/+$/, "")}/${encodeURIComponent(id)}`,
         protocols: [protocol],
         ...(password === undefined ? {} : { auth: { user: id, password } }),
+        ...(tls === undefined ? {} : { tls }),
       },
       {
         open: (info) => {

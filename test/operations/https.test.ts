@@ -1,13 +1,15 @@
-// HTTPS without a proxy in front: the same routes on a port of their own, and the address that a station uploads to.
+// TLS without a proxy in front: the routes of the HTTP port on a port of their own, the address that a station uploads to,
+// and the OCPP port for stations with certificates.
 import { writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { makeAuthority } from "../../deploy/authority/authority.test-helper.ts";
+import { issued } from "../harness/certificates.ts";
 import { tempFolder } from "../harness/paths.ts";
 import { freePorts } from "../harness/ports.ts";
-import { bootedStation } from "../harness/station.ts";
+import { bootedStation, TestStation } from "../harness/station.ts";
 import { failToStart, startWattlog } from "../harness/wattlog.ts";
 import { Model } from "./model-station.ts";
 
@@ -29,10 +31,11 @@ function ask(url: string, ca: string, { method = "GET", headers = {}, body }: As
   return promise;
 }
 
-test("REST answers by HTTPS as by HTTP, and a station uploads its diagnostics there", async () => {
+test("REST answers by HTTPS as by HTTP, a station uploads there, and one with a certificate connects by TLS", async () => {
   using folder = tempFolder("https");
-  const [port] = await freePorts(1);
-  const { certificate, key } = await makeAuthority({ now: Date.now() });
+  const [port, ocppPort] = await freePorts(2);
+  const authority = await makeAuthority({ now: Date.now() });
+  const { certificate, key } = authority;
   const [certFile, keyFile] = [join(folder.path, "tls.crt"), join(folder.path, "tls.key")];
   writeFileSync(certFile, certificate);
   writeFileSync(keyFile, key);
@@ -43,6 +46,11 @@ test("REST answers by HTTPS as by HTTP, and a station uploads its diagnostics th
       WATTLOG_TLS_CERT_FILE: certFile,
       WATTLOG_TLS_KEY_FILE: keyFile,
       WATTLOG_UPLOAD_URL: secure,
+      WATTLOG_OCPP_TLS_PORT: String(ocppPort),
+      WATTLOG_OCPP_TLS_CERT_FILE: certFile,
+      WATTLOG_OCPP_TLS_KEY_FILE: keyFile,
+      WATTLOG_OCPP_CLIENT_CA_FILE: certFile,
+      WATTLOG_OCPP_ORGANIZATIONS: "CPO",
     },
   });
   await using station = await bootedStation({
@@ -67,6 +75,15 @@ test("REST answers by HTTPS as by HTTP, and a station uploads its diagnostics th
   // Who does not speak TLS there harms nobody.
   await expect(fetch(`http://127.0.0.1:${port}/api/v1/stations`)).rejects.toThrow("fetch failed");
   expect((await ask(`${secure}/api/v1/stations`, certificate, { headers })).status).toBe(200);
+
+  await running.rest.post("/stations", { id: "TLS-3", securityProfile: 3 });
+  const own = await issued(authority, "CN=TLS-3, O=CPO");
+  const tls = { cert: own.certificate, key: own.key, ca: certificate, checkServerIdentity: () => undefined };
+  const url = `wss://127.0.0.1:${ocppPort}`;
+  await using certified = await bootedStation({ url, id: "TLS-3", tls });
+  expect(certified.isOpen).toBe(true);
+  await running.rest.online("TLS-3");
+  await expect(TestStation.connect({ url: running.ocppUrl, id: "TLS-3" })).rejects.toThrow("was not let in");
 });
 
 test("a certificate without its key, or with another one's, ends the start with a sentence", async () => {
