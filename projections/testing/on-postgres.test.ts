@@ -8,6 +8,8 @@ await import("../rest/api.test.ts");
 await import("../rest/cdr-chain.test.ts");
 await import("../rest/cdr-ledger.test.ts");
 await import("../rest/cdr-reviews.test.ts");
+await import("../rest/health.test.ts");
+await import("../rest/health-rates.test.ts");
 await import("../rest/security.test.ts");
 
 await import("../ocpi/senders.test.ts");

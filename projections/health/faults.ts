@@ -1,0 +1,76 @@
+// Fault codes by week, vendor, model and firmware: whether a release made something worse shows here first.
+import { sql } from "kysely";
+
+import type { Question } from "./uptime-report.ts";
+import type { HealthNeeds } from "./station-groups.ts";
+
+export interface FaultRow {
+  /** Epoch ms of the Monday (UTC) of the week in which they began, by log time. */
+  readonly week: number;
+  /** As the station said them at its last boot before; "": it said nothing. */
+  readonly vendor: string;
+  readonly model: string;
+  readonly firmware: string;
+  /** 1.6 error code; `Faulted` where a station gave none. */
+  readonly code: string;
+  /** Out of order; false: told with another status, a warning. */
+  readonly isFaulted: boolean;
+  readonly faults: number;
+  readonly stations: number;
+  /** Until the connector said something else, lost its connection, or the period ended. */
+  readonly ms: number;
+}
+
+const weekMs = 7 * 24 * 3_600_000;
+/** The first Monday of the epoch. */
+const monday = 4 * 24 * 3_600_000;
+
+interface Found {
+  readonly week: number | string;
+  readonly vendor: string;
+  readonly model: string;
+  readonly firmware: string;
+  readonly code: string;
+  readonly faulted: number;
+  readonly faults: number | string;
+  readonly stations: number | string;
+  readonly ms: number | string;
+}
+
+/**
+ * Those that began in the period, in the order of their weeks and names. A fault that is there again after a lost connection is
+ * the same one and not counted again.
+ */
+export async function faultTrends(
+  { store }: HealthNeeds,
+  {
+    party,
+    period,
+    filter,
+  }: Pick<Question, "party" | "period"> & {
+    readonly filter: { readonly vendor?: string | undefined; readonly model?: string | undefined };
+  },
+): Promise<readonly FaultRow[]> {
+  const { from, to } = period;
+  const only = sql`${filter.vendor === undefined ? sql`` : sql`and vendor = ${filter.vendor}`}
+    ${filter.model === undefined ? sql`` : sql`and model = ${filter.model}`}`;
+  // Whole numbers divided in SQL are rounded down on both; a cast for Postgres, to which a parameter may be text.
+  const { rows } = await sql<Found>`select (from_at - ${sql.lit(monday)}) / ${sql.lit(weekMs)} as week,
+      coalesce(vendor, '') as vendor, coalesce(model, '') as model, coalesce(firmware, '') as firmware, fault_code as code,
+      case when status = 'Faulted' then 1 else 0 end as faulted, count(*) as faults, count(distinct station) as stations,
+      sum((case when to_at < cast(${to} as bigint) then to_at else cast(${to} as bigint) end) - from_at) as ms
+    from live_status_interval
+    where party = ${party} and fault_code is not null and from_at >= ${from} and from_at < ${to} and cause = 'reported' ${only}
+    group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6`.execute(store.reader);
+  return rows.map(({ faulted, ...row }) => ({
+    week: Number(row.week) * weekMs + monday,
+    vendor: row.vendor,
+    model: row.model,
+    firmware: row.firmware,
+    code: row.code,
+    isFaulted: faulted === 1,
+    faults: Number(row.faults),
+    stations: Number(row.stations),
+    ms: Number(row.ms),
+  }));
+}
