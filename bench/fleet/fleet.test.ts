@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 
+import { eventually } from "../../test/harness/wait.ts";
 import type { Payload, Protocol } from "./dialect.ts";
 import { Fleet } from "./fleet.ts";
 import type { FleetDeps, Snapshot } from "./fleet.ts";
@@ -247,7 +248,7 @@ describe("a server that is not there", () => {
     const running = run(mock, { stations: 10, protocol: "2.0.1", seconds: 5, speed: 600 });
     for (let i = 0; i < 2; i++) {
       await new Promise((resolve) => setTimeout(resolve, 900));
-      await expect.poll(() => mock.connections).toBeGreaterThanOrEqual(10);
+      await eventually("every station", () => mock.connections >= 10);
       await mock.close();
       await new Promise((resolve) => setTimeout(resolve, 300));
       mock = await startMock({}, port);

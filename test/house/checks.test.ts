@@ -5,6 +5,7 @@ import {
   checkDefaultExports,
   checkFileLengths,
   checkLayers,
+  checkPolls,
   checkReadmes,
   checkSingleFileClients,
   checkTestModifiers,
@@ -168,6 +169,21 @@ describe("test modifiers", () => {
   });
 });
 
+describe("polls", () => {
+  const polls = "expect\n  .poll(() => 1).toBe(1);";
+
+  test("expect does not poll where tests run at once", () => {
+    for (const start of ["test.concurrent('a', async () => {", "useCases('A', (scene) => {"]) {
+      expect(checkPolls([{ path: "test/a/b.test.ts", text: `${start} ${polls}` }])).toMatchObject({ checked: 1 });
+      expect(checkPolls([{ path: "test/a/b.test.ts", text: `${start} ${polls}` }]).problems).toHaveLength(1);
+    }
+  });
+
+  test("it does in a file of one test after the other", () => {
+    expect(checkPolls([{ path: "core/a.test.ts", text: polls }])).toEqual({ checked: 0, problems: [] });
+  });
+});
+
 describe("file lengths", () => {
   const long = { path: "core/long.ts", text: "x\n".repeat(MAX_FILE_LINES + 1) };
   const short = { path: "core/short.ts", text: "x\n".repeat(MAX_FILE_LINES) };
@@ -214,8 +230,9 @@ describe("the scanner", () => {
       checkDefaultExports,
       checkUnfinished,
       checkTestModifiers,
+      checkPolls,
     ];
-    expect(results.map((check) => check(none).checked)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(results.map((check) => check(none).checked)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     expect(checkFileLengths(none, {}).checked).toBe(0);
     expect(checkReadmes(none, () => undefined).checked).toBe(0);
   });

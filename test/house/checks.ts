@@ -129,6 +129,18 @@ export function checkUnfinished(files: readonly Parsed[]): CheckResult {
   return { checked: files.length, problems };
 }
 
+const RUNS_AT_ONCE = /\.concurrent\b|\bonEachSystemAtOnce\(|\buseCases\(/;
+const POLLS = /\bexpect\s*\.poll\(/;
+
+/** `expect.poll` asks which test runs, and where several do at once the answer is now and then: none. */
+export function checkPolls(files: readonly Source[]): CheckResult {
+  const tests = files.filter(({ path, text }) => isTest(path) && RUNS_AT_ONCE.test(text));
+  const problems = tests
+    .filter(({ text }) => POLLS.test(text))
+    .map(({ path }) => `${path} polls where tests run at once; use lastAnswer() or eventually()`);
+  return { checked: tests.length, problems };
+}
+
 /** A test is skipped only while it runs, with `context.skip("needs …")`, so that the reason is printed and counted. */
 export function checkTestModifiers(files: readonly Parsed[]): CheckResult {
   const tests = files.filter((file) => isTest(file.path));

@@ -6,6 +6,7 @@ import {
   checkDefaultExports,
   checkFileLengths,
   checkLayers,
+  checkPolls,
   checkReadmes,
   checkSingleFileClients,
   checkTestModifiers,
@@ -54,6 +55,10 @@ test("nothing is left unfinished in a comment", () => {
 
 test("no test is skipped or singled out in its source", () => {
   expectClean(checkTestModifiers(parsed));
+});
+
+test("tests that run at once do not poll with expect, which forgets now and then whose poll it is", () => {
+  expectClean(checkPolls(sources));
 });
 
 test("no file is longer than a reader can hold", () => {

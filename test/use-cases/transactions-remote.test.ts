@@ -1,6 +1,7 @@
 // OCPP 2.0.1 part 2, blocks E (transactions) and F (remote control).
 import { expect, test } from "vitest";
 
+import { lastAnswer } from "../harness/wait.ts";
 import { at, evse1, reading, rfid, useCases, type Actor } from "./scene.ts";
 
 const started = { idToken: rfid, evse: evse1, meterValue: [reading(1_000, 0, "Transaction.Begin")] };
@@ -23,7 +24,8 @@ useCases("E and F", (scene) => {
     for (const [n, triggerReason] of startTriggers.entries()) {
       await station.event("Started", { transactionId: `e01-${n}` }, { triggerReason, evse: { id: n + 1 } });
     }
-    await expect.poll(() => scene.rest.sessionsOf("UC-E01"), { timeout: 20_000 }).toHaveLength(startPoints.length);
+    const found = async () => (await scene.rest.sessionsOf("UC-E01")).length;
+    expect(await lastAnswer(found, (count) => count === startPoints.length)).toBe(startPoints.length);
   });
 
   test("E02 Start Transaction - Cable Plugin First: begun without a token, which comes with the update", async () => {
@@ -91,9 +93,9 @@ useCases("E and F", (scene) => {
       await station.event("Started", { transactionId: `e06-${n}` }, { evse: { id: n + 1 } });
       await station.event("Ended", { transactionId: `e06-${n}` }, { triggerReason });
     }
-    await expect
-      .poll(async () => (await scene.rest.sessionsOf("UC-E06")).map(({ status }) => status), { timeout: 20_000 })
-      .toEqual(stopTriggers.map(() => "completed"));
+    const statuses = async () => (await scene.rest.sessionsOf("UC-E06")).map(({ status }) => status).join(" ");
+    const completed = stopTriggers.map(() => "completed").join(" ");
+    expect(await lastAnswer(statuses, (found) => found === completed)).toBe(completed);
   });
 
   test("E07 Transaction locally stopped by IdToken: one session, one CDR, the energy between", async () => {
