@@ -32,6 +32,7 @@ export const SERVER_FAULT_TESTS = [
   "test/cluster/server-kills-long.test.ts",
   "test/faults/kafka-brokers.test.ts",
   "test/faults/matrix-long.test.ts",
+  "test/faults/restored-log-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
   "test/ocpi/push-faults.test.ts",
   "projections/ocpi/pushes/on-postgres.test.ts",
