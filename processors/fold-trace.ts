@@ -16,6 +16,9 @@ export const readingUses = {
   state: "The charging state from then on.",
   current: "The current from then on.",
   power: "The power from then on.",
+  signedBegin: "The signed register at the start: the CDR goes by it.",
+  signedEnd: "The signed register at the end: the CDR goes by it.",
+  signedBoth: "The signed registers at the start and at the end: the CDR goes by them.",
 } as const;
 
 export const readingRefusals = {
@@ -33,6 +36,10 @@ export const readingRefusals = {
   laterOfItsTime: "There is a later value of the same time, which counts.",
   falls: "It is below a register before it, and a register never falls.",
   aboveStop: "It is above the register at the end, which is the authority.",
+  notSigned: "It is not signed, and the station's CDRs go by signed values alone.",
+  signedKept: "It is signed, and kept for who wants to check it: the station's CDRs do not go by signed values.",
+  signedUnneeded: "It is signed, and neither the start nor the end that the CDR goes by.",
+  signedDoubted: "It is signed, and cannot be billed by: the CDR is held.",
   notPriced: "It came after the price was made.",
 } as const;
 

@@ -14,6 +14,7 @@ import {
 } from "../ids/ids.ts";
 import type { CdrReviewAction, CdrReviewOf } from "./cdr-review.ts";
 import { CorruptRecordError, UnknownRecordError } from "./codec.ts";
+import type { SignedVerdict } from "../metering/signed-value.ts";
 import type { CommandOrigin, Protocol } from "./frame-record.ts";
 import { packBriefly, unpack } from "./msgpack.ts";
 import { isTag, misfit } from "./shape.ts";
@@ -71,6 +72,16 @@ export interface CdrPeriod {
   readonly energyMwh: number;
 }
 
+/** A signed meter value at the start or the end of what a CDR is about; one that holds both is there twice. */
+export interface CdrSignedValue {
+  readonly nature: "Start" | "End";
+  /** As OCPP brought it, for core/metering to read. */
+  readonly data: string;
+  readonly verdict: SignedVerdict;
+  /** Of the register, by which its signature is valid; null: none of it. */
+  readonly publicKey: string | null;
+}
+
 export interface Cdr {
   readonly id: string;
   readonly sessionId: SessionId;
@@ -96,6 +107,8 @@ export interface Cdr {
   readonly lines: readonly CdrLine[];
   /** In order; without a price too. Absent in CDRs of before 0016. */
   readonly periods?: readonly CdrPeriod[];
+  /** Absent where the station signed nothing. */
+  readonly signed?: readonly CdrSignedValue[];
   readonly annotations: readonly string[];
 }
 

@@ -12,6 +12,7 @@ export type EntityKind =
   | "configurationTemplate"
   | "localList"
   | "upload"
+  | "meterKeys"
   | "cdrChain"
   | "outageExclusion"
   | "cluster"
@@ -315,6 +316,27 @@ export interface GenerationDoc {
   readonly registryEnd: number;
 }
 
+/** Of one station: what its meters sign with, and whether it is billed by that (calibration law). Its id is the station. */
+export interface MeterKeysDoc {
+  readonly id: StationId;
+  /** Its CDRs go by the signed values at the start and the end, or are held. Default false. */
+  readonly calibrated?: boolean;
+  readonly keys: readonly MeterKeyDoc[];
+}
+
+/** A meter that was swapped has an entry with its end, and its successor one with its begin. */
+export interface MeterKeyDoc {
+  /** Hex, Base64 or PEM; core/metering says of what. */
+  readonly publicKey: string;
+  /** Absent: of every EVSE. */
+  readonly evseId?: number;
+  /** Serial number as the meter signs it; absent: of any. */
+  readonly meter?: string;
+  /** RFC 3339; `validUntil` is exclusive. Absent: always. */
+  readonly validFrom?: string;
+  readonly validUntil?: string;
+}
+
 /** Written once, by the first process on an empty log: whose log this is, and (id `database`) what it is folded into. */
 export interface ClusterDoc {
   readonly id: "cluster" | "database";
@@ -373,6 +395,7 @@ export interface EntityDocs {
   readonly configurationTemplate: ConfigurationTemplateDoc;
   readonly localList: LocalListDoc;
   readonly upload: UploadDoc;
+  readonly meterKeys: MeterKeysDoc;
   readonly cdrChain: CdrChainDoc;
   readonly outageExclusion: OutageExclusionDoc;
   readonly cluster: ClusterDoc;

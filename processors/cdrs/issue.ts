@@ -1,14 +1,17 @@
 // The CDR of a session, and what becomes of it: issued, held for a person, or by the party's rule none at all.
-import { derivedId } from "../../core/ids/ids.ts";
+import { derivedId, type SessionId } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
 import type { Cdr, Price } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
+import { billedBy } from "../calibration/billed.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
+import type { SessionAnnotation } from "../transactions/annotations.ts";
 import { finalMwh } from "../transactions/energy.ts";
+import { energyRegister } from "../transactions/readings.ts";
 import type { KeptCdr, Transaction, TransactionsState } from "../transactions/transaction.ts";
 import { doubtsOf, isSmall, type Doubtful } from "./plausibility.ts";
-import { priceSession, type PricedCourse } from "./tariff.ts";
+import { priceSession, type PriceContext, type PricedCourse } from "./tariff.ts";
 
 export type CdrCourse = PricedCourse & Pick<Transaction, "signed">;
 
@@ -21,23 +24,35 @@ export function draftOf(
   context: FoldContext,
 ): Doubtful {
   const { sessionId, startedAt, endedAt, idToken, evseId, connectorId, registry, signed } = course;
-  const priced = priceSession(record, course, context);
+  const billed = billedBy(course, record, context);
+  const { registers, isBySigned } = billed;
+  const priced = priceSession(record, { ...course, registers }, isBySigned ? withoutRegisters(context) : context);
+  const basis: readonly SessionAnnotation[] = isBySigned ? ["energySigned"] : [];
   const cdr: Cdr = {
     id,
     sessionId,
     credits: null,
     startedAt,
     endedAt,
-    energyMwh: finalMwh(course.registers),
+    energyMwh: finalMwh(registers),
     durationMs: Math.max(0, endedAt - startedAt),
     idToken,
     evseId,
     connectorId,
     registry,
     ...priced.price,
-    annotations: [...new Set([...words, ...priced.words])],
+    ...(billed.values.length > 0 ? { signed: billed.values } : {}),
+    annotations: [...new Set([...words, ...basis, ...priced.words])],
   };
-  return { cdr, powerW: priced.powerW, signed };
+  return { cdr, powerW: priced.powerW, signed, signedDoubts: billed.doubts, registers };
+}
+
+/** Between two signed registers none counts that is not. */
+function withoutRegisters(context: FoldContext): PriceContext {
+  const { registry, trace } = context;
+  const readingsOf = (sessionId: SessionId) =>
+    context.readingsOf(sessionId).map((row) => row.filter(({ measurand }) => measurand !== energyRegister));
+  return { registry, trace, readingsOf };
 }
 
 /** A CDR that was not issued before: held where its party's rules doubt it. */

@@ -2,6 +2,7 @@
 // CDR is corrected, or one that nobody has seen yet is made anew.
 import type { Cdr, Reading } from "../../core/records/domain-event.ts";
 import type { SettingId } from "../../core/registry/entities.ts";
+import { billedBy } from "../calibration/billed.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import { finalMwh, isImplausible, startMwh, stopMwh, withReadings } from "../transactions/energy.ts";
@@ -26,6 +27,8 @@ export interface LateFacts {
   readonly stop?: number;
   /** Registers that the message has as fields. */
   readonly registers?: readonly Reading[];
+  /** Signed values came with it, and are kept. */
+  readonly signed?: boolean;
   /** Who charged and where, for a session of which nobody had said it. */
   readonly idToken?: string | null;
   readonly evseId?: number;
@@ -47,19 +50,23 @@ export function revised(
   context: FoldContext,
 ): TransactionsState {
   const sessionId = known.settled?.sessionId;
-  const kept = sessionId && keptOf(state, sessionId);
+  const before = sessionId && keptOf(state, sessionId);
   const settled = state.settled.find((one) => one.sessionId === sessionId);
-  if (!kept || !settled) return state;
+  if (!before || !settled) return state;
+  const kept = facts.signed ? { ...before, signed: true } : before;
   if (facts.registers && facts.registers.length > 0) context.keep(kept.cdr.sessionId, facts.registers);
   const met = { ...settled, start: facts.start ?? settled.start, stop: facts.stop ?? settled.stop };
-  const seen = withSettled(state, met);
+  const seen = withSettled(kept === before ? state : withKept(state, kept), met);
   const registers = context.readingsOf(kept.cdr.sessionId).reduce(withReadings, noRegisters);
   const startedAt = facts.startedAt ?? kept.cdr.startedAt;
   const endedAt = Math.max(startedAt, facts.endedAt ?? kept.cdr.endedAt);
-  const energyMwh = finalMwh(registers);
+  const billed = billedBy({ ...kept.cdr, registers, signed: kept.signed }, record, context);
+  const energyMwh = finalMwh(billed.registers);
   const who = whoAndWhere(kept.cdr, facts);
+  // Held for what has come now.
+  const isHealed = kept.state === "held" && facts.signed === true && billed.isBySigned;
   const isFound = who.idToken !== kept.cdr.idToken || who.evseId !== kept.cdr.evseId;
-  if (!isFound && !isWorthIt(kept.cdr, energyMwh, endedAt - startedAt, record, context)) return seen;
+  if (!isFound && !isHealed && !isWorthIt(kept.cdr, energyMwh, endedAt - startedAt, record, context)) return seen;
   const implausible = isImplausible(energyMwh, endedAt - startedAt);
   const words = [...kept.cdr.annotations, "lateFrame", ...(implausible ? ["energyImplausible"] : [])];
   const course = { ...kept.cdr, ...who, startedAt, endedAt, registers, paused: true, signed: kept.signed };
@@ -72,8 +79,8 @@ export function revised(
   const changes = {
     energyMwh,
     idToken,
-    start: { startedAt, meterStartMwh: startMwh(registers), evseId, connectorId },
-    end: { endedAt, meterStopMwh: stopMwh(registers) },
+    start: { startedAt, meterStartMwh: startMwh(billed.registers), evseId, connectorId },
+    end: { endedAt, meterStopMwh: stopMwh(billed.registers) },
   };
   told(settled, [], changes, context);
   const next = kept.state === "issued" ? corrected(kept, draft.cdr, context) : concluded(draft, record, context);

@@ -3,7 +3,9 @@
 import type { Cdr } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { SettingId } from "../../core/registry/entities.ts";
+import type { SignedDoubt } from "../calibration/billed.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
+import type { Registers } from "../transactions/transaction.ts";
 
 type Limit = "cdrHoldPowerPercent" | "cdrHoldEnergyKwh" | "cdrHoldHours" | "cdrHoldCost";
 
@@ -28,18 +30,22 @@ export interface Doubtful {
   /** Watts that the connector can give; null: its location does not say. */
   readonly powerW: number | null;
   readonly signed: boolean;
+  /** Of a calibrated station: why it cannot be billed by its signed values. */
+  readonly signedDoubts: readonly SignedDoubt[];
+  /** That its energy goes by. */
+  readonly registers: Registers;
 }
 
 /** @returns none: it may be issued. */
 export function doubtsOf(
-  { cdr, powerW, signed }: Doubtful,
+  { cdr, powerW, signed, signedDoubts }: Doubtful,
   record: Pick<FrameRecord, "party" | "registry">,
   { registry }: Pick<FoldContext, "registry">,
 ): readonly string[] {
   const setting = (id: SettingId) => registry.setting(record.party, id, record.registry);
   const limit = (id: Limit) => Number(setting(id));
   const isAbove = (value: number, ceiling: number) => ceiling > 0 && value > ceiling;
-  const doubts: string[] = [];
+  const doubts: string[] = [...signedDoubts];
   const doubt = (word: Doubt, isDoubtful: boolean) => void (isDoubtful && doubts.push(word));
   const percent = limit("cdrHoldPowerPercent");
   if (powerW !== null && percent > 0) {

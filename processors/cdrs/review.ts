@@ -72,8 +72,10 @@ function withValues(cdr: Cdr, record: Review, context: FoldContext): Cdr {
   const registers = registersOf(read, energyMwh);
   const course = { ...cdr, startedAt, endedAt, registers, paused: true, signed: false };
   const draft = draftOf(cdr.id, course, [...cdr.annotations, "correctedByReview"], record, context);
-  if (!total) return draft.cdr;
-  return { ...draft.cdr, total, lines: [], annotations: [...draft.cdr.annotations, "priceByReview"] };
+  // What the meter signed stays with it, whatever a person makes of it.
+  const signed = cdr.signed && { signed: cdr.signed };
+  if (!total) return { ...draft.cdr, ...signed };
+  return { ...draft.cdr, ...signed, total, lines: [], annotations: [...draft.cdr.annotations, "priceByReview"] };
 }
 
 /** Two registers with that much between them; the readings in between count where they fit. */

@@ -3,6 +3,7 @@ import type { Reading } from "../../core/records/domain-event.ts";
 import type { ChargingState, Sample } from "../../core/price/session.ts";
 import { shareOf } from "../../core/price/slices.ts";
 import { chargingStateOf, stateMeasurand } from "../transactions/charging-states.ts";
+import { signedMeasurand } from "../calibration/signed-readings.ts";
 import type { ReadingTrace, ReadingWord } from "../fold-trace.ts";
 import { energyRegister, toThousandths } from "../transactions/readings.ts";
 import { finalMwh, registersIn, startMwh, stopMwh } from "../transactions/energy.ts";
@@ -119,6 +120,7 @@ function tellOthers(trace: ReadingTrace, row: readonly Reading[], endedAt: numbe
     const { measurand, at } = reading;
     if (measurand === energyRegister) continue;
     if (at !== null && at > endedAt) trace.reading(reading, "afterEnd");
+    else if (measurand === signedMeasurand) continue;
     else if (measurand === stateMeasurand) trace.reading(reading, "state");
     else if (measurand === currentMeasurand)
       trace.reading(reading, at === null ? "noTime" : word(reading, "current", "A"));

@@ -2,16 +2,17 @@
 import { derivedId } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
+import { lacksSigned } from "../calibration/billed.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
-import { finalMwh } from "../transactions/energy.ts";
+import { finalMwh, startMwh, stopMwh } from "../transactions/energy.ts";
 import type { SettledTransaction, Transaction, TransactionsState } from "../transactions/transaction.ts";
 import { concluded, draftOf, withKept } from "./issue.ts";
 import type { Doubtful } from "./plausibility.ts";
 
 /**
  * A session that ran on one connection, from its start on and without a gap, has nothing outstanding and settles at
- * once. Any other waits for what a station may still have in its queue, as long as the registry said when it ended.
+ * once, unless its station is calibrated and its signed values have not come. Any other waits for what a station may still have in its queue, as long as the registry said when it ended.
  */
 export function settle(
   state: TransactionsState,
@@ -19,7 +20,8 @@ export function settle(
   record: FrameRecord,
   context: FoldContext,
 ): TransactionsState {
-  const waitMs = t.live && isComplete(t) ? 0 : waitOf(record, context);
+  const isWhole = t.live && isComplete(t) && !lacksSigned(t, record, context);
+  const waitMs = isWhole ? 0 : waitOf(record, context);
   if (waitMs <= 0) return settleNow(state, t, record, context);
   if (t.settleAt === null) context.emit({ kind: "cdrWithheld", sessionId: t.sessionId, reason: "settling" });
   const waiting = { ...t, settleAt: context.logTime + waitMs };
@@ -64,7 +66,10 @@ export function settleNow(
   record: FrameRecord,
   context: FoldContext,
 ): TransactionsState {
-  const kept = concluded(cdrOf(t, record, context), record, context);
+  const draft = cdrOf(t, record, context);
+  const { energyMwh } = draft.cdr;
+  if (energyMwh !== finalMwh(t.registers)) tellSigned(t, draft, context);
+  const kept = concluded(draft, record, context);
   const settled: SettledTransaction = {
     id: t.id,
     sessionId: t.sessionId,
@@ -72,7 +77,7 @@ export function settleNow(
     stop: t.stop,
     seen: t.seen,
     recent: t.recent.slice(-limits.settledMessagesRemembered),
-    energyMwh: finalMwh(t.registers),
+    energyMwh,
     lateTold: false,
   };
   const after = {
@@ -82,6 +87,22 @@ export function settleNow(
   };
   // Nothing more can come of a session that ran live without a gap.
   return t.live && isComplete(t) && kept.state === "issued" ? after : withKept(after, kept);
+}
+
+/** The session shows what its CDR goes by. */
+function tellSigned(t: Transaction, { cdr, registers }: Doubtful, context: FoldContext): void {
+  const { sessionId, energyMwh, startedAt, endedAt, evseId, connectorId } = cdr;
+  context.emit({
+    kind: "sessionUpdated",
+    sessionId,
+    energyMwh,
+    state: null,
+    idToken: t.idToken,
+    readings: [],
+    annotations: [],
+    start: { startedAt, meterStartMwh: startMwh(registers), evseId, connectorId },
+    end: { endedAt, meterStopMwh: stopMwh(registers) },
+  });
 }
 
 function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Doubtful {

@@ -10,7 +10,7 @@ import { passedOver, readingRefusals, readingUses, type ReadingWord } from "../f
 import { ocppFold } from "../ocpp-fold.ts";
 import { sessionAnnotations } from "../transactions/annotations.ts";
 import { endOf, startBy, startMwh, stopBy, stopMwh } from "../transactions/energy.ts";
-import { noRegisters } from "../transactions/transaction.ts";
+import { noRegisters, type Registers } from "../transactions/transaction.ts";
 import type { Found } from "./find.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Doing, TracedPrice } from "./reasons.ts";
@@ -108,7 +108,7 @@ function recordsOf(
     records.push({
       record: log,
       readings: (doing?.readings ?? []).map((reading) =>
-        shownReading(reading, endOf(reading, registers) ?? reasons.words.get(reading)),
+        shownReading(reading, useOf(reading, registers, reasons.words.get(reading))),
       ),
       passedOver: heldAt.has(log.offset) ? held : isParked ? parked : whyPassedOver(doing),
       // A CDR repeats what was said of its session before.
@@ -120,6 +120,11 @@ function recordsOf(
     });
   }
   return records;
+}
+
+/** What is not signed is no end of energy that goes by signed values, also where it shows the same. */
+function useOf(reading: Reading, registers: Registers, told: ReadingWord | undefined): ReadingWord | undefined {
+  return told === "notSigned" ? told : (endOf(reading, registers) ?? told);
 }
 
 function whyPassedOver(doing: Doing | undefined): Said | null {

@@ -39,6 +39,11 @@ export const sessionAnnotations = {
   priceByReview: "A person named the price.",
   messageQuarantined: "A message of the transaction could not be folded and is held.",
   readingQuarantined: "A meter value could not be folded and was skipped.",
+  signatureInvalid: "A signed meter value has a signature that holds for no public key of its meter.",
+  signatureNoKey: "A signed meter value came of whose meter the register has no public key for that time.",
+  signatureUnverifiable: "A signed meter value has a signature or a key of a kind that cannot be checked here.",
+  signatureUnknownFormat: "A signed meter value is of no format that is known here; it is kept as it came.",
+  energySigned: "Energy goes by the signed meter values at the start and the end alone.",
   noTariff: "No tariff applies at the connector.",
   /** In CDRs of before 0016. */
   tariffRestrictionsUnsupported: "The tariff has restrictions, which were not evaluated then; no price was made.",

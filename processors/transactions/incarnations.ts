@@ -3,6 +3,7 @@
 import { limits } from "../../core/config/limits.ts";
 import type { SessionId } from "../../core/ids/ids.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
+import { nothingSigned, type SignedReceived } from "../calibration/signed-readings.ts";
 import { settle, settleNow } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { PassedOver } from "../fold-trace.ts";
@@ -63,23 +64,28 @@ export function judgeStart(state: TransactionsState, known: Incarnation, start: 
   return before.frame === start.frame && before.boots === start.boots ? "ambiguous" : "reused";
 }
 
-/**
- * A message that changes nothing about what is sold, but that somebody may want to see beside the session.
- * @param digest of the message, to know its repeat.
- */
+/** What a message brings that changes nothing about what is sold. */
+export interface Late {
+  readonly readings?: readonly Reading[];
+  readonly signed?: SignedReceived;
+  /** Of the message, to know its repeat. */
+  readonly digest?: number;
+}
+
+/** A message that changes nothing about what is sold, but that somebody may want to see beside the session. */
 export function toldLate(
   state: TransactionsState,
   known: Incarnation,
   context: FoldContext,
-  readings: readonly Reading[],
+  { readings = [], signed = nothingSigned, digest }: Late,
   word: SessionAnnotation,
-  digest?: number,
 ): TransactionsState {
   if (known.active) {
-    return replaced(state, known.active, addToSession(known.active, context, { readings, words: [word] }));
+    return replaced(state, known.active, addToSession(known.active, context, { readings, signed, words: [word] }));
   }
   const settled = known.settled;
-  if (!settled || (settled.lateTold && readings.length === 0)) return state;
+  const kept = [...readings, ...signed.readings];
+  if (!settled || (settled.lateTold && kept.length === 0)) return state;
   context.emit({
     kind: "sessionUpdated",
     sessionId: settled.sessionId,
@@ -87,9 +93,9 @@ export function toldLate(
     state: null,
     idToken: null,
     readings,
-    annotations: settled.lateTold ? [] : [word],
+    annotations: settled.lateTold ? signed.words : [word, ...signed.words],
   });
-  if (readings.length > 0) context.keep(settled.sessionId, readings);
+  if (kept.length > 0) context.keep(settled.sessionId, kept);
   const recent =
     digest === undefined ? settled.recent : [...settled.recent, digest].slice(-limits.settledMessagesRemembered);
   const after = { ...settled, lateTold: true, recent };

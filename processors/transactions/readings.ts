@@ -1,4 +1,5 @@
 // MeterValues of every version as readings: value as sent, energy registers in integer milliwatt-hours beside it.
+import { mwhOf } from "../../core/metering/energy.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { digestOf, fieldsOf, listOf, numberOf, textOf, type Fields } from "../payload.ts";
 import { parseStationTime } from "../station-time.ts";
@@ -9,20 +10,10 @@ export const energyRegister = "Energy.Active.Import.Register";
 export const meterStartContext = "StartTransaction.meterStart";
 export const meterStopContext = "StopTransaction.meterStop";
 
-const mwhPerUnit: Readonly<Record<string, number>> = { wh: 1_000, kwh: 1_000_000, mwh: 1_000_000_000 };
-
-/**
- * Exact for every register below 9 TWh with three decimals of a watt-hour: the double nearest to the decimal, times a
- * power of ten, rounds to the right integer.
- * @param unit `Wh`, `kWh` or `MWh` in any case.
- * @returns null where it is no energy that a register can show (quirks 7 and 9: empty text, -1).
- */
+/** @returns null where it is no energy that a register can show (quirks 7 and 9: empty text, -1). */
 export function toMwh(value: unknown, unit: string, multiplier = 0): number | null {
   const number = numberOf(value);
-  const factor = mwhPerUnit[unit.toLowerCase()];
-  if (number === null || number < 0 || factor === undefined) return null;
-  const mwh = Math.round(number * factor * 10 ** multiplier);
-  return Number.isSafeInteger(mwh) ? mwh : null;
+  return number === null ? null : mwhOf(number, unit, multiplier);
 }
 
 function valueText(value: unknown): string {
@@ -64,7 +55,7 @@ export function toThousandths({ unit, value }: Pick<Reading, "unit" | "value">, 
   return Number.isSafeInteger(thousandths) ? thousandths : null;
 }
 
-/** @param meterValues `meterValue` of either version, or 1.6 `transactionData`. Signed values are not read. */
+/** @param meterValues `meterValue` of either version, or 1.6 `transactionData`. Signed values are calibration/'s. */
 export function readingsOf(meterValues: unknown): readonly Reading[] {
   const readings: Reading[] = [];
   for (const element of listOf(meterValues)) {
@@ -77,16 +68,6 @@ export function readingsOf(meterValues: unknown): readonly Reading[] {
     }
   }
   return readings;
-}
-
-/** 1.6: `format` SignedData; 2.x: `signedMeterValue`. That one is there, not that its signature holds. */
-export function hasSignature(meterValues: unknown): boolean {
-  return listOf(meterValues).some((element) =>
-    listOf(fieldsOf(element)["sampledValue"]).some((sample) => {
-      const { format, signedMeterValue } = fieldsOf(sample);
-      return textOf(format) === "SignedData" || textOf(fieldsOf(signedMeterValue)["signedMeterData"]) !== null;
-    }),
-  );
 }
 
 /** A register that 1.6 sends as a field of its message, kept with the readings so that they alone give the energy. */

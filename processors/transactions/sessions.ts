@@ -3,6 +3,7 @@ import { frameId, sessionIdOf } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
 import type { EventBody, Reading } from "../../core/records/domain-event.ts";
 import type { FrameRecordOf } from "../../core/records/frame-record.ts";
+import type { SignedReceived } from "../calibration/signed-readings.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { betweenOwn, type PlausibleTime } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
@@ -84,8 +85,8 @@ export interface Addition {
   readonly charging?: { readonly state: string; readonly at: number };
   readonly idToken?: string | null;
   readonly words?: Words;
-  /** It came with a signed meter value. */
-  readonly signed?: boolean;
+  /** Signed meter values that came with it: kept, not told. */
+  readonly signed?: SignedReceived;
   /** A start that came late, or a place that a later message knows. */
   readonly late?: {
     readonly startedAt?: number;
@@ -105,10 +106,15 @@ export function attributed(t: Transaction, record: Exchange, context: FoldContex
 export function addToSession(t: Transaction, context: FoldContext, addition: Addition): Transaction {
   const told = addition.readings ?? [];
   const charging = t.endedAt === null ? addition.charging : undefined;
-  const silent = [...(addition.silent ?? []), ...(charging ? [stateReading(charging.state, charging.at)] : [])];
+  const signed = addition.signed?.readings ?? [];
+  const silent = [
+    ...(addition.silent ?? []),
+    ...(charging ? [stateReading(charging.state, charging.at)] : []),
+    ...signed,
+  ];
   const kept = silent.length > 0 ? [...silent, ...told] : told;
   const registers = kept.length > 0 ? withReadings(t.registers, kept) : t.registers;
-  const words = newWords(t, registers, told, addition.words);
+  const words = newWords(t, registers, told, [...(addition.words ?? []), ...(addition.signed?.words ?? [])]);
   const after: Transaction = {
     ...t,
     registers,
@@ -120,7 +126,7 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
     start: addition.late?.start ?? t.start,
     evseId: addition.late?.evseId ?? t.evseId,
     connectorId: addition.late?.connectorId ?? t.connectorId,
-    signed: t.signed || addition.signed === true,
+    signed: t.signed || signed.length > 0,
     paused: t.paused || (charging !== undefined && charging.state !== "Charging"),
   };
   if (kept.length > 0) context.keep(t.sessionId, kept);
@@ -132,7 +138,7 @@ function newWords(
   t: Transaction,
   registers: Transaction["registers"],
   told: readonly Reading[],
-  said: Words = [],
+  said: Words,
 ): SessionAnnotation[] {
   const words = [...said];
   if (told.length > 0) words.push(...oddRegisters(told));

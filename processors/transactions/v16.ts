@@ -2,6 +2,7 @@
 import { integerAt } from "../../core/ocpp/framing.ts";
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
+import { receiveSigned, type SignedReceived } from "../calibration/signed-readings.ts";
 import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
@@ -19,14 +20,7 @@ import {
   withRoom,
   type Incarnation,
 } from "./incarnations.ts";
-import {
-  hasSignature,
-  meterFieldReading,
-  meterStartContext,
-  meterStopContext,
-  readingsDigest,
-  readingsOf,
-} from "./readings.ts";
+import { meterFieldReading, meterStartContext, meterStopContext, readingsDigest, readingsOf } from "./readings.ts";
 import {
   added,
   addToSession,
@@ -94,7 +88,7 @@ export function startTransaction(
       passOver(known!, "repeatedStart", context);
       return state;
     case "ambiguous":
-      return toldLate(state, known!, context, [], "repeatAmbiguous");
+      return toldLate(state, known!, context, {}, "repeatAmbiguous");
     case "late":
       return lateStart(state, known!, record, request, start, context);
     case "reused":
@@ -143,7 +137,7 @@ function lateStart(
     const registers = registerReadings(meterStartContext, request["meterStart"], time.at);
     const who = { idToken: textOf(request["idTag"]), evseId, connectorId: evseId === 0 ? 0 : 1 };
     const facts = { start, registers, ...who, ...(time.trusted ? { startedAt: time.at } : {}) };
-    return revised(toldLate(state, known, context, [], "lateFrame"), known, facts, record, context);
+    return revised(toldLate(state, known, context, {}, "lateFrame"), known, facts, record, context);
   }
   const after = addToSession(attributed(t, record, context), context, {
     silent: registerReadings(meterStartContext, request["meterStart"], time.at),
@@ -163,30 +157,30 @@ export function meterValues(
   context: FoldContext,
 ): TransactionsState {
   const readings = readingsOf(request["meterValue"]);
-  const signed = hasSignature(request["meterValue"]);
-  if (readings.length === 0 && !signed) return state;
+  const signed = receiveSigned(request["meterValue"], record, indexOf(request["connectorId"]), context);
+  if (readings.length === 0 && signed.readings.length === 0) return state;
   const id = usableId(record, request);
   const connectorId = indexOf(request["connectorId"]);
   const known = id === null ? onlyOpen(state, (t) => t.evseId === connectorId) : newestOf(state, id);
-  // Signed values alone are no readings: they are worth a note on a session that there is.
-  if (readings.length === 0 && !known?.active) return state;
+  // Signed values alone are no readings: they are kept with a session that there is.
+  if (readings.length === 0 && !known) return state;
   // Values without any id are by the book; only a wrong one is worth a word.
   const isWrong = id === null && textOf(request["transactionId"]) !== null;
   if (!known) {
-    if (id !== null) return meterValuesWithoutStart(state, record, id, connectorId, readings, context);
+    if (id !== null) return meterValuesWithoutStart(state, record, id, connectorId, { readings, signed }, context);
     // Values of the connector, of no session.
     if (isWrong) context.ask({ kind: "tolerated", word: "transactionIdInvalid" });
     return state;
   }
-  const digest = readingsDigest(readings);
+  const digest = readingsDigest([...readings, ...signed.readings]);
   if (known.recent.includes(digest)) {
     passOver(known, "repeatedReadings", context);
     return state;
   }
   const t = known.active;
   if (!t) {
-    const told = toldLate(state, known, context, readings, "lateFrame", digest);
-    return revised(told, known, {}, record, context);
+    const told = toldLate(state, known, context, { readings, signed, digest }, "lateFrame");
+    return revised(told, known, { signed: signed.readings.length > 0 }, record, context);
   }
   const words: SessionAnnotation[] = isWrong ? ["transactionIdInvalid"] : [];
   if (t.evseId !== 0 && t.evseId !== connectorId) words.push("connectorUnlike");
@@ -199,16 +193,17 @@ function meterValuesWithoutStart(
   record: Exchange,
   id: string,
   connectorId: number,
-  readings: readonly Reading[],
+  came: { readonly readings: readonly Reading[]; readonly signed: SignedReceived },
   context: FoldContext,
 ): TransactionsState {
+  const { readings, signed } = came;
   const at = readings[0]?.at ?? null;
   const opened = openSession(record, context, {
     ...unknownStart(id, isPlausible(at, context.logTime) ? at : context.logTime),
     evseId: connectorId,
     connectorId: connectorId === 0 ? 0 : 1,
   });
-  const after = withRecent(addToSession(opened, context, { readings }), readingsDigest(readings));
+  const after = withRecent(addToSession(opened, context, came), readingsDigest([...readings, ...signed.readings]));
   return added(withRoom(state, undefined, record, context), after);
 }
 
@@ -257,10 +252,11 @@ export function stopTransaction(
       passOver(known, "repeatedStop", context);
       return state;
     }
-    const readings = readingsOf(request["transactionData"]);
-    if (known.stop !== null) return toldLate(state, known, context, readings, "stopConflict");
-    const told = toldLate(state, known, context, readings, "lateFrame");
-    return revised(told, known, lateStop(request, digest, context), record, context);
+    const late = transactionDataOf(request, record, known.active?.evseId ?? 0, context);
+    if (known.stop !== null) return toldLate(state, known, context, late, "stopConflict");
+    const told = toldLate(state, known, context, late, "lateFrame");
+    const facts = { ...lateStop(request, digest, context), signed: late.signed.readings.length > 0 };
+    return revised(told, known, facts, record, context);
   }
   const words: SessionAnnotation[] = id === null ? ["transactionIdInvalid"] : [];
   let t = known?.active;
@@ -275,6 +271,11 @@ export function stopTransaction(
     t = opened;
   }
   return stopped(state, t, { record, request, boots, digest }, words, context);
+}
+
+function transactionDataOf(request: Fields, record: Exchange, evseId: number, context: FoldContext) {
+  const { transactionData } = request;
+  return { readings: readingsOf(transactionData), signed: receiveSigned(transactionData, record, evseId, context) };
 }
 
 /** The end of a transaction that got its CDR without one. */
@@ -302,9 +303,8 @@ function stopped(
   const silent = registerReadings(meterStopContext, request["meterStop"], time.at);
   const more: SessionAnnotation[] = silent.length === 0 ? [...words, "meterStopInvalid"] : [...words];
   // The registers count before the update is told, so that it never shows less than the end.
-  const readings = readingsOf(request["transactionData"]);
-  const signed = hasSignature(request["transactionData"]);
-  const updated = addToSession(attributed(t, record, context), context, { readings, silent, signed });
+  const came = transactionDataOf(request, record, t.evseId, context);
+  const updated = addToSession(attributed(t, record, context), context, { ...came, silent });
   const ended = endSession(updated, context, {
     time,
     boots,

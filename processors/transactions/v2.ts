@@ -1,6 +1,7 @@
 // OCPP 2.0.1 and 2.1: TransactionEvent.
 import { limits } from "../../core/config/limits.ts";
 import { integerAt, parseFrame } from "../../core/ocpp/framing.ts";
+import { receiveSigned } from "../calibration/signed-readings.ts";
 import { revised, type LateFacts } from "../cdrs/late.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
@@ -8,7 +9,7 @@ import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../p
 import { ownClock, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { judgeStart, newestOf, overtaken, passOver, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
-import { hasSignature, readingsOf } from "./readings.ts";
+import { readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
 import {
   added,
@@ -120,7 +121,7 @@ function started(
     case "repeat":
       return repeated(state, known!, context);
     case "ambiguous":
-      return toldLate(state, known!, context, [], "repeatAmbiguous");
+      return toldLate(state, known!, context, {}, "repeatAmbiguous");
     case "late":
       return went(state, known, m, context, start);
     case "reused":
@@ -174,8 +175,12 @@ function went(
   if (!known) return opened(withRoom(state, undefined, m.record, context), m, null, [], context);
   const t = known.active;
   if (!t) {
-    const told = toldLate(state, known, context, readingsOf(m.request["meterValue"]), "lateFrame", m.digest);
-    return revised(told, known, lateFacts(known, m, lateStart, context), m.record, context);
+    const { meterValue } = m.request;
+    const signed = receiveSigned(meterValue, m.record, evseOf(m.request).evseId, context);
+    const late = { readings: readingsOf(meterValue), signed, digest: m.digest };
+    const told = toldLate(state, known, context, late, "lateFrame");
+    const facts = { ...lateFacts(known, m, lateStart, context), signed: signed.readings.length > 0 };
+    return revised(told, known, facts, m.record, context);
   }
   return wentOn(state, t, m, [], lateStart, context);
 }
@@ -217,7 +222,7 @@ function wentOn(
   const numbered = m.seqNo === null ? { ...counted, live: false } : counted;
   const after = addToSession(numbered, context, {
     readings: readingsOf(m.request["meterValue"]),
-    signed: hasSignature(m.request["meterValue"]),
+    signed: receiveSigned(m.request["meterValue"], m.record, place.evseId || t.evseId, context),
     state: isNewest ? chargingState : null,
     ...(chargingState === null ? {} : { charging: { state: chargingState, at: time.at } }),
     idToken: idTokenOf(m.request),
