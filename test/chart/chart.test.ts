@@ -186,6 +186,25 @@ const refusals: readonly (readonly [why: string, set: readonly string[], says: s
     ["ingress.ocpp.clientCaSecret=a/b", "ingress.controller=traefik"],
     "ingress.controller nginx",
   ],
+  ["TLS passed on without a certificate behind", ["ingress.ocpp.passthrough=true"], "gateway.tls.existingSecret"],
+  ["no plain port and no other", ["gateway.service.plain=false"], "gateway.tls.existingSecret"],
+  [
+    "a door that ends TLS before gateways without a plain port",
+    [
+      "gateway.service.plain=false",
+      "gateway.tls.existingSecret=a",
+      "ingress.ocpp.enabled=true",
+      "ingress.ocpp.host=a.b",
+    ],
+    "speaks plain WebSocket",
+  ],
+  ["a certificate's header from anybody", ["gateway.certificateHeader=client-cert"], "gateway.trustedProxies"],
+  [
+    "certificates of any organisation",
+    ["gateway.tls.existingSecret=a", "gateway.tls.clientCaSecret=b"],
+    "gateway.organizations",
+  ],
+  ["a proxy that is no network", ["gateway.trustedProxies={ingress}"], "trustedProxies"],
   ["an idle time below a gateway's own", ["ingress.idleSeconds=60"], "idleSeconds"],
   ["a Gateway without its class", ["gatewayApi.enabled=true", "gatewayApi.ocppHost=a.b"], "gatewayApi.className"],
   ["routes without hosts", ["gatewayApi.enabled=true"], "gatewayApi.ocppHost"],
@@ -235,6 +254,52 @@ test("every guard of the chart has a value above that it refuses", () => {
     return !said.some(({ output }) => pieces.every((piece) => output.includes(piece)));
   });
   expect(never).toEqual([]);
+});
+
+const ports = (manifests: readonly Manifest[]) =>
+  (
+    manifests.find(({ kind, metadata }) => kind === "Service" && metadata.name.endsWith("-gateway"))!.spec[
+      "ports"
+    ] as readonly { readonly name: string }[]
+  ).map(({ name }) => name);
+
+const ocppDoor = (manifests: readonly Manifest[]) =>
+  manifests.find(({ kind, metadata }) => kind === "Ingress" && metadata.name.endsWith("-ocpp"))!;
+
+test("TLS that ends at the door: its headers are believed from the door alone", () => {
+  const { manifests } = rendered.get("everything")!;
+  expect(podOf(manifests, "gateway").spec.containers[0].env).toEqual(
+    expect.arrayContaining([
+      { name: "WATTLOG_TRUSTED_PROXIES", value: "10.0.0.0/8,fd00::/8" },
+      { name: "WATTLOG_PROXY_CERTIFICATE_HEADER", value: "ssl-client-subject-dn" },
+      { name: "WATTLOG_OCPP_ORGANIZATIONS", value: "Example Charging, Inc.;Example" },
+    ]),
+  );
+  expect(ocppDoor(manifests).metadata.annotations).toMatchObject({
+    "nginx.ingress.kubernetes.io/auth-tls-secret": "charging/station-ca",
+    "nginx.ingress.kubernetes.io/auth-tls-verify-client": "optional",
+  });
+  expect(ports(manifests)).toEqual(["ocpp", "ocpp-tls"]);
+  const minimalPod = podOf(rendered.get("minimal")!.manifests, "gateway").spec.containers[0];
+  expect(minimalPod.env.filter(({ name }) => /OCPP|PROX/.test(name))).toEqual([]);
+});
+
+test("TLS that the door passes on: the gateways have certificate and authorities, and nothing is left without TLS", () => {
+  const { manifests } = rendered.get("tls-everywhere")!;
+  const [container] = podOf(manifests, "gateway").spec.containers;
+  const files = container.env.filter(({ name }) => name.startsWith("WATTLOG_OCPP") && name.endsWith("_FILE"));
+  expect(files.map(({ name }) => name)).toEqual([
+    "WATTLOG_OCPP_TLS_CERT_FILE",
+    "WATTLOG_OCPP_TLS_KEY_FILE",
+    "WATTLOG_OCPP_CLIENT_CA_FILE",
+  ]);
+  const folders = container.volumeMounts!.map(({ mountPath }) => mountPath);
+  expect(files.filter(({ value }) => !folders.includes(value!.slice(0, value!.lastIndexOf("/"))))).toEqual([]);
+  expect(ports(manifests)).toEqual(["ocpp-tls"]);
+  expect(ocppDoor(manifests)).toMatchObject({
+    metadata: { annotations: { "haproxy.org/ssl-passthrough": "true" } },
+    spec: { rules: [{ http: { paths: [{ backend: { service: { port: { name: "ocpp-tls" } } } }] } }] },
+  });
 });
 
 test("after a new generation of topics as many processors may run as it has partitions", async () => {

@@ -91,7 +91,7 @@ describe("NetworkPolicies", () => {
   });
 
   test.for([
-    ["gateway", ["9000", "9464"]],
+    ["gateway", ["9000", "9443", "9464"]],
     ["api", ["8080", "8443", "9464"]],
     ["processor", ["9464"]],
     ["projector", ["9464"]],
@@ -103,6 +103,7 @@ describe("NetworkPolicies", () => {
 
   test("without named peers the doors are open to all, and nothing else is", () => {
     expect(portsOf(open, "gateway", "Ingress")).toEqual(["9000*", "9464"]);
+    expect(portsOf(rendered.get("tls-everywhere")!.manifests, "gateway", "Ingress")).toEqual(["9443*", "9464"]);
     expect(portsOf(open, "api", "Ingress")).toEqual(["8080*", "9464"]);
     expect(portsOf(open, "processor", "Ingress")).toEqual(["9464"]);
     // Without an archive in a bucket only those that speak to roaming partners go out to the world.

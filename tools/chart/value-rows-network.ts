@@ -43,6 +43,18 @@ export const ingress: readonly ValueRow[] = [
     "",
     "namespace/name of a Secret with the authority of stations' certificates (ca.crt): mutual TLS at the nginx controller.",
   ),
+  row(
+    "ingress.ocpp.verifyClient",
+    choice("on", "optional"),
+    "on",
+    "With clientCaSecret: on refuses stations without a certificate at the door, optional lets them in by their password (profile 2).",
+  ),
+  row(
+    "ingress.ocpp.passthrough",
+    flag,
+    false,
+    "The door passes TLS on as it is to gateway.tls, for nginx (--enable-ssl-passthrough) and HAProxy.",
+  ),
   ...doorRows("http", "REST, console and OCPI"),
   row("gatewayApi.enabled", flag, false, "HTTPRoutes (and a Gateway) in the place of Ingresses."),
   row("gatewayApi.createGateway", flag, true, "Make the Gateway; else name yours in parentRefs."),

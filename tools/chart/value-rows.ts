@@ -272,8 +272,46 @@ const gateway: readonly ValueRow[] = [
     "How stations reach the gateways, where neither Ingress nor Gateway API does it.",
   ),
   row("gateway.service.port", count(1, 65_535), 9000, "Port of the service."),
+  row("gateway.service.tlsPort", count(1, 65_535), 9443, "Its port of the gateways' own TLS, where that is on."),
+  row(
+    "gateway.service.plain",
+    flag,
+    true,
+    "Whether it has the port without TLS; false: with tls alone, and nothing gets in without it.",
+  ),
   row("gateway.service.annotations", textMap, {}, "For the cloud's load balancer."),
   row("gateway.service.loadBalancerSourceRanges", textList, [], "Networks that may reach the load balancer."),
+  row(
+    "gateway.tls.existingSecret",
+    secretName,
+    "",
+    "Secret of type kubernetes.io/tls: stations connect by TLS to the gateways themselves (security profile 2). A renewed one is taken without a restart.",
+  ),
+  row(
+    "gateway.tls.clientCaSecret",
+    secretName,
+    "",
+    "Secret with the authorities of stations' certificates: security profile 3 at that port.",
+  ),
+  row("gateway.tls.clientCaKey", matching("^[-._a-zA-Z0-9]+$"), "ca.crt", "Its key there."),
+  row(
+    "gateway.organizations",
+    textList,
+    [],
+    "What a station's certificate must name as its organisation (O): the CPO. Needed where certificates count.",
+  ),
+  row(
+    "gateway.trustedProxies",
+    { type: "array", items: matching("^[0-9a-fA-F.:]+(/[0-9]{1,3})?$") },
+    [],
+    "Networks (10.0.0.0/8) of the doors' own pods: X-Forwarded-For, X-Forwarded-Proto and the PROXY protocol are believed from there alone.",
+  ),
+  row(
+    "gateway.certificateHeader",
+    choice("", "client-cert", "ssl-client-subject-dn", "x-forwarded-client-cert"),
+    "",
+    "Header in which those doors hand on a station's verified certificate: RFC 9440's, that of nginx, that of Envoy and Istio.",
+  ),
   ...roleRows("gateway", { requests: { cpu: "500m", memory: "768Mi" }, limits: { memory: "1536Mi" } }),
 ];
 

@@ -1,5 +1,6 @@
 // `helm test`: whether a station and an operator would get an answer, from inside the cluster.
 import { request } from "node:http";
+import { request as secureRequest } from "node:https";
 
 const { GATEWAY_URL, API_URL, WATTLOG_ADMIN_TOKEN } = process.env;
 
@@ -22,7 +23,9 @@ function upgrade(url) {
     "Sec-WebSocket-Protocol": "ocpp1.6",
   };
   return new Promise((resolve, reject) => {
-    const asked = request(url, { headers, timeout: 10_000 });
+    // The certificate is for the name that stations know, not for the service's.
+    const ask = url.startsWith("https:") ? secureRequest : request;
+    const asked = ask(url, { headers, timeout: 10_000, rejectUnauthorized: false });
     asked.on("upgrade", (answer, socket) => {
       socket.destroy();
       resolve(answer.statusCode);

@@ -123,6 +123,32 @@
 {{- end }}
 {{- end -}}
 
+{{/* The gateways' own TLS, and the doors before them that are believed; the gateway's values */}}
+{{- define "wattlog.doorEnv" -}}
+{{- if .tls.existingSecret }}
+- name: WATTLOG_OCPP_TLS_CERT_FILE
+  value: /etc/wattlog/ocpp-tls/tls.crt
+- name: WATTLOG_OCPP_TLS_KEY_FILE
+  value: /etc/wattlog/ocpp-tls/tls.key
+{{- end }}
+{{- if .tls.clientCaSecret }}
+- name: WATTLOG_OCPP_CLIENT_CA_FILE
+  value: /etc/wattlog/station-ca/{{ .tls.clientCaKey }}
+{{- end }}
+{{- with .organizations }}
+- name: WATTLOG_OCPP_ORGANIZATIONS
+  value: {{ join ";" . | quote }}
+{{- end }}
+{{- with .trustedProxies }}
+- name: WATTLOG_TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .certificateHeader }}
+- name: WATTLOG_PROXY_CERTIFICATE_HEADER
+  value: {{ . }}
+{{- end }}
+{{- end -}}
+
 {{/* dict "root" $ "role" "gateway": what a role needs and nothing that it does not (a password least of all). */}}
 {{- define "wattlog.env" -}}
 {{- $root := .root }}
@@ -146,6 +172,7 @@
 {{- if eq .role "gateway" }}
 - name: WATTLOG_DRAIN_SECONDS
   value: {{ include "wattlog.drainSeconds" $root | quote }}
+{{- include "wattlog.doorEnv" $values.gateway }}
 {{- end }}
 {{- if $values.secretsKey.existingSecret }}
 {{- if has .role (list "gateway" "processor" "projector" "api") }}
@@ -184,5 +211,9 @@
 {{- if and $values.postgres.tls.existingSecret (not (has .role (list "gateway" "topics"))) }}{{ $_ := set $folders "postgres" $values.postgres.tls.existingSecret }}{{ end }}
 {{- if and $values.api.tls.existingSecret (eq .role "api") }}{{ $_ := set $folders "tls" $values.api.tls.existingSecret }}{{ end }}
 {{- if and $values.certificateAuthority.existingSecret (eq .role "api") }}{{ $_ := set $folders "authority" $values.certificateAuthority.existingSecret }}{{ end }}
+{{- if eq .role "gateway" }}
+{{- with $values.gateway.tls.existingSecret }}{{ $_ := set $folders "ocpp-tls" . }}{{ end }}
+{{- with $values.gateway.tls.clientCaSecret }}{{ $_ := set $folders "station-ca" . }}{{ end }}
+{{- end }}
 {{- toYaml $folders }}
 {{- end -}}

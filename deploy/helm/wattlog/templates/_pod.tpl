@@ -92,6 +92,10 @@ readinessProbe:
 {{- if eq .role "gateway" }}
 - name: ocpp
   containerPort: 9000
+{{- if .root.Values.gateway.tls.existingSecret }}
+- name: ocpp-tls
+  containerPort: 9443
+{{- end }}
 {{- end }}
 {{- if eq .role "api" }}
 - name: http
