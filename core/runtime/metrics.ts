@@ -24,6 +24,10 @@ export const quarantineStages = ["gateway", "decode", "fold"] as const;
 /** Of ended sessions without a CDR: its time has not come, somebody holds it back and says why, it should be there. */
 export const withoutCdrReasons = ["settling", "held", "overdue"] as const;
 
+/** Of a station as alerts see it: `faulted` is online with a connector that is out of order. */
+export const groupStates = ["online", "offline", "faulted"] as const;
+export type GroupState = (typeof groupStates)[number];
+
 const answerBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface Metrics {
@@ -69,6 +73,7 @@ export interface Metrics {
   readonly quarantineHeld: Gauge<"stage">;
   readonly stationsOnline: Gauge;
   readonly stationsRegistered: Gauge;
+  readonly groupStations: Gauge<"kind" | "name" | "state">;
   readonly sessionsActive: Gauge;
   readonly sessionsStarted: Counter;
   readonly sessionsEnded: Counter;
@@ -209,6 +214,11 @@ export function createMetrics(): Metrics {
     ]),
     stationsOnline: gauge("ocpp_stations_online", "Stations with a claimed connection"),
     stationsRegistered: gauge("ocpp_stations_registered", "Stations in the registry"),
+    groupStations: gauge(
+      "ocpp_group_stations",
+      "Stations by vendor, carrier and siteGroup (kind), the 30 largest names of each, and by state: online, offline, faulted",
+      ["kind", "name", "state"],
+    ),
     sessionsActive: gauge("ocpp_sessions_active", "Sessions that have not ended"),
     sessionsStarted: counter("ocpp_sessions_started_total", "Sessions started"),
     sessionsEnded: counter("ocpp_sessions_ended_total", "Sessions ended"),

@@ -34,6 +34,12 @@ const page: readonly Omit<Alert, "severity">[] = [
     summary: "More than a tenth of the stations that were online five minutes ago are not.",
   },
   {
+    name: "WattlogGroupOffline",
+    expr: farAboveTheRest("offline"),
+    for: "5m",
+    summary: "Stations of {{ $labels.kind }} {{ $labels.name }} are offline far beyond the rest of the fleet.",
+  },
+  {
     name: "WattlogSessionsWithoutCdr",
     expr: 'sum(ocpp_sessions_without_cdr{reason="overdue"}) > 0',
     for: "10m",
@@ -70,6 +76,16 @@ const page: readonly Omit<Alert, "severity">[] = [
   },
 ];
 
+/** A fifth more of a group's stations than of all others, and at least five. */
+function farAboveTheRest(state: "offline" | "faulted"): string {
+  const group = `sum by (kind, name) (ocpp_group_stations{state="${state}"})`;
+  const groupAll = "sum by (kind, name) (ocpp_group_stations)";
+  // Every station has a vendor, or is counted as one of `unknown`.
+  const fleet = `scalar(sum(ocpp_group_stations{kind="vendor",state="${state}"}))`;
+  const fleetAll = 'scalar(sum(ocpp_group_stations{kind="vendor"}))';
+  return `${group} / ${groupAll} - (${fleet} - ${group}) / (${fleetAll} - ${groupAll}) > 0.2 and ${group} >= 5`;
+}
+
 const ticket: readonly Omit<Alert, "severity">[] = [
   {
     name: "WattlogQuarantineHeld",
@@ -82,6 +98,12 @@ const ticket: readonly Omit<Alert, "severity">[] = [
     expr: "sum(increase(ocpp_gateway_flaps_total[10m])) > 10",
     summary:
       "Connections are taken over soon after they were made: two callers use one identity, or a link comes and goes.",
+  },
+  {
+    name: "WattlogGroupFaulted",
+    expr: farAboveTheRest("faulted"),
+    for: "15m",
+    summary: "Stations of {{ $labels.kind }} {{ $labels.name }} are out of order far beyond the rest of the fleet.",
   },
   {
     name: "WattlogAuthFailureBurst",

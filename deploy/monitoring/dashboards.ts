@@ -27,6 +27,24 @@ const fleet: Dashboard = {
       "sum(ocpp_stations_online)",
       "online",
     ]),
+    graph(
+      "Offline by vendor, carrier and site group",
+      "percentunit",
+      "Of the group's own stations; far above the rest pages.",
+      [
+        'sum by (kind, name) (ocpp_group_stations{state="offline"}) / sum by (kind, name) (ocpp_group_stations)',
+        "{{kind}} {{name}}",
+      ],
+    ),
+    graph(
+      "Out of order by vendor, carrier and site group",
+      "percentunit",
+      "Online, with a connector that is Faulted.",
+      [
+        'sum by (kind, name) (ocpp_group_stations{state="faulted"}) / sum by (kind, name) (ocpp_group_stations)',
+        "{{kind}} {{name}}",
+      ],
+    ),
     graph("Connections by gateway", "short", "An uneven share evens out as stations come back.", [
       "sum by (instance) (ocpp_gateway_connections)",
       "{{instance}}",

@@ -29,9 +29,12 @@ export type GroupFilter = { readonly [Name in Grouping]?: string } & { readonly 
 export interface Member {
   readonly station: string;
   readonly member: Membership;
+  readonly online: boolean;
+  /** Epoch ms of log time. */
+  readonly lastSeen: number;
 }
 
-type Said = Pick<StationRow, "station" | "vendor" | "model" | "firmware">;
+type Said = Pick<StationRow, "station" | "vendor" | "model" | "firmware" | "online" | "last_seen">;
 
 const stationsPerStep = 200;
 
@@ -53,7 +56,12 @@ export class StationGroups {
     while (next !== undefined) {
       const rows = await this.read(filter.station, next);
       next = rows[stationsPerStep]?.station;
-      const members = rows.slice(0, stationsPerStep).map((row) => ({ station: row.station, member: this.of(row) }));
+      const members = rows.slice(0, stationsPerStep).map((row) => ({
+        station: row.station,
+        member: this.of(row),
+        online: row.online === 1,
+        lastSeen: row.last_seen,
+      }));
       const fitting = members.filter(({ member }) => fits(filter, member));
       if (fitting.length > 0) yield fitting;
     }
@@ -63,7 +71,7 @@ export class StationGroups {
   private read(station: string | undefined, from: string): Promise<readonly Said[]> {
     const rows = this.needs.store.reader
       .selectFrom("live_station")
-      .select(["station", "vendor", "model", "firmware"])
+      .select(["station", "vendor", "model", "firmware", "online", "last_seen"])
       .where("party", "=", this.party)
       .where("station", ">=", from);
     const asked = station === undefined ? rows : rows.where("station", "=", station);

@@ -32,10 +32,11 @@ export async function* uptimesByStation(
   for await (const members of new StationGroups(needs, party).matching(filter, fromStation)) {
     const stations = members.map(({ station }) => station);
     const intervals = await intervalsOf(needs, party, stations, period);
-    for (const { station, member } of members) {
+    for (const each of members) {
+      const { station, member } = each;
       const own = intervals.get(station) ?? [];
       const ports = uptimesOf(own, exclusions.of(station, member), [period.from, period.to], by);
-      if (ports.length > 0) yield { station, member, ports };
+      if (ports.length > 0) yield { ...each, ports };
     }
   }
 }

@@ -60,8 +60,15 @@ it("counts ended sessions without a CDR: those that settle, that somebody holds,
   expect(await values("ocpp_sessions_without_cdr")).toEqual({ settling: 2, held: 1, overdue: 2 });
   expect(await values("ocpp_sessions_active")).toEqual({ "": 1 });
   expect(await values("wattlog_quarantine_held")).toEqual({ gateway: 0, decode: 0, fold: 0 });
+  // None has a connection, and the two of last year are forgotten.
+  expect(await values("ocpp_group_stations")).toEqual({
+    "vendor,unknown,online": 0,
+    "vendor,unknown,offline": 5,
+    "vendor,unknown,faulted": 0,
+  });
   gauges.forget([], true);
   expect(await values("ocpp_sessions_without_cdr")).toEqual({});
+  expect(await values("ocpp_group_stations")).toEqual({});
 });
 
 it("asks an index for unfinished sessions, not every session that there ever was", async () => {

@@ -6,6 +6,7 @@ import type { Clock } from "../../core/runtime/clock.ts";
 import { quarantineStages, withoutCdrReasons, type Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
+import { FleetGauges } from "../health/fleet-gauges.ts";
 
 export interface GaugesOptions {
   readonly log: EventLog;
@@ -24,10 +25,12 @@ const decidedReasons = ["suppressed", "voided", "credited"];
 
 export class Gauges {
   private readonly options: GaugesOptions;
+  private readonly fleet: FleetGauges;
   private ended = false;
 
   constructor(options: GaugesOptions) {
     this.options = options;
+    this.fleet = new FleetGauges(options);
   }
 
   /** @param totals whether this process speaks for the whole fleet: one of them does, for the gauges are added up. */
@@ -58,6 +61,7 @@ export class Gauges {
       for (const id of registry.ids(party, "station")) if (registry.find(party, "station", id)) registered++;
     }
     metrics.stationsRegistered.set(registered);
+    await this.fleet.measure();
   }
 
   /** Another process may have the partitions now, and tell of them: what this one last saw must not be added to that. */
@@ -72,6 +76,7 @@ export class Gauges {
     for (const gauge of [metrics.stationsOnline, metrics.sessionsActive, metrics.stationsRegistered]) gauge.remove();
     metrics.quarantineHeld.reset();
     metrics.sessionsWithoutCdr.reset();
+    this.fleet.forget();
   }
 
   private async heldByStage(): Promise<ReadonlyMap<string, number>> {

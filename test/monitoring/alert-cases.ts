@@ -13,6 +13,14 @@ const rising = (by: number): string => `0+${by}x60`;
 /** `before` up to minute 27, `after` from then on. */
 const step = (before: number, after: number): string => `${before}x27 ${after}x33`;
 
+function ofGroup(kind: string, name: string, states: Series): Series {
+  const series = Object.entries(states).map(([state, values]) => [
+    `ocpp_group_stations{kind="${kind}",name="${name}",state="${state}"}`,
+    values,
+  ]);
+  return Object.fromEntries(series) as Series;
+}
+
 export const alertCases: Readonly<Record<string, AlertCase>> = {
   WattlogLogNotWritable: {
     fires: { ocpp_oldest_unanswered_seconds: steady(11), ocpp_log_partitions_refusing: steady(0) },
@@ -29,6 +37,30 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
   WattlogStationsOnlineDropped: {
     fires: { 'ocpp_stations_online{instance="a"}': step(1000, 890), 'ocpp_stations_online{instance="b"}': steady(0) },
     silent: { 'ocpp_stations_online{instance="a"}': step(1000, 910), 'ocpp_stations_online{instance="b"}': steady(0) },
+  },
+  // One SIM carrier of two is dead; the whole fleet is a fifth down, each carrier alike.
+  WattlogGroupOffline: {
+    fires: {
+      ...ofGroup("vendor", "Alfen", { offline: "2x20 10x60", online: "98x20 90x60" }),
+      ...ofGroup("carrier", "SIM-ONE", { offline: steady(2), online: steady(88) }),
+      ...ofGroup("carrier", "SIM-TWO", { offline: "0x20 8x60", online: "10x20 2x60" }),
+    },
+    silent: {
+      ...ofGroup("vendor", "Alfen", { offline: steady(40), online: steady(60) }),
+      ...ofGroup("carrier", "SIM-ONE", { offline: steady(36), online: steady(54) }),
+      ...ofGroup("carrier", "SIM-TWO", { offline: steady(5), online: steady(5) }),
+    },
+  },
+  // A vendor's new firmware breaks its stations; the same share of a vendor of four is too few to tell.
+  WattlogGroupFaulted: {
+    fires: {
+      ...ofGroup("vendor", "Alfen", { faulted: steady(1), online: steady(99) }),
+      ...ofGroup("vendor", "Wallbe", { faulted: "0x10 6x60", online: "20x10 14x60" }),
+    },
+    silent: {
+      ...ofGroup("vendor", "Alfen", { faulted: steady(1), online: steady(99) }),
+      ...ofGroup("vendor", "Wallbe", { faulted: steady(4), online: steady(0) }),
+    },
   },
   WattlogSessionsWithoutCdr: {
     fires: { 'ocpp_sessions_without_cdr{reason="overdue"}': "0x18 1x60" },
