@@ -4,6 +4,7 @@ import type { BusMessage, CommandBus } from "../core/bus/bus.ts";
 import { limits } from "../core/config/limits.ts";
 import type { NodeId, PartyId } from "../core/ids/ids.ts";
 import type { EventLog, LogBatch } from "../core/log/log.ts";
+import type { Authoriser } from "../core/ports/ports.ts";
 import { decodeRecord } from "../core/records/codec.ts";
 import type { RegistryView } from "../core/registry/view.ts";
 import type { Clock, Timer } from "../core/runtime/clock.ts";
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   readonly appendHoldMs: number;
   /** What a station that offers no subprotocol speaks. */
   readonly noSubprotocol: "reject" | "ocpp1.6";
+  /** How long a CALL waits for a roaming partner's word about its token, ms. */
+  readonly authoriseDeadlineMs?: number;
   /** How long a drain may take, ms. */
   readonly drainMs?: number;
 }
@@ -63,6 +66,8 @@ export interface GatewayDeps {
   readonly nodeId: NodeId;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Absent: no roaming partner is ever asked. */
+  readonly authoriser?: Authoriser;
   /** [0, 1); jitter. */
   readonly random?: () => number;
   /** Another WebSocket server, for simulations. */
@@ -225,8 +230,11 @@ class GatewayService implements Gateway {
       deps.defer,
     );
     const { nodeId: id, bus, registry, logger } = deps;
-    const lookups = new LookupCache(registry);
-    return { id, clock, random, bus, registry, lookups, appender, closer, table, metrics, logger };
+    const { authoriser, options } = deps;
+    const lookups = new LookupCache(registry, authoriser);
+    const authoriseDeadlineMs = options.authoriseDeadlineMs ?? limits.authoriseDeadlineMs;
+    const authorising = { authoriser, authoriseDeadlineMs };
+    return { id, clock, random, bus, registry, lookups, ...authorising, appender, closer, table, metrics, logger };
   }
 
   private handlers(): ServerHandlers {
@@ -262,6 +270,7 @@ class GatewayService implements Gateway {
     connection.closed = true;
     const reason = closeReasonOf(connection, code);
     this.commands.closed(connection);
+    this.inbound.closed(connection);
     this.ownership.closed(connection, code, reason);
     this.node.metrics.closed(connection, code, reason);
   }

@@ -20,7 +20,7 @@ import {
 import type { FoldContext, HeldAs, StationFold } from "./engine/station-fold.ts";
 import { answerOf, fieldsOf, type Fields } from "./payload.ts";
 import { carriedDone, carriedReport } from "./reports/carried.ts";
-import type { ReportedSession } from "./reports/field.ts";
+import { tell, type ReportedSession } from "./reports/field.ts";
 import {
   hasResult,
   isReport,
@@ -224,6 +224,10 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   if (ignored.has(record.action)) return state;
   const request = requestOf(record);
   const after = exchanged(state, record, request, context);
+  // Whichever connection it came by: the partner wants its reference back in the session.
+  if (record.facts.authMethod === "AUTH_REQUEST") {
+    tellAuthorisation(record, sessionOf(state.transactions, after.transactions, record), context);
+  }
   if (!isReport(record.action) || !speaksForStation(state.self, record.source)) return after;
   const { protocol, action } = record;
   const session = () => sessionOf(state.transactions, after.transactions, record);
@@ -231,6 +235,13 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   const reports = reported(after.reports, report, context);
   const carried = action === "DataTransfer" ? carriedReport(report) : undefined;
   return { ...after, reports: carried ? reported(reports, carried, context) : reports };
+}
+
+/** By the facts of the record, so that nobody is asked again (rule F2). Of several the last stands. */
+function tellAuthorisation({ facts }: Exchange, session: ReportedSession | null, context: FoldContext): void {
+  if (session === null) return;
+  const { authMethod: method, authorizationReference: reference = null } = facts;
+  tell(context, "authorisations", session.id, { method, reference });
 }
 
 function sessionOf(before: TransactionsState, after: TransactionsState, record: Exchange): ReportedSession | null {

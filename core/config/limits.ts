@@ -45,8 +45,11 @@ export const limits = {
   archiveRoundMs: 10_000,
 
   // --- authorisation ---
-  /** Real-time answers of roaming partners. */
+  /** Real-time answers of roaming partners, where no setting says otherwise. */
   authoriseDeadlineMs: 5_000,
+  /** From a card that is shown, or a remote start, to the transaction: cables are plugged in within minutes. */
+  knownAnswerMs: 5 * 60_000,
+  knownAnswersPerStation: 16,
   /** The shortest time after which a station gives up on an answer. */
   stationMessageTimeoutMs: 30_000,
 
@@ -205,6 +208,13 @@ export const limits = {
   outboundAnswerBytes: 4 * 1024 * 1024,
   /** Objects on a page: told to partners as X-Limit. */
   ocpiPageMax: 250,
+  /** Drivers whose tokens one partner is being asked about by one process; whoever comes beyond is decided without it. */
+  ocpiAuthorisationsInFlight: 32,
+  /** Of an AuthorizationInfo: a Token object and a text for the driver. */
+  ocpiAuthorisationAnswerBytes: 64 * 1024,
+  /** Failures in a row after which a partner is not asked for a while, and for how long at most: drivers stand at the station. */
+  ocpiAuthorisationFailures: 3,
+  ocpiAuthorisationPauseMs: 30_000,
   /** A connector of a station that went offline keeps its status so long: what reconnects at once was never away. */
   ocpiOfflineGraceMs: 15 * 60_000,
   /** Station health: a station that is away for less was reconnecting; by the own formula that is no outage. */

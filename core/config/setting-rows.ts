@@ -95,6 +95,16 @@ export const settingRows = {
     unit: "ms",
     sentence: "How long an answer waits for the log before the socket is closed.",
   },
+  authoriseDeadlineMs: {
+    env: "WATTLOG_AUTHORISE_DEADLINE_MS",
+    kind: "integer",
+    min: 500,
+    max: 15_000,
+    fallback: "4000",
+    unit: "ms",
+    sentence:
+      "How long a station's question about a token waits for the roaming partner that is asked in real time; then the token's whitelist type decides.",
+  },
   drainSeconds: {
     env: "WATTLOG_DRAIN_SECONDS",
     kind: "integer",

@@ -188,3 +188,10 @@ test("networks of proxies are checked before anything starts", () => {
   const value = "10.0.0.0/8, 192.0.2.7,fd00::/8";
   expect(networksIn(readSettings({ WATTLOG_TRUSTED_PROXIES: value }).trustedProxies)).toHaveLength(3);
 });
+
+test("what an answer may wait for one after the other is over before the station gives up on it", () => {
+  const read = (hold: string, deadline: string) => () =>
+    readSettings({ WATTLOG_APPEND_HOLD_MS: hold, WATTLOG_AUTHORISE_DEADLINE_MS: deadline });
+  expect(read("20000", "15000")).toThrow(/WATTLOG_AUTHORISE_DEADLINE_MS=15000 and WATTLOG_APPEND_HOLD_MS=20000/);
+  expect(read("20000", "9999")).not.toThrow();
+});

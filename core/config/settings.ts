@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 
 import { parsePartyId } from "../ids/ids.ts";
 import { WattlogError } from "../runtime/errors.ts";
+import { limits } from "./limits.ts";
 import type { SettingRow } from "./setting-row.ts";
 import { settingRows } from "./setting-rows.ts";
 
@@ -44,6 +45,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const settings = Object.fromEntries(values) as Settings;
   requirePortsApart(settings);
   requireCertificateSense(settings);
+  requireTimelyAnswers(settings);
   requireArchiveSense(settings);
   requireLongSecret(settings);
   return settings;
@@ -166,6 +168,16 @@ function requireCertificateSense(settings: Settings): void {
   const counts = ocppClientCaFile !== "" || proxyCertificateHeader !== "";
   if (counts && organizationsIn(settings.ocppOrganizations).length === 0)
     throw refuse(`${names.env} must name the organisation in stations' certificates, for they count here.`);
+}
+
+/** Both wait one after the other, and a station gives up on its own. */
+function requireTimelyAnswers({ authoriseDeadlineMs, appendHoldMs }: Settings): void {
+  if (authoriseDeadlineMs + appendHoldMs < limits.stationMessageTimeoutMs) return;
+  throw new WattlogError(
+    "config/invalid",
+    `${settingRows.authoriseDeadlineMs.env}=${authoriseDeadlineMs} and ${settingRows.appendHoldMs.env}=${appendHoldMs} together ` +
+      `must be below ${limits.stationMessageTimeoutMs}: stations wait no longer for an answer.`,
+  );
 }
 
 const secretMinChars = 32;

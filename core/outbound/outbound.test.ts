@@ -129,3 +129,27 @@ describe("what comes back", () => {
     expect(await get("http://127.0.0.1:9/", local)).toMatchObject({ result: "failed" });
   });
 });
+
+describe("while somebody waits", () => {
+  it("takes no longer, and is no larger, than the caller can use", async () => {
+    const port = await serve((request, response) => {
+      if (request.url === "/large") response.end("x".repeat(2_000));
+    });
+    const send = (path: string, more: object) =>
+      createOutbound({ peers: "local" }).send({
+        method: "GET",
+        url: `http://127.0.0.1:${port}${path}`,
+        headers: {},
+        allowedHosts: [],
+        ...more,
+      });
+    const began = performance.now();
+    expect(await send("/silent", { deadlineMs: 50 })).toMatchObject({
+      result: "failed",
+      why: expect.stringMatching(/abort/i) as string,
+    });
+    expect(performance.now() - began).toBeLessThan(limits.outboundMs / 2);
+    expect(await send("/large", { answerBytes: 1_000 })).toMatchObject({ result: "failed" });
+    expect(await send("/large", { answerBytes: 2_000 })).toMatchObject({ result: "answered" });
+  });
+});

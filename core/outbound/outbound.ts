@@ -15,6 +15,9 @@ export interface OutboundRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Less than limits.outboundMs and limits.outboundAnswerBytes, where somebody waits for it. */
+  readonly deadlineMs?: number;
+  readonly answerBytes?: number;
   /** Host names that may lead to private addresses, as the operator listed them for this partner. */
   readonly allowedHosts: readonly string[];
 }
@@ -110,13 +113,13 @@ async function exchange(url: URL, request: OutboundRequest, address: string): Pr
   try {
     const answered = once(sent, "response") as Promise<[IncomingMessage]>;
     sent.end(request.body);
-    return await collect((await answered)[0]);
+    return await collect((await answered)[0], Math.min(limits.outboundAnswerBytes, request.answerBytes ?? Infinity));
   } catch (error) {
     return { result: "failed", why: messageOf(error) };
   }
 }
 
-function optionsOf({ method, headers, body }: OutboundRequest, address: string): RequestOptions {
+function optionsOf({ method, headers, body, deadlineMs }: OutboundRequest, address: string): RequestOptions {
   const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
   return {
     method,
@@ -124,7 +127,7 @@ function optionsOf({ method, headers, body }: OutboundRequest, address: string):
     lookup: always(address),
     // A kept connection would outlive what was looked at.
     agent: false,
-    signal: AbortSignal.timeout(limits.outboundMs),
+    signal: AbortSignal.timeout(Math.min(limits.outboundMs, deadlineMs ?? Infinity)),
   };
 }
 
@@ -137,14 +140,14 @@ function always(address: string): LookupFunction {
   };
 }
 
-async function collect(response: IncomingMessage): Promise<OutboundAnswer> {
+async function collect(response: IncomingMessage, most: number): Promise<OutboundAnswer> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of response as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > limits.outboundAnswerBytes) {
+    if (bytes > most) {
       response.destroy();
-      return { result: "failed", why: `its answer is larger than ${limits.outboundAnswerBytes} bytes` };
+      return { result: "failed", why: `its answer is larger than ${most} bytes` };
     }
     parts.push(part);
   }

@@ -26,8 +26,10 @@ export interface RecordEnvelope {
 export interface Facts {
   readonly authMethod?: "COMMAND" | "AUTH_REQUEST" | "WHITELIST";
   readonly authorizationReference?: string;
-  /** Why a token was accepted that the registry does not know, e.g. `unknownTokensAccepted`. */
+  /** Why a token was accepted that nobody vouched for: `unknownTokensAccepted`, `noAuthorization`, `partnerSilent`. */
   readonly acceptedBecause?: string;
+  /** What a roaming partner that was asked in real time said (OCPI AllowedType, or UNKNOWN), or why it said nothing. */
+  readonly partnerAnswer?: string;
 }
 
 /** Who asked for a command, for audit and for the answer's way back. */

@@ -43,6 +43,8 @@ export const collections = {
   certificatesSent: "notice",
   /** What came of remote starts that stations accepted. Key: the command's id. */
   commandEffects: "named",
+  /** How sessions were authorised by the roaming partner, which was asked in real time. Key: session id. */
+  authorisations: "named",
   /** In either direction. */
   dataTransfers: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;

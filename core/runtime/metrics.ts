@@ -84,6 +84,8 @@ export interface Metrics {
   readonly cdrEnergyMismatches: Counter;
   readonly cdrsUnpriced: Counter<"reason">;
   readonly ocpiRequests: Counter<"party" | "module" | "status">;
+  readonly ocpiAuthorisations: Counter<"party" | "result">;
+  readonly ocpiAuthorisationSeconds: Histogram;
   readonly ocpiPushes: Counter<"party" | "module" | "result">;
   readonly ocpiPushOldest: Gauge<"party">;
   readonly ready: Gauge<"role">;
@@ -240,6 +242,17 @@ export function createMetrics(): Metrics {
       "module",
       "status",
     ]),
+    ocpiAuthorisations: counter(
+      "ocpi_authorisations_total",
+      "Tokens that a roaming partner was to be asked about in real time, by its answer, or timeout, failed, refused, unasked",
+      ["party", "result"],
+    ),
+    ocpiAuthorisationSeconds: new Histogram({
+      name: "ocpi_authorisation_duration_seconds",
+      help: "From a question to a roaming partner about a token to its answer",
+      buckets: answerBuckets,
+      registers,
+    }),
     ocpiPushes: counter(
       "ocpi_push_total",
       "Pushes to roaming partners by party, module and result: delivered, exists, failed (tried again), refused, withheld",

@@ -268,6 +268,10 @@ const ocpi: Dashboard = {
       rate("ocpi_requests_total", "party, status", '{party=~"$party",status!~"2.."}'),
       "{{party}} {{status}}",
     ]),
+    graph("Tokens asked about in real time", "cps", "By the partner's word, or why there was none.", [
+      rate("ocpi_authorisations_total", "party, result", '{party=~"$party"}'),
+      "{{party}} {{result}}",
+    ]),
     graph("Pushes by result", "cps", "", [
       rate("ocpi_push_total", "party, module, result", '{party=~"$party"}'),
       "{{party}} {{module}} {{result}}",

@@ -24,6 +24,7 @@ import {
 import type { Readiness } from "../../core/runtime/service.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
+import { createAuthoriser } from "../../projections/ocpi/realtime/authoriser.ts";
 import { httpsOf } from "./https.ts";
 import { ocppPortOf } from "./ocpp-port.ts";
 import { checkAuthority } from "../authority/authority.ts";
@@ -31,6 +32,7 @@ import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
+import { ocpiOf } from "./ocpi.ts";
 import { snapshotsIn } from "./registry-snapshot.ts";
 import type { ThreadQuestion } from "./thread-protocol.ts";
 import { RoleThread } from "./thread.ts";
@@ -147,6 +149,15 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   watchRuntime(metrics, "gateway", "with process");
   metrics.buildInfo.set({ version }, 1);
   const ocppHost = settings.ocppBind || settings.bind;
+  const authoriser = createAuthoriser({
+    log,
+    registry,
+    clock: systemClock,
+    metrics,
+    logger: createLogger("ocpi", settings.logLevel),
+    ocpi: () => ocpiOf(settings),
+  });
+  undo.add("authoriser", () => authoriser.stop());
   const gateway = createGateway({
     options: {
       host: ocppHost,
@@ -154,6 +165,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
       ...ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
+      authoriseDeadlineMs: settings.authoriseDeadlineMs,
       drainMs: settings.drainSeconds * 1000,
       noSubprotocol: settings.noSubprotocol === "ocpp1.6" ? "ocpp1.6" : "reject",
     },
@@ -164,6 +176,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
     nodeId: gatewayNodeId,
     metrics,
     logger: createLogger("gateway", settings.logLevel),
+    authoriser,
   });
   await gateway.start();
   undo.add("gateway", () => gateway.stop());

@@ -5,11 +5,13 @@ import { limits } from "../../core/config/limits.ts";
 import { logKey, parseCommandId, type CommandId } from "../../core/ids/ids.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { composeCall } from "../../core/ocpp/framing.ts";
+import { tokenKey } from "../../core/registry/entities.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Connection } from "../connection/connection.ts";
+import { KnownAnswers } from "../connection/known-answers.ts";
 import { closeForLostFrame, closeNow, connectionRecord, nodeRecord, type Node } from "../connection/node.ts";
-import { invitationOf } from "./invitation.ts";
+import { invitationOf, tokenOfStart } from "./invitation.ts";
 import { newCommandLine, type Command, type CommandLine, type Offer } from "./command-line.ts";
 
 type Progress = Extract<BusMessage, { readonly type: "commandProgress" }>["state"];
@@ -203,9 +205,17 @@ export class Commands {
     current.state = "written";
     const invited = invitationOf(command);
     if (invited !== undefined) (connection.invited ??= new Set()).add(invited);
+    this.noteStart(connection, command);
     line.unanswered.set(command.commandId, command);
     if (line.unanswered.size > mostUnanswered) line.unanswered.delete(line.unanswered.keys().next().value!);
     current.timeout = this.node.clock.after(command.deadline - logTime, () => this.freeSlot(connection, line));
+  }
+
+  /** Whoever commands a start vouches for its token: its partner is not asked again when the station starts. */
+  private noteStart(connection: Connection, command: Command): void {
+    const token = this.node.authoriser && tokenOfStart(command);
+    if (token === undefined) return;
+    (connection.answers ??= new KnownAnswers(this.node.clock)).keep(tokenKey(token.trim()), { result: "commanded" });
   }
 
   private freeSlot(connection: Connection, line: CommandLine): void {

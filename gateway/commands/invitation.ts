@@ -18,6 +18,16 @@ const followsCommand: Readonly<Record<string, string>> = {
   UpdateFirmware: "FirmwareStatusNotification",
 };
 
+/** @returns the idTag or idToken that a station is to start with; undefined: it is to start nothing. */
+export function tokenOfStart({ action, payload }: Pick<Command, "action" | "payload">): string | undefined {
+  if (action !== "RemoteStartTransaction" && action !== "RequestStartTransaction") return undefined;
+  const request = JSON.parse(Buffer.from(payload).toString("utf8")) as { idTag?: unknown; idToken?: unknown };
+  const { idToken } = request;
+  const token =
+    typeof idToken === "object" && idToken !== null && "idToken" in idToken ? idToken.idToken : request.idTag;
+  return typeof token === "string" ? token : undefined;
+}
+
 /** @returns the action that a station will call because of this command; undefined: none. */
 export function invitationOf({ action, payload }: Pick<Command, "action" | "payload">): string | undefined {
   if (action !== "TriggerMessage" && action !== "ExtendedTriggerMessage") {

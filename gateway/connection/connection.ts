@@ -5,7 +5,9 @@ import type { Protocol } from "../../core/records/frame-record.ts";
 import type { Lookups } from "../decide/lookups.ts";
 import type { CommandLine } from "../commands/command-line.ts";
 import type { CloseName } from "./close-codes.ts";
+import type { Asking } from "./asking.ts";
 import type { DuplicateWindow } from "./duplicates.ts";
+import type { KnownAnswers } from "./known-answers.ts";
 import type { Socket } from "./socket.ts";
 
 /** What the upgrade settled. */
@@ -70,6 +72,10 @@ export class Connection implements Admitted {
   tokensAt: number;
   duplicates: DuplicateWindow | undefined;
   commands: CommandLine | undefined;
+  /** Made when first used, as is `asking`. */
+  answers: KnownAnswers | undefined;
+  /** CALLs for which a roaming partner is being asked. */
+  asking: Set<Asking> | undefined;
   lookups: Lookups | undefined;
   lookupsVersion = -1;
 

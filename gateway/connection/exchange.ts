@@ -5,35 +5,39 @@ import type { Connection } from "./connection.ts";
 import type { Answered } from "./duplicates.ts";
 import { closeForLostFrame, closeNow, type Node } from "./node.ts";
 
-const noBytes = new Uint8Array(0);
+const noBytes: Uint8Array = new Uint8Array(0);
 
 export class Exchange implements Pending, Answered {
   readonly key: string;
-  value: Uint8Array;
+  /** Empty until it is decided. */
+  value = noBytes;
   readonly essential = false;
   enqueuedAt = 0;
   readonly messageId: string;
   readonly call: string;
-  readonly answer: Uint8Array;
+  answer = noBytes;
   answered = false;
   private readonly node: Node;
   private readonly connection: Connection;
 
-  constructor(
-    node: Node,
-    connection: Connection,
-    value: Uint8Array,
-    messageId: string,
-    call: string,
-    answer: Uint8Array,
-  ) {
+  /** From here until `acknowledged` or `lost` its CALL counts as unanswered. */
+  constructor(node: Node, connection: Connection, messageId: string, call: string) {
     this.node = node;
     this.connection = connection;
     this.key = connection.key;
-    this.value = value;
     this.messageId = messageId;
     this.call = call;
+    connection.pendingCalls++;
+    node.metrics.unanswered++;
+  }
+
+  /** @returns false: the log takes nothing now, and the station must go. */
+  enqueue(value: Uint8Array, answer: Uint8Array): boolean {
+    this.value = value;
     this.answer = answer;
+    if (this.node.appender.enqueue(this.connection.partition, this)) return true;
+    this.lost();
+    return false;
   }
 
   wanted(): boolean {

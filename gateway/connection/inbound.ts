@@ -2,20 +2,33 @@
 import { limits } from "../../core/config/limits.ts";
 import type { Frame, Malformed } from "../../core/ocpp/frame.ts";
 import { composeError, composeResult, parseFrame } from "../../core/ocpp/framing.ts";
+import type { Authoriser } from "../../core/ports/ports.ts";
 import type { QuarantineReason } from "../../core/records/annotations.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
+import { tokenKey } from "../../core/registry/entities.ts";
 import { ControlRecord } from "../append/control-record.ts";
 import type { Commands } from "../commands/commands.ts";
 import { decide, plainCalls } from "../decide/decide.ts";
-import type { Answer, Decision } from "../decide/decision.ts";
+import type { Answer, Answers, Decision, Question, TokenAnswer } from "../decide/decision.ts";
 import type { Lookups } from "../decide/lookups.ts";
+import { Asking } from "./asking.ts";
 import type { BootNotes } from "./boot-notes.ts";
 import type { Connection } from "./connection.ts";
 import { DuplicateWindow } from "./duplicates.ts";
 import { Exchange } from "./exchange.ts";
+import { KnownAnswers } from "./known-answers.ts";
 import { closeForLostFrame, closeNow, connectionRecord, exchangeRecord, takeToken, type Node } from "./node.ts";
 
 type Call = Extract<Frame, { readonly type: "call" | "send" }>;
+
+interface AskedCall {
+  readonly frame: Call;
+  /** A copy. */
+  readonly bytes: Uint8Array;
+  readonly isReused: boolean;
+  /** Epoch ms. */
+  readonly arrivedAt: number;
+}
 
 export class Inbound {
   private readonly node: Node;
@@ -69,31 +82,71 @@ export class Inbound {
       return;
     }
     if (connection.pendingCalls >= limits.stationPendingFrames) return closeNow(connection, "tooManyPending");
-    const decision = this.decided(connection, frame, known === "reused");
+    node.metrics.received(connection.protocol, frame.action);
+    const isReused = known === "reused";
+    const decision = this.decided(connection, frame, isReused, connection.answers);
+    const exchange = new Exchange(node, connection, frame.messageId, frame.text);
+    if (decision.question !== undefined && node.authoriser !== undefined) {
+      window.add(exchange);
+      const call = { frame, bytes: Buffer.from(bytes), isReused, arrivedAt: node.clock.now() };
+      return this.ask(node.authoriser, connection, exchange, call, decision.question);
+    }
     if (frame.action === "BootNotification") this.boots.decided(connection, bytes, decision.answer);
     const answer = answerBytes(frame.rawMessageId, decision.answer);
-    const value = exchangeRecord(node, connection, frame, bytes, answer, decision);
-    const exchange = new Exchange(node, connection, value, frame.messageId, frame.text, answer);
-    connection.pendingCalls++;
-    node.metrics.unanswered++;
-    if (!node.appender.enqueue(connection.partition, exchange)) return exchange.lost();
-    window.add(exchange);
+    const value = exchangeRecord(node, connection, frame, bytes, answer, this.final(connection, decision));
+    if (exchange.enqueue(value, answer)) window.add(exchange);
+  }
+
+  /** Promise 1 and rule I2 hold as ever: it is decided, gets its sequence and is appended when the answer is known. */
+  private ask(
+    authoriser: Authoriser,
+    connection: Connection,
+    exchange: Exchange,
+    call: AskedCall,
+    { token, use }: Question,
+  ): void {
+    const { clock, authoriseDeadlineMs: deadlineMs } = this.node;
+    const { party, station } = connection;
+    const asking = new Asking(clock, deadlineMs, (answer) => {
+      connection.asking?.delete(asking);
+      const isOfUse = answer.result === "answered" && answer.allowed === "ALLOWED" && !use.begins;
+      if (isOfUse) (connection.answers ??= new KnownAnswers(clock)).keep(tokenKey(token.uid), answer);
+      this.askedFor(connection, exchange, call, answer);
+    });
+    (connection.asking ??= new Set()).add(asking);
+    void authoriser
+      .ask({ party, station, token, evseId: use.evseId, deadlineMs })
+      .then((answer) => asking.settle(answer));
+  }
+
+  private askedFor(connection: Connection, exchange: Exchange, call: AskedCall, answer: TokenAnswer): void {
+    const { frame, bytes, isReused, arrivedAt } = call;
+    // As of now: what the registry learned meanwhile counts (rule F1).
+    const decision = this.decided(connection, frame, isReused, { of: () => answer });
+    const answering = answerBytes(frame.rawMessageId, decision.answer);
+    const final = this.final(connection, decision);
+    exchange.enqueue(exchangeRecord(this.node, connection, frame, bytes, answering, final, arrivedAt), answering);
+  }
+
+  /** Before `disconnected` is appended: what it has said is in the log before that, by the rule for a silent partner. */
+  closed(connection: Connection): void {
+    for (const asking of connection.asking ?? []) asking.settle({ result: "noAnswer", why: "stationLeft" });
   }
 
   /** 2.1: never answered, kept all the same. */
   private send(connection: Connection, frame: Call, bytes: Uint8Array): void {
-    const decision = this.decided(connection, frame, false);
+    this.node.metrics.received(connection.protocol, frame.action);
+    const decision = this.final(connection, this.decided(connection, frame, false, undefined));
     const value = exchangeRecord(this.node, connection, frame, bytes, null, decision);
     this.enqueue(connection, value, undefined);
   }
 
-  private decided(connection: Connection, frame: Call, isReused: boolean): Decision {
+  private decided(connection: Connection, frame: Call, isReused: boolean, answers: Answers | undefined): Decision {
     const { node } = this;
     if (connection.lookups === undefined || connection.lookupsVersion !== node.lookups.version) {
       connection.lookupsVersion = node.lookups.version;
       connection.lookups = node.lookups.of(connection.party, connection.station);
     }
-    node.metrics.received(connection.protocol, frame.action);
     const { lookups } = connection;
     const asked = decide(frame, {
       protocol: connection.protocol,
@@ -101,9 +154,14 @@ export class Inbound {
       isRefused: isRefused(connection, lookups, frame.action),
       now: node.clock.now(),
       random: node.random(),
+      answers,
     });
-    const decision: Decision = isReused ? { ...asked, annotations: [...asked.annotations, "reusedMessageId"] } : asked;
-    if (decision.annotations.length > 0) node.metrics.annotated(decision.annotations);
+    return isReused ? { ...asked, annotations: [...asked.annotations, "reusedMessageId"] } : asked;
+  }
+
+  private final(connection: Connection, decision: Decision): Decision {
+    if (decision.annotations.length > 0) this.node.metrics.annotated(decision.annotations);
+    if (decision.spent !== undefined) connection.answers?.forget(decision.spent);
     return decision;
   }
 

@@ -2,6 +2,7 @@
 import type { CommandBus } from "../../core/bus/bus.ts";
 import { limits } from "../../core/config/limits.ts";
 import type { NodeId, PartyId, StationId } from "../../core/ids/ids.ts";
+import type { Authoriser } from "../../core/ports/ports.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
 import { encodeExchange } from "../../core/records/exchange-encoder.ts";
 import type { Facts, FrameBody } from "../../core/records/frame-record.ts";
@@ -23,6 +24,9 @@ export interface Node {
   readonly bus: CommandBus;
   readonly registry: RegistryView;
   readonly lookups: LookupCache;
+  /** undefined: no roaming partner is ever asked. */
+  readonly authoriser: Authoriser | undefined;
+  readonly authoriseDeadlineMs: number;
   readonly appender: Appender;
   readonly closer: PacedCloser;
   readonly table: ConnectionTable;
@@ -52,6 +56,7 @@ export function exchangeRecord(
   call: Uint8Array,
   answer: Uint8Array | null,
   decision: { readonly facts: Facts; readonly annotations: readonly string[] },
+  arrivedAt = node.clock.now(),
 ): Uint8Array {
   const { party, station, id: source, protocol } = connection;
   const record = {
@@ -59,7 +64,7 @@ export function exchangeRecord(
     station,
     source,
     sequence: connection.sequence++,
-    arrivedAt: node.clock.now(),
+    arrivedAt,
     registry: node.registry.position,
     keyId: null,
     kind: "exchange",

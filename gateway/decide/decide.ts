@@ -100,7 +100,11 @@ export function decide(frame: Call, context: Context): Decision {
   if (strict && violation) return refuseViolation(violation, annotations, context.protocol);
   const fields = isObject(frame.payload) ? frame.payload : noFields;
   const ruling = row.decide(fields, context);
-  if ("payload" in ruling) return result(ruling.payload, ruling.facts ?? noFacts, annotations);
+  if ("payload" in ruling) {
+    const decided = result(ruling.payload, ruling.facts ?? noFacts, annotations);
+    const { question, spent } = ruling;
+    return question === undefined && spent === undefined ? decided : { ...decided, question, spent };
+  }
   // A field that the answer cannot do without. No decider of a transaction message has such a field.
   if (violation) return refuseViolation(violation, annotations, context.protocol);
   return error(formationViolation(context.protocol), `${ruling.unreadable} cannot be read.`, annotations);

@@ -2,31 +2,31 @@
 import { transactionIdOf } from "../../core/ocpp/transaction-id.ts";
 import { bootAnswer, constant, dataTransfer, empty, heartbeat } from "./deciders-common.ts";
 import { deciders2x } from "./deciders-2x.ts";
-import { textField, type Context, type Decider, type Fields } from "./decision.ts";
-import { idTagInfo, ruleOnToken, type TokenRuling } from "./tokens.ts";
+import { textField, wholeField, type Context, type Decider, type Fields, type Use } from "./decision.ts";
+import { idTagInfo, ruled, ruleOnToken, shown, type TokenRuling } from "./tokens.ts";
 
 /** A start or stop with an unreadable tag is answered all the same: as the tag of nobody. */
-function ruleOnIdTag(fields: Fields, context: Context): TokenRuling {
-  return ruleOnToken(textField(fields, "idTag") ?? "", context);
+function ruleOnIdTag(fields: Fields, context: Context, use: Use | undefined): TokenRuling {
+  return ruleOnToken(textField(fields, "idTag") ?? "", context, use);
 }
 
 const authorize: Decider = (fields, context) => {
   const idTag = textField(fields, "idTag");
   if (idTag === undefined) return { unreadable: "idTag" };
-  const ruling = ruleOnToken(idTag, context);
-  return { payload: { idTagInfo: idTagInfo(ruling) }, facts: ruling.facts };
+  const ruling = ruleOnToken(idTag, context, shown);
+  return ruled({ idTagInfo: idTagInfo(ruling) }, ruling);
 };
 
 const startTransaction: Decider = (fields, context) => {
-  const ruling = ruleOnIdTag(fields, context);
-  return { payload: { idTagInfo: idTagInfo(ruling), transactionId: transactionIdOf(fields) }, facts: ruling.facts };
+  const ruling = ruleOnIdTag(fields, context, { begins: true, evseId: wholeField(fields, "connectorId") });
+  return ruled({ idTagInfo: idTagInfo(ruling), transactionId: transactionIdOf(fields) }, ruling);
 };
 
 const stopTransaction: Decider = (fields, context) => {
   // idTag is optional here, and so is the answer's idTagInfo (§4.10).
   if (textField(fields, "idTag") === undefined) return { payload: {} };
-  const ruling = ruleOnIdTag(fields, context);
-  return { payload: { idTagInfo: idTagInfo(ruling) }, facts: ruling.facts };
+  const ruling = ruleOnIdTag(fields, context, undefined);
+  return ruled({ idTagInfo: idTagInfo(ruling) }, ruling);
 };
 
 export const deciders16: ReadonlyMap<string, Decider> = new Map<string, Decider>([

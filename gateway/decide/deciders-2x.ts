@@ -1,8 +1,8 @@
 // Deciders of OCPP 2.0.1 and 2.1: one row an action that a station sends. Use cases in the comments are those of part 2.
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { bootAnswer, constant, dataTransfer, empty, heartbeat } from "./deciders-common.ts";
-import { objectField, textField, timeText, type Decider, type Fields } from "./decision.ts";
-import { idTokenInfo, ruleOnIdToken } from "./tokens.ts";
+import { objectField, textField, timeText, wholeField, type Decider, type Fields, type Use } from "./decision.ts";
+import { idTokenInfo, ruled, ruleOnIdToken, shown } from "./tokens.ts";
 
 /** Quirk 18: some send it as a text, or under the name that 1.6 has for it. */
 function idTokenIn(fields: Fields): Fields | undefined {
@@ -11,21 +11,32 @@ function idTokenIn(fields: Fields): Fields | undefined {
 }
 
 const authorize: Decider = (fields, context) => {
-  const ruling = ruleOnIdToken(idTokenIn(fields) ?? {}, context);
+  const ruling = ruleOnIdToken(idTokenIn(fields) ?? {}, context, shown);
   if (ruling === undefined) return { unreadable: "idToken" };
   // C07: a contract certificate is asked about, and nothing here checks certificates: said so, not left open.
   const asksForCertificate =
     Object.hasOwn(fields, "iso15118CertificateHashData") || Object.hasOwn(fields, "certificate");
   const certificate = asksForCertificate ? { certificateStatus: "NoCertificateAvailable" } : {};
-  return { payload: { idTokenInfo: idTokenInfo(ruling), ...certificate }, facts: ruling.facts };
+  return ruled({ idTokenInfo: idTokenInfo(ruling), ...certificate }, ruling);
 };
 
 /** E01-E06: idTokenInfo where the event names a token; a token that cannot be read is answered without it. */
 const transactionEvent: Decider = (fields, context) => {
   const idToken = idTokenIn(fields);
-  const ruling = idToken && ruleOnIdToken(idToken, context);
-  return ruling ? { payload: { idTokenInfo: idTokenInfo(ruling) }, facts: ruling.facts } : { payload: {} };
+  const ruling = idToken && ruleOnIdToken(idToken, context, useIn(fields));
+  return ruling ? ruled({ idTokenInfo: idTokenInfo(ruling) }, ruling) : { payload: {} };
 };
+
+/** A token that begins a transaction (E01-E03). One that stops it, or did its work while the station was offline, asks for nothing. */
+function useIn(fields: Fields): Use | undefined {
+  if (fields["offline"] === true) return undefined;
+  const isStart = textField(fields, "eventType") === "Started";
+  const isAuthorised =
+    textField(fields, "triggerReason") === "Authorized" && textField(fields, "eventType") !== "Ended";
+  if (!isStart && !isAuthorised) return undefined;
+  const evse = objectField(fields, "evse");
+  return { begins: true, evseId: evse && wholeField(evse, "id") };
+}
 
 const mostCertificates = 4;
 

@@ -1,6 +1,8 @@
 // What a decider is given and what it gives back. Deciders are pure: time, chance and the registry come in.
 import type { Annotation } from "../../core/records/annotations.ts";
+import type { AuthorisationAnswer } from "../../core/ports/ports.ts";
 import type { Facts, Protocol } from "../../core/records/frame-record.ts";
+import type { TokenDoc } from "../../core/registry/entities.ts";
 import type { OcppErrorCode } from "../../core/ocpp/error-codes.ts";
 import type { Lookups } from "./lookups.ts";
 
@@ -13,13 +15,51 @@ export interface Context {
   readonly now: number;
   /** [0, 1): jitter of intervals. */
   readonly random: number;
+  /** What is known already of tokens whose partner is to be asked; undefined: of none. */
+  readonly answers: Answers | undefined;
+}
+
+/** `commanded`: a command on this connection asked the station to start with the token, so somebody vouched for it. */
+export type TokenAnswer =
+  | AuthorisationAnswer
+  | { readonly result: "noAnswer"; readonly why: "stationLeft" }
+  | { readonly result: "commanded" };
+
+export interface Answers {
+  /**
+   * @param key see `tokenKey`
+   * @param begins whether a transaction begins with the token
+   */
+  of(key: string, begins: boolean): TokenAnswer | undefined;
+}
+
+/** A roaming partner is to be asked before this is decided. */
+export interface Question {
+  readonly token: TokenDoc;
+  readonly use: Use;
+}
+
+/** What a token is about to be used for. */
+export interface Use {
+  /** A transaction begins with it; else it was only shown. */
+  readonly begins: boolean;
+  /** Of a 1.6 station its connector; undefined: the station has not said where. */
+  readonly evseId: number | undefined;
 }
 
 /** The payload of a CALL as an object; {} where the station sent something else. Nothing in it is to be trusted. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** `unreadable`: the answer needs a field that is not there or of another type; names it. */
-export type Ruling = { readonly payload: object; readonly facts?: Facts } | { readonly unreadable: string };
+export type Ruling =
+  | {
+      readonly payload: object;
+      readonly facts?: Facts;
+      readonly question?: Question | undefined;
+      /** Key of the token whose known answer was used up by this. */
+      readonly spent?: string | undefined;
+    }
+  | { readonly unreadable: string };
 
 export type Decider = (fields: Fields, context: Context) => Ruling;
 
@@ -33,6 +73,10 @@ export interface Decision {
   readonly answer: Answer;
   readonly facts: Facts;
   readonly annotations: readonly Annotation[];
+  /** Absent: this is final. Else the answer is what holds if nobody can be asked. */
+  readonly question?: Question | undefined;
+  /** Key of the token whose known answer was used up by this. */
+  readonly spent?: string | undefined;
 }
 
 export const noFacts: Facts = {};
@@ -42,6 +86,12 @@ export const noAnnotations: readonly Annotation[] = [];
 export function textField(fields: Fields, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   return typeof value === "string" ? value : undefined;
+}
+
+/** @returns undefined where the field is no whole number above 0: 0 is the station itself. */
+export function wholeField(fields: Fields, name: string): number | undefined {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : undefined;
 }
 
 /** {} where the field is no object. */

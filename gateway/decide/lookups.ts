@@ -1,6 +1,7 @@
 // What a decider may ask. Answers are those of the registry position that the record will name (rules F1, R2): the view
 // is followed synchronously, so what is cached here is dropped in the same turn in which the position moves.
 import type { PartyId, StationId } from "../../core/ids/ids.ts";
+import type { Authoriser } from "../../core/ports/ports.ts";
 import { tokenKey, type StationDoc, type TokenDoc } from "../../core/registry/entities.ts";
 import { tokenInForce } from "../../core/registry/tokens-in-force.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
@@ -14,6 +15,8 @@ export interface Lookups {
   readonly heartbeatSeconds: number;
   readonly acceptUnknownTokens: boolean;
   token(uid: string): TokenDoc | undefined;
+  /** Whether its roaming partner can be asked in real time. */
+  canAsk(token: TokenDoc): boolean;
 }
 
 export type UnknownStations = "accept" | "pending" | "reject";
@@ -33,12 +36,15 @@ const fewestHeartbeatSeconds = 1;
 /** Keeps what stations and parties have set until the registry changes. */
 export class LookupCache {
   private readonly registry: RegistryView;
+  private readonly authoriser: Pick<Authoriser, "canAsk"> | undefined;
   private readonly settings = new Map<PartyId, PartySettings>();
   private changes = 0;
   private readonly unsubscribe: () => void;
 
-  constructor(registry: RegistryView) {
+  /** @param authoriser undefined: no partner is ever asked. */
+  constructor(registry: RegistryView, authoriser?: Pick<Authoriser, "canAsk">) {
     this.registry = registry;
+    this.authoriser = authoriser;
     this.unsubscribe = registry.onChange(({ entity }) => {
       if (entity === "setting") this.settings.clear();
       if (entity === "setting" || entity === "station") this.changes++;
@@ -64,8 +70,8 @@ export class LookupCache {
     const key = `${acceptance}${wasRefused ? " refused" : ""}${strict ? " strict" : ""}`;
     const known = settings.made.get(key);
     if (known) return known;
-    const { heartbeatSeconds, acceptUnknownTokens, token } = settings;
-    const lookups = { acceptance, wasRefused, strict, heartbeatSeconds, acceptUnknownTokens, token };
+    const { heartbeatSeconds, acceptUnknownTokens, token, canAsk } = settings;
+    const lookups = { acceptance, wasRefused, strict, heartbeatSeconds, acceptUnknownTokens, token, canAsk };
     settings.made.set(key, lookups);
     return lookups;
   }
@@ -98,6 +104,7 @@ export class LookupCache {
       strictRotation: registry.setting(party, "strictRotation") === true,
       heartbeatSeconds: Number.isFinite(heartbeat) ? Math.max(fewestHeartbeatSeconds, Math.round(heartbeat)) : 300,
       token: (uid) => tokenInForce(registry, party, tokenKey(uid)),
+      canAsk: (token) => this.authoriser?.canAsk(party, token) === true,
       made: new Map(),
     };
     this.settings.set(party, settings);

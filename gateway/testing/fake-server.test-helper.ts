@@ -1,5 +1,6 @@
 // A WebSocket server without a network, and a gateway over it whose time stands still until a test moves it.
 import { newNodeId } from "../../core/ids/ids.ts";
+import type { Authoriser } from "../../core/ports/ports.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { FakeClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
@@ -118,7 +119,12 @@ export class FakeRig {
   readonly gateway: Gateway;
   server!: FakeServer;
 
-  private constructor(options: Partial<GatewayOptions>, partitions: number, random: () => number) {
+  private constructor(
+    options: Partial<GatewayOptions>,
+    partitions: number,
+    random: () => number,
+    authoriser: Authoriser | undefined,
+  ) {
     this.log = new MemoryLog(this.clock, partitions);
     this.registry = new RegistryView(this.log);
     this.gateway = createGateway({
@@ -130,6 +136,7 @@ export class FakeRig {
       nodeId: this.nodeId,
       metrics: this.metrics,
       logger: this.logger,
+      ...(authoriser && { authoriser }),
       random,
       server: (handlers) => (this.server = new FakeServer(handlers)),
       defer: queueMicrotask,
@@ -140,8 +147,9 @@ export class FakeRig {
     options: Partial<GatewayOptions> = {},
     partitions = 1,
     random: () => number = () => 0.5,
+    authoriser?: Authoriser,
   ): Promise<FakeRig> {
-    const rig = new FakeRig(options, partitions, random);
+    const rig = new FakeRig(options, partitions, random, authoriser);
     await rig.registry.start();
     const topic = rig.log.topics.registry;
     for (const id of ["unknownStations", "unknownTokens"] as const) {

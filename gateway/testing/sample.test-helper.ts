@@ -13,12 +13,13 @@ const lookups: Lookups = {
   heartbeatSeconds: 300,
   acceptUnknownTokens: true,
   token: () => undefined,
+  canAsk: () => false,
 };
 
 /** Of a station that is accepted and lenient, but for what is changed. */
 export function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.5): Context {
   const known = { ...lookups, ...changed };
-  return { protocol, lookups: known, isRefused: known.wasRefused, now, random };
+  return { protocol, lookups: known, isRefused: known.wasRefused, now, random, answers: undefined };
 }
 
 /** A CALL's payload that the schema accepts. */

@@ -27,7 +27,7 @@ import { actsFor, principalOf } from "./partners.ts";
 import { connectorKey } from "./places.ts";
 import { ownSession } from "./sessions.ts";
 import { idTagOf, parseToken, tokenDocOf, type OcpiToken } from "./token-object.ts";
-import { isOwnOrLeft } from "./tokens.ts";
+import { isOwnOrLeft } from "./token-store.ts";
 import { isMembers, optionalTextIn, same, textIn, timeIn, utc, type Members } from "./values.ts";
 
 type CommandResponse = "NOT_SUPPORTED" | "REJECTED" | "ACCEPTED" | "UNKNOWN_SESSION";
@@ -174,7 +174,7 @@ async function knowToken(
   const idTag = idTagOf(token.uid, protocol);
   const known = context.registry.find(party, "token", tokenKey(idTag));
   const roaming = known?.doc.roaming;
-  if (known && !isOwnOrLeft(call, roaming)) {
+  if (known && !isOwnOrLeft(context, partner, roaming)) {
     throw new Refused("REJECTED", "This uid is another party's token here.");
   }
   const isSame = roaming?.by === "pushed" || known?.doc.contractId === token.contractId;

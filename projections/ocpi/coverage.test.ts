@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
-import { coverage, coveragePage } from "./coverage.ts";
+import { asked, coverage, coveragePage } from "./coverage.ts";
 import { ocpiRoutes } from "./routes.ts";
 import { servedVersions } from "./served.ts";
 
@@ -10,6 +10,10 @@ const folder = fileURLToPath(new URL("./", import.meta.url));
 
 test("docs/ocpi-coverage.md is what the table says (mend: node projections/ocpi/coverage.ts)", () => {
   expect(readFileSync(coveragePage, "utf8")).toBe(coverage());
+});
+
+test.each(asked)("%s, %s: its test is in %s", (_call, _when, file, title) => {
+  expect(readFileSync(folder + file, "utf8")).toContain(`test("${title}"`);
 });
 
 test("each endpoint's handler and test are where the table says, and each module that is told has an endpoint", () => {

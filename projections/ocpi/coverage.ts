@@ -8,13 +8,20 @@ export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md",
 
 /** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
-  [
-    "tokens: pulling the list, real-time authorization",
-    "partners push their tokens; whitelist NEVER is answered from what they pushed",
-  ],
+  ["tokens: pulling the list", "partners push their tokens"],
   ["chargingprofiles, hubclientinfo", "not among the endpoints that are told"],
   ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
+] as const;
+
+/** What is asked of a partner's sender interfaces while somebody needs it: call, when, the test's file and title. */
+export const asked = [
+  [
+    "`POST tokens/:uid/authorize?type=`",
+    "a station asks about a token of whitelist type NEVER or ALLOWED_OFFLINE, or starts with it",
+    "realtime/authoriser.test.ts",
+    "the question says whose token it is and where the car is; the word and the reference come back",
+  ],
 ] as const;
 
 export function coverage(): string {
@@ -28,6 +35,12 @@ export function coverage(): string {
     row(["module", "interface", "version", "method", "path", "handler", "test"]),
     row(Array.from({ length: 7 }, () => "---")),
     ...ocpiRoutes.map((route) => row(cellsOf(route))),
+    "",
+    "What partners are asked:",
+    "",
+    row(["call", "when", "test"]),
+    row(Array.from({ length: 3 }, () => "---")),
+    ...asked.map(([call, when, _file, title]) => row([call, when, title])),
     "",
     "Not yet:",
     "",

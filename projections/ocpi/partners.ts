@@ -129,6 +129,18 @@ export class Partners {
     return [{ role: "CPO", country_code, party_id, business_details: { name } }];
   }
 
+  /** Headers of functional modules. @param to absent: its first role that is an eMSP's, or any */
+  routingTo({ party, doc }: Partner, to?: Pick<PartnerRole, "countryCode" | "partyId">): Record<string, string> {
+    const [own] = this.ownRoles(party);
+    const role = to ?? doc.roles.find((one) => one.role === "EMSP") ?? doc.roles[0];
+    return {
+      "ocpi-from-country-code": own!.country_code,
+      "ocpi-from-party-id": own!.party_id,
+      "ocpi-to-country-code": role?.countryCode ?? "",
+      "ocpi-to-party-id": role?.partyId ?? "",
+    };
+  }
+
   private keyed(): SecretBox {
     if (this.box) return this.box;
     throw new OcpiError(statusCodes.serverError, "WATTLOG_SECRETS_KEY is not set.");

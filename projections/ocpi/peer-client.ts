@@ -21,6 +21,9 @@ export interface PeerRequest {
   readonly correlationId?: string;
   /** Of functional modules: from and to. */
   readonly routing?: Readonly<Record<string, string>>;
+  /** Where somebody waits for the answer: see `OutboundRequest`. */
+  readonly deadlineMs?: number;
+  readonly answerBytes?: number;
 }
 
 const success = /^1\d{3}$/;
@@ -60,8 +63,10 @@ export class PeerClient {
 
   /** Whatever comes back. Never throws. */
   send({ token, rawTokens, allowedHosts }: PeerAddress, request: PeerRequest) {
-    const { method, url, body, correlationId = randomUUID(), routing = {} } = request;
+    const { method, url, body, correlationId = randomUUID(), routing = {}, deadlineMs, answerBytes } = request;
     return this.outbound.send({
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      ...(answerBytes === undefined ? {} : { answerBytes }),
       method,
       url,
       allowedHosts,

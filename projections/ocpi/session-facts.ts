@@ -19,15 +19,42 @@ export function tokenAtTime(
 }
 
 export interface Authorisation {
-  readonly auth_method: "COMMAND" | "WHITELIST";
+  readonly auth_method: "AUTH_REQUEST" | "COMMAND" | "WHITELIST";
   readonly authorization_reference?: string;
 }
 
-/** A remote start that a station accepted is joined to its session by the fold (`commandEffects`). */
+interface AuthorisedSession {
+  readonly id: string;
+  readonly station: string;
+  readonly idToken: string | null;
+}
+
+type Needs = Pick<ApiOptions, "store" | "registry">;
+
+/** What the partner said in real time, as the fold had it from the station's message; else a command; else its list. */
 export async function authorisationOf(
-  { store, registry }: Pick<ApiOptions, "store" | "registry">,
+  needs: Needs,
   party: PartyId,
-  session: { readonly id: string; readonly station: string; readonly idToken: string | null },
+  session: AuthorisedSession,
+): Promise<Authorisation> {
+  const asked = await needs.store.reader
+    .selectFrom("live_station_document")
+    .select("document")
+    .where("party", "=", party)
+    .where("station", "=", session.station)
+    .where("collection", "=", "authorisations")
+    .where("key", "=", session.id)
+    .executeTakeFirst();
+  if (!asked?.document) return commandOf(needs, party, session);
+  const { reference } = JSON.parse(asked.document) as { readonly reference: string | null };
+  return { auth_method: "AUTH_REQUEST", ...(reference === null ? {} : { authorization_reference: reference }) };
+}
+
+/** A remote start that a station accepted is joined to its session by the fold (`commandEffects`). */
+async function commandOf(
+  { store, registry }: Needs,
+  party: PartyId,
+  session: AuthorisedSession,
 ): Promise<Authorisation> {
   const effect = await store.reader
     .selectFrom("live_station_document")

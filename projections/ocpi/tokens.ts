@@ -1,13 +1,13 @@
 // Receiver interface of tokens (2.2.1, Tokens): a partner's tokens become tokens of the registry, which stations' requests are
 // answered from.
-import { tokenKey, type RoamingToken, type TokenDoc } from "../../core/registry/entities.ts";
-import { isConnected } from "../../core/registry/tokens-in-force.ts";
-import { mergePatch, writeEntity } from "../rest/registry-writer.ts";
+import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
+import { mergePatch } from "../rest/registry-writer.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
-import { invalid, notFound, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
-import { actsFor, principalOf } from "./partners.ts";
-import { parseToken, parseTokenType, tokenDocOf, type OcpiToken } from "./token-object.ts";
-import { isMembers, same, timeIn, type Members } from "./values.ts";
+import { invalid, notFound, statusCodes, type OcpiAnswer } from "./envelope.ts";
+import { actsFor } from "./partners.ts";
+import { parseToken, parseTokenType, type OcpiToken } from "./token-object.ts";
+import { isOf, storeToken } from "./token-store.ts";
+import { isMembers, same, timeIn } from "./values.ts";
 
 export const getToken: OcpiHandler = (call) => {
   const { doc } = owned(call);
@@ -65,31 +65,6 @@ function owned(call: OcpiCall): { readonly doc: TokenDoc; readonly version: numb
   return found;
 }
 
-function isOf(token: Members, country: string, party: string): boolean {
-  return same(String(token["country_code"]), country) && same(String(token["party_id"]), party);
-}
-
-/** A token stays with its party: where the connection that it came by is gone, it is that of the party's next one. */
-export function isOwnOrLeft({ context, party, partner }: OcpiCall, roaming: RoamingToken | undefined): boolean {
-  if (roaming === undefined || roaming.partner === partner.doc.id) return roaming !== undefined;
-  const { country_code: country, party_id: id } = roaming.token;
-  const isOfItsParty = actsFor(partner, String(country), String(id));
-  return isOfItsParty && !isConnected(context.registry.find(party, "partner", roaming.partner)?.doc);
-}
-
 async function store(call: OcpiCall, token: OcpiToken): Promise<OcpiAnswer> {
-  const { context, partner } = call;
-  const key = tokenKey(token.uid);
-  const known = context.registry.find(call.party, "token", key);
-  const roaming = known?.doc.roaming;
-  // Stations know a token by its uid alone, so of two with one uid the first stays.
-  const isTaken = known && (!isOwnOrLeft(call, roaming) || !isOf(roaming!.token, token.countryCode, token.partyId));
-  if (isTaken) throw new OcpiError(statusCodes.clientError, "This uid is another party's token here.");
-  if (known && roaming?.by === "pushed" && known.doc.type !== token.type) {
-    throw new OcpiError(statusCodes.clientError, `This uid is a token of type ${known.doc.type} here.`);
-  }
-  const doc = tokenDocOf(token, { partner: partner.doc.id, by: "pushed" });
-  const isNew = roaming?.by !== "pushed";
-  await writeEntity(context, principalOf(partner), "token", key, doc, known?.version ?? 0);
-  return { http: isNew ? 201 : 200 };
+  return { http: (await storeToken(call.context, call.partner, token)) === "new" ? 201 : 200 };
 }

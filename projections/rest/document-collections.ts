@@ -269,6 +269,14 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
       at: nullableTime,
     },
   },
+  authorisations: {
+    path: "authorisations",
+    summary: "How roaming partners authorised sessions when they were asked in real time",
+    properties: {
+      method: { type: "string", enum: ["AUTH_REQUEST"] },
+      reference: { ...nullableText, description: "OCPI's authorization_reference" },
+    },
+  },
   dataTransfers: {
     path: "data-transfers",
     summary: "DataTransfer in either direction, the newest first",

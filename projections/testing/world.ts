@@ -7,6 +7,7 @@ import type { CommandBus } from "../../core/bus/bus.ts";
 import { logKey, newNodeId, trusted } from "../../core/ids/ids.ts";
 import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
+import type { Authoriser } from "../../core/ports/ports.ts";
 import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock, type Clock } from "../../core/runtime/clock.ts";
@@ -16,6 +17,7 @@ import type { Store } from "../../core/store/store.ts";
 import { changesOf } from "../models/changes.ts";
 import { createProjector, type Projector } from "../models/projector.ts";
 import { Pushes } from "../ocpi/pushes/pushes.ts";
+import { createAuthoriser } from "../ocpi/realtime/authoriser.ts";
 import { createApi, type Api } from "../rest/api.ts";
 import type { OcpiSettings } from "../rest/context.ts";
 
@@ -115,6 +117,15 @@ export class World {
     pushes.start();
     this.closers.push(() => pushes.stop());
     return pushes;
+  }
+
+  /** Who asks partners about tokens, as a gateway has it. */
+  authoriser(): Authoriser {
+    const { log, registry, clock, metrics } = this;
+    const needs = { log, registry, clock, metrics, logger: silentLogger(), ocpi: () => testOcpi };
+    const authoriser = createAuthoriser(needs);
+    this.closers.push(() => Promise.resolve(authoriser.stop()));
+    return authoriser;
   }
 
   async scratchStore(): Promise<Store> {

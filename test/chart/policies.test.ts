@@ -75,7 +75,7 @@ describe("NetworkPolicies", () => {
     open = rendered.get("minimal")!.manifests;
   });
 
-  // 53 names, 9093 Kafka, 6379 and 26379 Redis, 5432 Postgres, 443 the archive and (api) partners, 8443 the extra rule;
+  // 53 names, 9093 Kafka, 6379 and 26379 Redis, 5432 Postgres, 443 the archive and (gateway, projector, api) partners, 8443 the extra rule;
   // ports with a star: to anywhere.
   test.for([
     ["gateway", ["53", "443", "6379*", "8443*", "9093", "26379*"]],
@@ -107,7 +107,8 @@ describe("NetworkPolicies", () => {
     expect(portsOf(open, "api", "Ingress")).toEqual(["8080*", "9464"]);
     expect(portsOf(open, "processor", "Ingress")).toEqual(["9464"]);
     // Without an archive in a bucket only those that speak to roaming partners go out to the world.
-    expect(portsOf(open, "gateway", "Egress")).toEqual(["53", "6379*", "9092*", "26379*"]);
+    expect(portsOf(open, "processor", "Egress")).not.toContain("443");
+    expect(portsOf(open, "gateway", "Egress")).toEqual(["53", "443", "6379*", "9092*", "26379*"]);
     expect(portsOf(open, "api", "Egress")).toContain("443");
     expect(portsOf(open, "projector", "Egress")).toContain("443");
   });

@@ -64,6 +64,16 @@ export class Emsp implements AsyncDisposable {
   readonly objects = new Map<string, unknown>();
   /** CDRs that it has accepted, by what names one; a second one of the same name is answered as the first. */
   readonly cdrs = new Map<string, { readonly bodies: string[]; readonly location: string }>();
+  /** Tokens that it lists, by uid, in the order in which they came. */
+  readonly tokens = new Map<string, object>();
+  /** On a page of that list at most. */
+  pageMax = 50;
+  /** Set by tests: its word about a token in real time. undefined: it never answers. */
+  decide: (
+    uid: string,
+    where: unknown,
+  ) => { readonly http?: number; readonly status?: number; readonly data?: object } | undefined = (uid) =>
+    this.tokens.has(uid) ? this.allowed(uid) : { http: 404, status: 2004 };
   /** Set by tests: what it does with a push instead, before or after it has taken it. @returns whether it answered itself */
   misbehave:
     | ((push: Received, response: ServerResponse, take: () => PushAnswer) => boolean | Promise<boolean>)
@@ -87,6 +97,11 @@ export class Emsp implements AsyncDisposable {
 
   get versionsUrl(): string {
     return `${this.base}/emsp/versions`;
+  }
+
+  /** Whoever waits for an answer finds that nobody is there. */
+  hangUp(): void {
+    this.server.closeAllConnections();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,6 +129,11 @@ export class Emsp implements AsyncDisposable {
       last_updated: new Date().toISOString(),
       ...changes,
     };
+  }
+
+  /** AuthorizationInfo (2.2.1, Tokens). */
+  allowed(uid: string, changes: object = {}): { readonly data: object } {
+    return { data: { allowed: "ALLOWED", token: this.tokens.get(uid) ?? this.token(uid), ...changes } };
   }
 
   /** As sender of the credentials: versions, details, POST. */
@@ -208,6 +228,7 @@ export class Emsp implements AsyncDisposable {
     }
     if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
     if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
+    if (path.startsWith("/emsp/2.2.1/tokens")) return this.serveTokens(received, response, say);
     if (pushedModules.some((module) => path.startsWith(`/emsp/2.2.1/${module}`))) {
       const take = () => this.take(received);
       if (await this.misbehave?.(received, response, take)) return;
@@ -216,6 +237,33 @@ export class Emsp implements AsyncDisposable {
       return say(http, status, method === "GET" ? this.objects.get(path) : undefined);
     }
     return say(404, 2000);
+  }
+
+  /** Sender interface of tokens: a list in pages, and real-time authorisation. */
+  private serveTokens(
+    { method, path, body }: Received,
+    response: ServerResponse,
+    say: (http: number, status: number, data?: unknown) => void,
+  ): void {
+    const url = new URL(path, this.base);
+    const uid = /^\/emsp\/2\.2\.1\/tokens\/([^/]+)\/authorize$/.exec(url.pathname)?.[1];
+    if (method === "POST" && uid !== undefined) {
+      const word = this.decide(decodeURIComponent(uid), body);
+      return word && say(word.http ?? 200, word.status ?? 1000, word.data);
+    }
+    if (method !== "GET" || url.pathname !== "/emsp/2.2.1/tokens") return say(404, 2000);
+    const from = url.searchParams.get("date_from");
+    const offset = Number(url.searchParams.get("offset") ?? 0);
+    const limit = Math.min(this.pageMax, Number(url.searchParams.get("limit") ?? this.pageMax));
+    const updatedAt = (token: object) => Date.parse((token as { last_updated: string }).last_updated);
+    const all = [...this.tokens.values()].filter((token) => from === null || updatedAt(token) >= Date.parse(from));
+    response.setHeader("x-total-count", String(all.length));
+    response.setHeader("x-limit", String(this.pageMax));
+    if (offset + limit < all.length) {
+      url.searchParams.set("offset", String(offset + limit));
+      response.setHeader("link", `<${url.href}>; rel="next"`);
+    }
+    return say(200, 1000, all.slice(offset, offset + limit));
   }
 
   /** Objects of the other side are kept by their address; a PATCH needs one (2.2.1, Client owned object push). */

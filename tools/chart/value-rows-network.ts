@@ -96,7 +96,7 @@ export const network: readonly ValueRow[] = [
     "networkPolicy.httpsTo",
     kubernetesList,
     [{ ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"] } }],
-    "Where roaming partners (api, projector) and the archive (all) are, port 443; empty: nowhere.",
+    "Where roaming partners (gateway, api, projector) and the archive (all) are, port 443; empty: nowhere.",
   ),
   row(
     "networkPolicy.dnsTo",

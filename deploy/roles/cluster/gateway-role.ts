@@ -1,6 +1,8 @@
 // `wattlog gateway`: needs the log and the registry in it. Without Redis chargers go on and commands fail fast.
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { createGateway } from "../../../gateway/gateway.ts";
+import { createAuthoriser } from "../../../projections/ocpi/realtime/authoriser.ts";
+import { ocpiOf } from "../ocpi.ts";
 import { ocppPortOf } from "../ocpp-port.ts";
 import { partyOf, requireCluster } from "./connect.ts";
 import { joinBus, joinLog } from "./join.ts";
@@ -16,6 +18,8 @@ export const startGatewayRole: StartRole = async (context) => {
   const { log, registry } = joined;
   const bus = await joinBus(context, joined, "goes on without");
   const host = settings.ocppBind || settings.bind;
+  const authoriser = createAuthoriser({ log, registry, clock, metrics, logger, ocpi: () => ocpiOf(settings) });
+  undo.add("authoriser", () => authoriser.stop());
   const gateway = createGateway({
     options: {
       host,
@@ -23,6 +27,7 @@ export const startGatewayRole: StartRole = async (context) => {
       ...ocppPort,
       party,
       appendHoldMs: settings.appendHoldMs,
+      authoriseDeadlineMs: settings.authoriseDeadlineMs,
       drainMs: settings.drainSeconds * 1000,
       noSubprotocol: settings.noSubprotocol === "ocpp1.6" ? "ocpp1.6" : "reject",
     },
@@ -33,6 +38,7 @@ export const startGatewayRole: StartRole = async (context) => {
     nodeId,
     metrics,
     logger,
+    authoriser,
   });
   await gateway.start();
   undo.add("gateway", async () => {

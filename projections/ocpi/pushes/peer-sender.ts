@@ -103,13 +103,7 @@ export class PeerSender {
     const { peers, partners } = this.parts;
     const { party, doc } = this.partner;
     const [own] = partners.ownRoles(party);
-    const to = doc.roles.find(({ role }) => role === "EMSP") ?? doc.roles[0];
-    const routing = {
-      "ocpi-from-country-code": own!.country_code,
-      "ocpi-from-party-id": own!.party_id,
-      "ocpi-to-country-code": to?.countryCode ?? "",
-      "ocpi-to-party-id": to?.partyId ?? "",
-    };
+    const routing = partners.routingTo(this.partner);
     const { method, url, body } = request;
     try {
       const sent = { method, url, routing, ...(body === undefined ? {} : { body: JSON.parse(body) as unknown }) };

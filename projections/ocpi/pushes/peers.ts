@@ -9,9 +9,18 @@ import type { Partner } from "../partners.ts";
 export type PushedModule = "locations" | "tariffs" | "sessions" | "cdrs";
 
 /** undefined: it has no such interface, or no connection. */
-export function receiverOf({ state, peer }: PartnerDoc, module: PushedModule): string | undefined {
+export function receiverOf(doc: PartnerDoc, module: PushedModule): string | undefined {
+  return endpointOf(doc, module, "RECEIVER");
+}
+
+/** Where its tokens are listed, and asked about in real time. */
+export function tokensOf(doc: PartnerDoc): string | undefined {
+  return endpointOf(doc, "tokens", "SENDER");
+}
+
+function endpointOf({ state, peer }: PartnerDoc, module: string, side: "SENDER" | "RECEIVER"): string | undefined {
   if (state !== "registered") return undefined;
-  const found = peer?.endpoints.find(({ identifier, role }) => identifier === module && role === "RECEIVER");
+  const found = peer?.endpoints.find(({ identifier, role }) => identifier === module && role === side);
   return found?.url.replace(/\/+$/, "");
 }
 

@@ -38,7 +38,7 @@ export function verdictOf(answer: OutboundAnswer, ends: Ends): Verdict {
   if (stranger !== undefined) return later(`answered by or for another party: ${stranger}`);
   if (http >= 300 && http < 400) return later(`HTTP ${http}, and no redirect is followed`);
   if (http >= 500 || laterHttp.has(http)) return later(`HTTP ${http}`);
-  const envelope = parsed(answer.body);
+  const envelope = envelopeIn(answer.body);
   const status = envelope?.["status_code"];
   const message = typeof envelope?.["status_message"] === "string" ? envelope["status_message"].slice(0, 200) : "";
   const isExisting =
@@ -64,7 +64,7 @@ function refusal(why: string, http: number, status: number | undefined): Verdict
 }
 
 /** Routing headers are the answer's word for who speaks; where they are absent nobody said anything else. */
-function strangerIn(headers: Headers, { roles, own }: Ends): string | undefined {
+export function strangerIn(headers: Headers, { roles, own }: Ends): string | undefined {
   const party = (end: "from" | "to") => {
     const countryCode = headers.get(`ocpi-${end}-country-code`);
     const partyId = headers.get(`ocpi-${end}-party-id`);
@@ -83,7 +83,8 @@ function locationIn(headers: Headers): string | null {
   return location !== null && location.length <= locationMaxChars && URL.canParse(location) ? location : null;
 }
 
-function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+/** undefined: it is no object in JSON. */
+export function envelopeIn(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isMembers(value) ? value : undefined;
