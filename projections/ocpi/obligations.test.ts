@@ -1,6 +1,7 @@
 // What OCPI asks of every request and object of a CPO, wherever it comes from (docs/ocpi-must.md).
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { DomainEvent } from "../../core/records/domain-event.ts";
 import { eventually } from "../../test/harness/wait.ts";
 import type { Emsp, Received } from "../../test/ocpi/emsp.ts";
 import { StationWriter } from "../testing/events.ts";
@@ -27,10 +28,13 @@ const pushed = (method: string) => emsp.received.filter((one) => one.method === 
 const has = (method: string, module: string) => pushed(method).some(({ path }) => path.split("/")[3] === module);
 
 describe("what is sent to a partner", () => {
+  let began = "";
+
   beforeAll(async () => {
     const station = new StationWriter("CP-1");
     const arrival = [station.online(), station.status(1, "Available")];
     const session = station.session("CARD-1", 1_250_000, 2);
+    began = startOf(session);
     await eventually("the location and the tariff", () => has("PUT", "locations") && has("PUT", "tariffs"));
     await roaming.events([...arrival, ...session.slice(0, 1)]);
     await eventually("the status and the session", () => has("PATCH", "locations") && has("PUT", "sessions"));
@@ -69,6 +73,11 @@ describe("what is sent to a partner", () => {
     }
   });
 
+  it("a session is told as ACTIVE, from the moment at which it began", () => {
+    const { body } = pushed("PUT").find(({ path }) => path.includes("/sessions/"))!;
+    expect(body).toMatchObject({ status: "ACTIVE", start_date_time: began });
+  });
+
   it("says in every PATCH when the object was last updated, in UTC", () => {
     const patches = pushed("PATCH");
     expect(new Set(patches.map(({ path }) => path.split("/")[3]))).toEqual(new Set(["locations", "sessions"]));
@@ -76,6 +85,11 @@ describe("what is sent to a partner", () => {
       expect([path, lastUpdated(body)]).toEqual([path, expect.stringMatching(/Z$/)]);
   });
 });
+
+function startOf(events: readonly DomainEvent[]): string {
+  const [started] = events.flatMap(({ body }) => (body.kind === "sessionStarted" ? [body.startedAt] : []));
+  return new Date(started!).toISOString();
+}
 
 function lastUpdated(body: unknown): unknown {
   return (body as Received["headers"])["last_updated"];
