@@ -65,6 +65,7 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
     [["token"], "wattlog token"],
     [["token", "show"], "Which token?"],
     [["rebuild", "--compare-only", "--abandon"], "not both"],
+    [["rebuild", "--csv"], "belongs to"],
     [["quarantine", "redrive", "ID", "--all"], "not both"],
     [["quarantine", "release"], "Which one?"],
     [["quarantine", "burn"], "quarantine"],

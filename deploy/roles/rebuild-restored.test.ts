@@ -4,10 +4,13 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
+import { fingerprintOf } from "../../core/store/position.ts";
+import { ocppFold } from "../../processors/ocpp-fold.ts";
 import { Line } from "../../processors/station.test-helper.ts";
 import { readLost, type LostItem } from "./lost.ts";
 import { abandon, rebuild } from "./rebuild.ts";
 import { rebuildRestored } from "./rebuild-restored.ts";
+import { RestoredRegistry } from "./restored-registry.ts";
 import { charge, dyingAfter, RebuildWorld, up, whole } from "./rebuild-world.test-helper.ts";
 
 let world: RebuildWorld;
@@ -42,7 +45,8 @@ async function folded(): Promise<readonly Line[]> {
 /** With the view of the registry that the log has now. */
 async function restored() {
   await world.registry.stop();
-  world.registry = await world.world.view();
+  world.registry = new RestoredRegistry(world.world.log);
+  await world.registry.start();
   return rebuildRestored(world.tools, at);
 }
 
@@ -141,6 +145,7 @@ test("B5: a CDR that is lost is listed with its document, its number and the par
   expect(items.filter(({ kind }) => kind === "cdr")).toMatchObject([
     { station: lost!.station, id, what: { was: { document: lost!.document }, is: null, number: 12, partners: ["P1"] } },
   ]);
+  expect(items.filter(({ kind }) => kind === "registry")).toMatchObject([{ id: `cdrChain/${party}`, what: { block } }]);
   expect(await world.store.reader.selectFrom("ocpi_delivery").select("object").execute()).toEqual([{ object: id }]);
 });
 
@@ -164,9 +169,15 @@ test("B5, F5: events that outlived their frames stand, and their stations' next 
   const gone = cut({ frames: 9 });
   const { items } = (await restored())!.lost;
   expect(framesIn(items)).toEqual(namesOf(gone));
-  expect(items.filter(({ kind }) => kind === "events").map(({ station }) => station)).toEqual(
-    expect.arrayContaining(["CS3", "CS4"]),
-  );
+  const outlived = new Map(items.filter(({ kind }) => kind === "events").map(({ station, what }) => [station, what]));
+  const [last] = await world.store.reader
+    .selectFrom("live_session")
+    .selectAll()
+    .orderBy("started_at", "desc")
+    .execute();
+  expect(last).toMatchObject({ station: "CS4", status: "completed" });
+  expect(outlived.get("CS4")).toMatchObject({ sessions: [last!.id], cdrs: [last!.cdr_id] });
+  expect(outlived.get("CS3")).toMatchObject({ cdrs: [expect.any(String)] });
   expect([await idsIn("live_session"), await idsIn("live_cdr")]).toEqual([sessions, cdrs]);
   await world.start();
   for (const line of another()) await world.write([...up(line), ...whole(line, 400)]);
@@ -228,4 +239,89 @@ test("B5: a log that holds all that was folded is left alone; a run that was giv
   expect(await abandon(world.tools)).toBeGreaterThan(0);
   expect(await world.liveSums()).toEqual(before);
   expect(await world.strayRows()).toEqual({});
+});
+
+test("B5, R2: frames that name a position of the registry which its copy does not reach are folded by what it has", async () => {
+  await world.start();
+  const line = new Line("CS1");
+  for (const uid of ["T1", "T2", "T3"]) {
+    await world.world.put("token", uid, { uid, type: "RFID", contractId: uid, valid: true, whitelist: "ALWAYS" });
+  }
+  line.registry = { generation: 1, offset: 3 };
+  await world.write([...up(line), ...whole(line, 10), ...whole(line, 20)]);
+  await world.quiet();
+  await world.stop();
+  const sessions = await idsIn("live_session");
+  cut({ registry: 2 });
+  const { items } = (await restored())!.lost;
+  expect(items.map(({ kind, id }) => [kind, id])).toEqual([
+    ["registry", "token/T2"],
+    ["registry", "token/T3"],
+  ]);
+  expect(sessions).toHaveLength(2);
+  expect(await idsIn("live_session")).toEqual(sessions);
+});
+
+test("B5, Q2: what is held of a surviving record is held again, what was held of a lost one is listed, another record in its place is folded", async () => {
+  let isPoison = true;
+  const poison = (station: string) => isPoison && (station === "CS2" || station === "CS4");
+  await world.start({
+    ...ocppFold,
+    evolve(state, record, context) {
+      if (record.kind === "exchange" && record.action === "StartTransaction" && poison(record.station))
+        throw new Error();
+      return ocppFold.evolve(state, record, context);
+    },
+  });
+  await charge(world, 1);
+  await world.quiet();
+  isPoison = false;
+  const [kept, lost] = await world.held();
+  expect([kept?.station, lost?.station]).toEqual(["CS2", "CS4"]);
+  await world.endHold("redrive", kept!.record_offset, "CS2");
+  await world.quiet();
+  await world.stop();
+  // From CS4's start on; then there is another in its place.
+  cut({ frames: world.world.log.all(topics().frames).length - lost!.record_offset, events: 99 });
+  const late = new Line("CS4");
+  await world.write([late.start({ meterStart: 7 }), ...up(late), ...whole(late, 300), ...whole(late, 310)]);
+  const { items } = (await restored())!.lost;
+  expect(items.filter(({ kind }) => kind === "quarantine")).toMatchObject([
+    { station: "CS2", id: kept!.id, what: { was: { state: "redriven" }, is: { state: "held" } } },
+    { station: "CS4", id: lost!.id, what: { is: null } },
+  ]);
+  expect((await world.held()).map(({ station, state }) => [station, state])).toEqual([["CS2", "held"]]);
+});
+
+test("B5: a connection that many others followed since the restore is not told as lost, for its records are there", async () => {
+  await folded();
+  const gone = cut({ frames: 1, events: 5 });
+  for (let n = 0; n < 70; n++) await world.write([new Line("CS1").connected()]);
+  expect(framesIn((await restored())!.lost.items)).toEqual(namesOf(gone));
+});
+
+test("B5: whoever follows the events beside the folds goes on at their end; one that was not there yet stays where it is", async () => {
+  await folded();
+  const rows = await world.store.reader.selectFrom("position").selectAll().where("role", "=", "projector").execute();
+  const early = { next: 3, fingerprint: fingerprintOf(world.world.log.all(topics().events)[2]!.value) };
+  await world.store.transaction((tx) =>
+    tx.upsert("position", [
+      { ...rows[0]!, role: "far" },
+      { ...rows[0]!, role: "near", ...early },
+    ]),
+  );
+  cut({ events: 20 });
+  const { ends } = (await restored())!;
+  expect(ends.map(({ role }) => role)).toEqual(["far", "projector"]);
+  const left = world.world.log.all(topics().events);
+  const after = await world.store.reader
+    .selectFrom("position")
+    .selectAll()
+    .where("role", "in", ["far", "near"])
+    .orderBy("role")
+    .execute();
+  expect(after.map(({ next, fingerprint }) => ({ next, fingerprint }))).toEqual([
+    { next: left.length, fingerprint: fingerprintOf(left.at(-1)!.value) },
+    early,
+  ]);
 });

@@ -15,6 +15,7 @@ import { PartitionReprojection } from "../../projections/models/reproject.ts";
 import { lostFrames, type Sides } from "./lost-frames.ts";
 import { lostHolds, lostRows } from "./lost-rows.ts";
 import type { LostItem } from "./lost.ts";
+import { outlivedItems, type Outlived } from "./lost-outlived.ts";
 import { batchRecordsOf, type RebuildTools } from "./rebuild-partition.ts";
 import { chainsIn, dropSent, waiting, type Chains } from "./restored-outbox.ts";
 
@@ -75,7 +76,7 @@ export class RestoredPartition {
     const items = [
       ...(await lostFrames(store.reader, log, frames, fold)),
       ...(await lostHolds(store.reader, frames)),
-      ...(await this.outlived(store)).map(({ item }) => item),
+      ...(await outlivedItems(log, partition, await this.outlived(store))),
     ];
     return [...items, ...(await this.lostRows())];
   }
@@ -136,7 +137,7 @@ export class RestoredPartition {
     }
   }
 
-  /** As rule Q2 wants, of records that are still there; what ended a hold may be gone. */
+  /** As rule Q2 wants, of records that are still there. Where what ended a hold is gone, it is held again. */
   private async holds({ reader }: FoldStore): Promise<readonly KnownHold[]> {
     const { log } = this.tools;
     const { frames } = log.topics;
@@ -152,7 +153,7 @@ export class RestoredPartition {
     for (const { log_time, ...row } of rows) {
       for await (const { records } of log.read(frames, this.partition, row.record_offset, row.record_offset + 1)) {
         if (records[0]?.logTime !== log_time) continue;
-        there.push(row.until_offset !== null && row.until_offset >= end ? { ...row, until_offset: null } : row);
+        there.push(row);
       }
     }
     return there;
@@ -162,7 +163,7 @@ export class RestoredPartition {
    * Stations whose events tell of frames that are gone. Numbers that were given are not given again: their chain goes on from
    * where the events stand, or the projection would take the next ones for repeats.
    */
-  private async outlived(store: FoldStore) {
+  private async outlived(store: FoldStore): Promise<readonly Outlived[]> {
     const { fold = ocppFold } = this.tools;
     const { partition, tableSet } = this;
     const chains = await chainsIn(store.reader, { tableSet, partition });
@@ -178,9 +179,8 @@ export class RestoredPartition {
       const state = byKey.get(key);
       const memory = state ? unpackMemory(state, fold) : newMemory(party, station, fold);
       if (chain.sequence < memory.sequence || chain.hash === memory.hash) return [];
-      const what = { folded: memory.sequence, told: chain.sequence };
-      const item: LostItem = { party, station, kind: "events", id: `${key}/${chain.sequence}`, what };
-      return [{ item, row: stateRowOf({ ...memory, ...chain }, fold, { tableSet, partition }) }];
+      const row = stateRowOf({ ...memory, ...chain }, fold, { tableSet, partition });
+      return [{ party, station, folded: memory.sequence, told: chain.sequence, row }];
     });
   }
 

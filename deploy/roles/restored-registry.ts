@@ -29,7 +29,7 @@ export class RestoredRegistry extends RegistryView {
   }
 }
 
-/** Documents stay out of it: there are hashes of passwords among them. */
+/** Documents stay out of it, but for blocks of CDRs' numbers: there are hashes of passwords among them. */
 export async function lostChanges(store: Store, log: EventLog): Promise<readonly LostItem[]> {
   const lost: RegistryVersionRow[] = [];
   const end = await log.endOffset(log.topics.registry, 0);
@@ -40,7 +40,8 @@ export async function lostChanges(store: Store, log: EventLog): Promise<readonly
   }
   lost.push(...(await foreign(store, from, Number.MAX_SAFE_INTEGER, [])));
   return lost.map(({ party, entity, id, version, document, actor, log_time }) => {
-    const what = { entity, version, actor, at: log_time, removed: document === null };
+    const block = entity === "cdrChain" && document !== null && { block: JSON.parse(document) as unknown };
+    const what = { entity, version, actor, at: log_time, removed: document === null, ...block };
     return { party, station: entity === "station" ? id : "", kind: "registry", id: `${entity}/${id}`, what };
   });
 }

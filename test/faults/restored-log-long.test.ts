@@ -212,6 +212,8 @@ test("B5: in one process the log of an earlier hour is put back under newer tabl
   expect(new Set(of("frames").map((cells) => cells[2]))).toEqual(new Set(["CP-2"]));
   expect([of("session"), of("cdr")].map((rows) => rows.map((cells) => cells[2]))).toEqual([["CP-2"], ["CP-2"]]);
   expect((await run(["rebuild", "--lost", "--csv"], env)).stdout).toBe(stdout);
+  expect((await run(["rebuild", "--lost"], env)).stdout).toMatch(/^CP-2 +cdr /m);
+  expect((await run(["rebuild", "--restored"], env)).stderr).toMatch(/nothing was lost, and nothing was changed/);
   await run(["rebuild", "--compare-only"], env);
   await charged("CP-2", 3_000);
   await run(["rebuild", "--compare-only"], env);
