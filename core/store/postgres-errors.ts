@@ -15,10 +15,16 @@ const conflicts = new Set(["40001", "40P01"]);
 /** Waiting heals none of these. */
 const refusals: Readonly<Record<string, (place: Place, why: string) => string>> = {
   "28P01": (p) => `Postgres at ${p.server} does not accept the password of ${p.user}: correct it in DATABASE_URL.`,
-  "28000": (p, why) =>
-    /no encryption|SSL off/.test(why)
-      ? `Postgres at ${p.server} does not let ${p.user} in without TLS: add ?sslmode=verify-full to DATABASE_URL.`
-      : `Postgres at ${p.server} does not let ${p.user} in: check DATABASE_URL and the server's pg_hba.conf.`,
+  "28000": (p, why) => {
+    if (/no encryption|SSL off/.test(why))
+      return `Postgres at ${p.server} does not let ${p.user} in without TLS: add ?sslmode=verify-full to DATABASE_URL.`;
+    if (/certificate/i.test(why))
+      return (
+        `Postgres at ${p.server} lets ${p.user} in by a certificate of that name alone: name it and its key by sslcert= and ` +
+        "sslkey= in DATABASE_URL."
+      );
+    return `Postgres at ${p.server} does not let ${p.user} in: check DATABASE_URL and the server's pg_hba.conf.`;
+  },
   "3D000": (p) => `Postgres at ${p.server} has no database ${p.database}: create it, or correct DATABASE_URL.`,
   "42501": (p) => `${p.user} may not do this in the database ${p.database}: grant it create and all on its schema.`,
   "3F000": (p) =>
@@ -80,6 +86,11 @@ function refusedWay(error: unknown, { server }: Place): string | undefined {
   }
   if (/does not support SSL/i.test(text)) {
     return `Postgres at ${server} does not speak TLS: take sslmode out of DATABASE_URL, or switch it on at the server.`;
+  }
+  // What the server says of ours; what is wrong with its own we say ourselves.
+  const alert = /\balert ((?:unknown ca|decrypt error|access denied|[a-z ]*certificate)[a-z ]*)/i.exec(text);
+  if (alert) {
+    return `Postgres at ${server} does not take our certificate (${alert[1]!.trim()}): correct sslcert= and sslkey= in DATABASE_URL.`;
   }
   if (/CERT_|SELF_SIGNED|UNABLE_TO_|certificate|altnames/i.test(text)) {
     return (

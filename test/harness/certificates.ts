@@ -4,7 +4,7 @@ import { webcrypto } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { X509Certificate, X509CertificateGenerator } from "@peculiar/x509";
+import { SubjectAlternativeNameExtension, X509Certificate, X509CertificateGenerator } from "@peculiar/x509";
 
 import { ec, makeAuthority, rsa } from "../../deploy/authority/authority.test-helper.ts";
 
@@ -32,8 +32,9 @@ export function rsaAuthority(): Promise<Certified> {
  * A certificate that the authority has signed, and its key.
  * @param name the subject, e.g. `CN=SN-1, O=ACME`
  * @param days how long it is good; negative: it was.
+ * @param address at which a server shows it; none: it names no server.
  */
-export async function issued(by: Certified, name: string, days = 10): Promise<Certified> {
+export async function issued(by: Certified, name: string, days = 10, address?: string): Promise<Certified> {
   const issuer = new X509Certificate(by.certificate);
   const keys = await webcrypto.subtle.generateKey(ec, true, ["sign", "verify"]);
   const certificate = await X509CertificateGenerator.create({
@@ -44,6 +45,7 @@ export async function issued(by: Certified, name: string, days = 10): Promise<Ce
     publicKey: keys.publicKey,
     signingKey: await webcrypto.subtle.importKey("pkcs8", derOf(by.key), signing, false, ["sign"]),
     signingAlgorithm: signing,
+    extensions: address === undefined ? [] : [new SubjectAlternativeNameExtension([{ type: "ip", value: address }])],
   });
   const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
   return {
