@@ -120,6 +120,24 @@ it("what a station sends is text, never markup (stored injection)", async (conte
   });
 });
 
+// Before any frame is in the log that nobody folds here: what is shown ends where the folds stand.
+it("station health: a fault is in the uptimes, in the port's picture and among the codes", async (context) => {
+  const hurt = new StationWriter("CP-HURT", Date.now() - 7_200_000);
+  const events = [hurt.online(), hurt.booted("Wallbe", "Pro"), hurt.status(1, "Available")];
+  hurt.time = Date.now() - 3_600_000;
+  await world.appendEvents([...events, hurt.status(1, "Faulted", "GroundFailure")]);
+  await world.caughtUp(projector);
+  await open(context, desk, async (page, base) => {
+    await page.goto(`${base}/#/health`);
+    const worst = page.getByRole("region", { name: "Ports that were down most" });
+    await worst.getByRole("img", { name: /CP-HURT EVSE 1: faulted 1\.\d h/ }).waitFor();
+    expect(await worst.locator("rect.faulted").count()).toBe(1);
+    await page.getByRole("region", { name: "Faults" }).getByText("GroundFailure").waitFor();
+    await page.getByLabel("Grouped by").selectOption("siteGroup");
+    await page.getByRole("region", { name: "Uptime by site group" }).getByText("not said").waitFor();
+  });
+});
+
 it("a station's page shows frames as they come, sends a command and shows its outcome", async (context) => {
   await open(context, desk, async (page, base) => {
     await page.goto(`${base}/#/stations/CP-BERLIN-1`);
@@ -161,6 +179,7 @@ it("on a phone nothing scrolls sideways, and every page has its landmarks and na
       ["/#/", "Stations"],
       ["/#/sessions", "Sessions"],
       ["/#/partners", "Partners"],
+      ["/#/health", "Station health"],
       ["/#/stations/CP-BERLIN-1", "CP-BERLIN-1"],
     ] as const) {
       await page.goto(base + path);

@@ -3,6 +3,7 @@ import { post, unwatch } from "./api.mjs";
 import { fill, h, toast } from "./dom.mjs";
 import { explainPage } from "./explain.mjs";
 import { fleetPage } from "./fleet.mjs";
+import { healthPage } from "./health.mjs";
 import { partnersPage } from "./partners.mjs";
 import { sessionsPage } from "./sessions.mjs";
 import { stationPage } from "./station.mjs";
@@ -10,7 +11,7 @@ import { stationPage } from "./station.mjs";
 const main = document.querySelector("#main");
 let leave;
 
-const pages = { "/sessions": sessionsPage, "/partners": partnersPage };
+const pages = { "/sessions": sessionsPage, "/health": healthPage, "/partners": partnersPage };
 
 let showing = Promise.resolve();
 

@@ -6,7 +6,15 @@
  * @param {...unknown} children nodes, texts, numbers, or lists of them.
  */
 export function h(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
+  return made(document.createElement(tag), props, children);
+}
+
+/** The same of a picture's parts. */
+export function svg(tag, props = {}, ...children) {
+  return made(document.createElementNS("http://www.w3.org/2000/svg", tag), props, children);
+}
+
+function made(element, props, children) {
   for (const [name, value] of Object.entries(props)) {
     if (value === false || value === null || value === undefined) continue;
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
