@@ -124,7 +124,7 @@ export const commands: readonly Command[] = [
     "station",
     "Charging stations in the registry.",
     `  wattlog station add ID --password … --field acceptance=accepted
-${importHelp("station", "id, acceptance (accepted), password, securityProfile, validation, locationId, carrier, siteGroup")}`,
+${importHelp("station", "id, acceptance (accepted), password, securityProfile, serialNumber, validation, locationId, carrier, siteGroup")}`,
   ),
   registry(
     "token",

@@ -69,7 +69,17 @@ export const entities: Readonly<Record<string, Entity>> = {
     keyOf: same,
     defaults: (id) => ({ id, acceptance: "accepted" }),
     fromCsv: (rows) => rows.map((row) => typed({ acceptance: "accepted", ...filled(row) }, stationTypes)),
-    csvColumns: ["id", "acceptance", "password", "securityProfile", "validation", "locationId", "carrier", "siteGroup"],
+    csvColumns: [
+      "id",
+      "acceptance",
+      "password",
+      "securityProfile",
+      "serialNumber",
+      "validation",
+      "locationId",
+      "carrier",
+      "siteGroup",
+    ],
     types: stationTypes,
     columns: {
       id: field("id"),

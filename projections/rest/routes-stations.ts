@@ -23,6 +23,7 @@ interface StationInput {
   readonly securityProfile?: number | null;
   readonly validation?: "lenient" | "strict" | null;
   readonly locationId?: string | null;
+  readonly serialNumber?: string | null;
   readonly carrier?: string | null;
   readonly siteGroup?: string | null;
 }
@@ -43,6 +44,12 @@ const inputProperties = {
   },
   validation: { enum: ["lenient", "strict", null] },
   locationId: { type: ["string", "null"], minLength: 1, maxLength: 36 },
+  serialNumber: {
+    type: ["string", "null"],
+    minLength: 1,
+    maxLength: 50,
+    description: "Common name (CN) in its certificate (profile 3); null: its id",
+  },
   carrier: { type: ["string", "null"], minLength: 1, maxLength: 100, description: "Whose SIM it connects by" },
   siteGroup: {
     type: ["string", "null"],
@@ -205,7 +212,7 @@ async function change(
 function changedStation(doc: StationDoc, input: StationInput, now: number): StationDoc {
   const changed: Record<string, unknown> = { ...doc };
   if (input.acceptance !== undefined) changed["acceptance"] = input.acceptance;
-  for (const name of ["securityProfile", "validation", "locationId", "carrier", "siteGroup"] as const) {
+  for (const name of ["securityProfile", "validation", "locationId", "serialNumber", "carrier", "siteGroup"] as const) {
     const value = input[name];
     if (value === null) delete changed[name];
     else if (value !== undefined) changed[name] = value;

@@ -163,6 +163,7 @@ function showStation(registry: RegistryView, party: PartyId, known: Known, conne
     acceptance: acceptanceOf(registry, party, doc),
     validation: doc?.validation ?? null,
     locationId: doc?.locationId ?? null,
+    serialNumber: doc?.serialNumber ?? null,
     carrier: doc?.carrier ?? null,
     siteGroup: doc?.siteGroup ?? null,
     hasPassword: doc?.password !== undefined,

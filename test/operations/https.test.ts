@@ -76,8 +76,9 @@ test("REST answers by HTTPS as by HTTP, a station uploads there, and one with a 
   await expect(fetch(`http://127.0.0.1:${port}/api/v1/stations`)).rejects.toThrow("fetch failed");
   expect((await ask(`${secure}/api/v1/stations`, certificate, { headers })).status).toBe(200);
 
-  await running.rest.post("/stations", { id: "TLS-3", securityProfile: 3 });
-  const own = await issued(authority, "CN=TLS-3, O=CPO");
+  await running.rest.post("/stations", { id: "TLS-3", securityProfile: 3, serialNumber: "SN-0815" });
+  expect(await running.rest.get("/stations/TLS-3")).toMatchObject({ serialNumber: "SN-0815", serial: null });
+  const own = await issued(authority, "CN=SN-0815, O=CPO");
   const tls = { cert: own.certificate, key: own.key, ca: certificate, checkServerIdentity: () => undefined };
   const url = `wss://127.0.0.1:${ocppPort}`;
   await using certified = await bootedStation({ url, id: "TLS-3", tls });
