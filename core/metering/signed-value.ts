@@ -6,6 +6,9 @@ import { ocmfHeader, readOcmf } from "./ocmf.ts";
 import { publicKeyOf } from "./public-key.ts";
 import { hexOrBase64 } from "./text.ts";
 
+/** No measurand of OCPP: among a session's readings, what a meter signed, as OCPP brought it. */
+export const signedMeasurand = "wattlog.signedValue";
+
 /** As the transparency software of S.A.F.E. calls them. */
 export type SignedFormat = "OCMF" | "EDL_40_SIG";
 

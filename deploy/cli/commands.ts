@@ -148,6 +148,16 @@ ${importHelp(
     and for a line a connector: evseUid, connector (1), stationId, evseId, connectorId, tariffIds`,
 )}`,
   ),
+  registry(
+    "meter-keys",
+    "Public keys of stations' meters, and which stations are calibrated (docs/calibration.md).",
+    `  wattlog meter-keys add --file keys.json
+${importHelp(
+  "meter-keys",
+  `id (the station), calibrated (false), and for a line a key: publicKey, evseId, meter, validFrom, validUntil.
+    An import replaces what the register has of a station: give its former keys too`,
+)}`,
+  ),
   {
     name: "quarantine",
     arguments: "list|show ID|redrive ID|release ID [--stage S] [--station ID] [--reason TEXT] [--all]",

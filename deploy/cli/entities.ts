@@ -1,4 +1,4 @@
-// What `station`, `token`, `tariff` and `location` differ in: where they live in REST, how a line of CSV becomes a
+// What `station`, `token`, `tariff`, `location` and `meter-keys` differ in: where they live in REST, how a line of CSV becomes a
 // document, what a table of them shows.
 import type { EntityKind } from "../../core/registry/entities.ts";
 import { tokenKey } from "../../core/registry/entities.ts";
@@ -57,6 +57,8 @@ const locationColumns = [
   "parking_type",
   "time_zone",
 ] as const;
+
+const meterKeyColumns: readonly string[] = ["publicKey", "evseId", "meter", "validFrom", "validUntil"];
 
 const stationTypes = { securityProfile: "number" } as const;
 const tokenTypes = { valid: "boolean" } as const;
@@ -151,6 +153,27 @@ export const entities: Readonly<Record<string, Entity>> = {
       evses: (doc) => (Array.isArray(doc["evses"]) ? doc["evses"].length : 0),
     },
   },
+  "meter-keys": {
+    kind: "meterKeys",
+    path: "/api/v1/meter-keys",
+    idField: "id",
+    keyOf: same,
+    defaults: () => {
+      throw new WrongUse(
+        "A station's keys are a document: `wattlog meter-keys add --file keys.json`, or import a CSV.",
+      );
+    },
+    fromCsv: meterKeysOf,
+    csvColumns: ["id", "calibrated", ...meterKeyColumns],
+    severalLines: (rows, path) => rows.findIndex((row) => row === withKey(rows)[Number(path.split("/")[2])]),
+    columnOf: (path) => path.split("/").at(-1) ?? "",
+    types: { calibrated: "boolean" },
+    columns: {
+      id: field("id"),
+      calibrated: field("calibrated"),
+      keys: (doc) => (Array.isArray(doc["keys"]) ? doc["keys"].length : 0),
+    },
+  },
 };
 
 const tokenDefaults = { type: "RFID", valid: true, whitelist: "ALLOWED" } as const;
@@ -220,6 +243,21 @@ function locationsOf(rows: readonly CsvRow[]): readonly Doc[] {
       connectors: of.map(connectorOf),
     }));
     return { ...head, ...(evses.length === 0 ? {} : { evses }) };
+  });
+}
+
+const withKey = (rows: readonly CsvRow[]) => rows.filter((row) => (row["publicKey"] ?? "") !== "");
+
+/** A line a key; lines with the same id are of one station. One without a key says of the station alone. */
+function meterKeysOf(rows: readonly CsvRow[]): readonly Doc[] {
+  return [...Map.groupBy(rows, (row) => row["id"] ?? "")].map(([id, lines]) => {
+    const calibrated = lines.map((line) => line["calibrated"] ?? "").find((said) => said !== "");
+    const keys = withKey(lines).map((line) =>
+      typed(Object.fromEntries(Object.entries(filled(line)).filter(([name]) => meterKeyColumns.includes(name))), {
+        evseId: "number",
+      }),
+    );
+    return typed({ id, ...(calibrated === undefined ? {} : { calibrated }), keys }, { calibrated: "boolean" });
   });
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { trusted } from "../../core/ids/ids.ts";
+import { brainpool, keba } from "../../core/metering/vectors.test-helper.ts";
 import { withRegistry, folderSource } from "../roles/source.ts";
 import { runCommandLine } from "./main.ts";
 
@@ -119,6 +120,40 @@ describe("the report says of each bad row its line, its column, what is wrong an
       [7, "securityProfile", "securityProfile is a number, not one."],
     ]);
     expect(await held("station")).toEqual(["CP-1"]);
+  });
+
+  test("public keys of meters, a line each", async () => {
+    const { publicKey: key } = keba;
+    const csv = file(
+      "meter-keys.csv",
+      [
+        "id,calibrated,publicKey,evseId,meter,validFrom,validUntil",
+        `CP-1,true,${brainpool.publicKey},1,12345678,,2023-01-01T00:00:00Z`,
+        `CP-2,,${key},,,,`,
+        `CP-1,,${key},1,17619300,2023-01-01T00:00:00Z,`,
+        "CP-3,true,,,,,",
+        `CP-4,,${key},,,,`,
+        "CP-4,,3059,,,,",
+        `CP-5,,${key},first,,,`,
+      ].join("\n"),
+    );
+    const report = await imported("meter-keys", "import", csv);
+    expect(refusals(report)).toEqual([
+      [7, "publicKey", expect.stringContaining("is no public key of an elliptic curve")],
+      [8, "evseId", "evseId is a number, not first."],
+    ]);
+    expect(report).toMatchObject({ created: 3, refused: 2 });
+    const { out } = await wattlog("meter-keys", "show", "CP-1", "--json");
+    expect(JSON.parse(out)).toEqual({
+      id: "CP-1",
+      calibrated: true,
+      keys: [
+        { publicKey: brainpool.publicKey, evseId: 1, meter: "12345678", validUntil: "2023-01-01T00:00:00Z" },
+        { publicKey: key, evseId: 1, meter: "17619300", validFrom: "2023-01-01T00:00:00Z" },
+      ],
+    });
+    // Billed by signed values alone, and no key yet.
+    expect(JSON.parse((await wattlog("meter-keys", "show", "CP-3", "--json")).out)).toMatchObject({ calibrated: true });
   });
 
   test("prices and connectors, whose place in the document is not their column", async () => {

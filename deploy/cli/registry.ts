@@ -1,4 +1,4 @@
-// `wattlog station|token|tariff|location add|list|show|import|remove`. Reads look into the log; writes go through REST,
+// `wattlog station|token|tariff|location|meter-keys add|list|show|import|remove`. Reads look into the log; writes go through REST,
 // so that both ways pass the same checks.
 import { readFileSync } from "node:fs";
 

@@ -1,6 +1,8 @@
 // What a session is billed by: its registers, or for a calibrated station the signed values at its start and its end alone.
+import { keysFor } from "../../core/metering/key-choice.ts";
 import {
   readSignedValue,
+  signedMeasurand,
   verifySigned,
   type MeterRegister,
   type MeterStatement,
@@ -13,8 +15,6 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { finalMwh, startBy, stopBy } from "../transactions/energy.ts";
 import { energyRegister } from "../transactions/readings.ts";
 import { noRegisters, type Registers, type Transaction } from "../transactions/transaction.ts";
-import { keysFor } from "./keys.ts";
-import { signedMeasurand } from "./signed-readings.ts";
 
 /** Why nobody is billed by a session's signed values, with what that tells a person. */
 export const signedDoubts = {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { MeterKeysDoc } from "../../core/registry/entities.ts";
-import { cdrsIn, foldSteps, timed, World } from "../folding.test-helper.ts";
+import { cdrsIn, foldInto, foldSteps, tablesOf, timed, World } from "../folding.test-helper.ts";
 import { at, idOf, Line, other, register } from "../station.test-helper.ts";
 import type { SignedDoubt } from "./billed.ts";
 
@@ -226,6 +226,36 @@ for (const version of stories) {
     expect(cdr.signed!.map(({ nature }) => nature)).toEqual(["Start", "End"]);
   });
 }
+
+test("no register between the signed ones has a part in the price", async () => {
+  const line = new Line("CS1");
+  line.registry = { generation: 1, offset: 1 };
+  const pause = { connectorId: 1, status: "SuspendedEV", errorCode: "NoError", timestamp: at(30) };
+  const [start, ...others] = story16(line, [begin], [end]);
+  const unsigned = line.meter(idOf(), "15000", 30);
+  const records = [start!, unsigned, line.call("StatusNotification", pause), ...others];
+  const folded = await foldSteps(timed([line.connected(), line.claimed(), ...records]), await worldOf(doc()));
+  const [charging, parked] = cdrsIn(folded)[0]!.periods!;
+  // Half of the time is half of the energy; the register that is not signed would have it at 13 999.5 Wh.
+  expect([charging, parked]).toMatchObject([
+    { dimension: "TIME", energyMwh: signedMwh / 2 },
+    { dimension: "PARKING_TIME", energyMwh: signedMwh / 2 },
+  ]);
+});
+
+test("L4: however a calibrated station's records are cut into batches, the same rows follow", async () => {
+  const world = await worldOf(doc());
+  try {
+    const line = new Line("CS1");
+    line.registry = { generation: 1, offset: 1 };
+    await world.write(timed([line.connected(), line.claimed(), ...story16(line, [begin], [end])]));
+    const rows = await tablesOf(await foldInto(world, [100]));
+    expect(await tablesOf(await foldInto(world, [1]))).toEqual(rows);
+    expect(rows["reading"]!.length).toBeGreaterThan(1);
+  } finally {
+    await world.end();
+  }
+});
 
 const swapped = at(30);
 const successor = new Meter("M2");

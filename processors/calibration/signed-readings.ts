@@ -1,15 +1,17 @@
 // Signed meter values as they come: kept verbatim among the readings, checked at once.
-import { readSignedValue, verifySigned, type SignedVerdict } from "../../core/metering/signed-value.ts";
+import { keysFor } from "../../core/metering/key-choice.ts";
+import {
+  readSignedValue,
+  signedMeasurand,
+  verifySigned,
+  type SignedVerdict,
+} from "../../core/metering/signed-value.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { fieldsOf, listOf, textOf, type Fields } from "../payload.ts";
 import { isPlausible, parseStationTime } from "../station-time.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
-import { keysFor } from "./keys.ts";
-
-/** No measurand of OCPP: what a meter signed, as OCPP brought it, kept beside what was measured. */
-export const signedMeasurand = "wattlog.signedValue";
 
 export interface SignedReceived {
   readonly readings: readonly Reading[];

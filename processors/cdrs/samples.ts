@@ -1,9 +1,9 @@
 // A session's readings as the samples that the tariff engine prices: energy, charging state, current and power over time.
+import { signedMeasurand } from "../../core/metering/signed-value.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import type { ChargingState, Sample } from "../../core/price/session.ts";
 import { shareOf } from "../../core/price/slices.ts";
 import { chargingStateOf, stateMeasurand } from "../transactions/charging-states.ts";
-import { signedMeasurand } from "../calibration/signed-readings.ts";
 import type { ReadingTrace, ReadingWord } from "../fold-trace.ts";
 import { energyRegister, toThousandths } from "../transactions/readings.ts";
 import { finalMwh, registersIn, startMwh, stopMwh } from "../transactions/energy.ts";

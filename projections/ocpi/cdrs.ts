@@ -7,6 +7,7 @@ import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { docAtTime, placeAtPosition, placeAtTime } from "./places.ts";
 import { authorisationOf, cdrLocation } from "./session-facts.ts";
 import { currencyOf, showPeriod } from "./sessions.ts";
+import { signedDataOf } from "./signed-data.ts";
 import { showTariff } from "./tariffs.ts";
 import { cdrTokenOf } from "./token-object.ts";
 import { hours, kwh, numberOf, utc, type Members } from "./values.ts";
@@ -125,6 +126,7 @@ async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): P
     currency: cdr.currency ?? currencyOf(context, party, undefined),
     ...(tariff ? { tariffs: [showTariff(tariff.doc, party, logTimeOf(call, cdr.tariffId!, tariff.version))] } : {}),
     charging_periods: periods.map((period) => showPeriod(period, cdr.tariffId)),
+    ...signedDataOf(cdr),
     // Of a credit CDR negative, and nothing else is (2.2.1, 10.2.1.2): all other fields are those of what it credits.
     total_cost: money(total.all),
     ...costs(total),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { limits } from "../../core/config/limits.ts";
 import type { Emsp } from "../../test/ocpi/emsp.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
+import { keba } from "../../core/metering/vectors.test-helper.ts";
 import type { Cdr, DomainEvent } from "../../core/records/domain-event.ts";
 import { StationWriter } from "../testing/events.ts";
 import { aLocation, aTariff, RoamingWorld } from "./roaming.test-helper.ts";
@@ -226,7 +227,8 @@ describe("sessions and CDRs", () => {
       why: "the meter was exchanged",
       total: { exclVat: `-${billed.total!.exclVat}`, inclVat: `-${billed.total!.inclVat}` },
     };
-    const next: Cdr = { ...billed, id: "next", replaces: billed.id, energyMwh: 1_000_000, why: credit.why! };
+    const signed = [{ nature: "End", data: keba.data, verdict: "valid", publicKey: keba.publicKey }] as const;
+    const next: Cdr = { ...billed, id: "next", replaces: billed.id, energyMwh: 1_000_000, why: credit.why!, signed };
     const held: Cdr = { ...billed, id: "held" };
     await roaming.events([
       station.event({ kind: "cdrIssued", cdr: credit }),
@@ -248,6 +250,7 @@ describe("sessions and CDRs", () => {
     });
     expect(corrected).toMatchObject({ id: "next", total_energy: 1, remark: "the meter was exchanged" });
     expect(corrected).not.toHaveProperty("credit");
+    expect(corrected).toMatchObject({ signed_data: { encoding_method: "OCMF", signed_values: [{ nature: "End" }] } });
   });
 
   it("lists are filtered by date_from inclusive and date_to exclusive, on last_updated", async () => {

@@ -1,4 +1,4 @@
-// Tokens, tariffs, locations, configuration templates, local lists: documents of the registry, written with POST (upsert), PATCH and DELETE.
+// Tokens, tariffs, locations, configuration templates, local lists, meters' public keys: documents of the registry, written with POST (upsert), PATCH and DELETE.
 import type { FastifyInstance } from "fastify";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
@@ -10,6 +10,7 @@ import { checkEntries, templateSchema } from "./configuration-templates.ts";
 import type { ApiOptions } from "./context.ts";
 import { localListSchema, locationSchema, tariffSchema, tokenSchema } from "./entity-schemas.ts";
 import { principalOf } from "./guard.ts";
+import { checkMeterKeys, meterKeysSchema } from "./meter-keys.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Role } from "./principal.ts";
 import { Problem } from "./problems.ts";
@@ -19,7 +20,7 @@ import { etag, mergePatch, parseIfMatch, writeEntity } from "./registry-writer.t
 import { answers, idParam, listQuery, pageSchema } from "./schemas.ts";
 import { firstAbove, sortedIds } from "./sorted-ids.ts";
 
-type Entity = "token" | "tariff" | "location" | "configurationTemplate" | "localList";
+type Entity = "token" | "tariff" | "location" | "configurationTemplate" | "localList" | "meterKeys";
 
 interface Resource<Kind extends Entity> {
   readonly entity: Kind;
@@ -43,6 +44,7 @@ const resources: readonly [
   Resource<"location">,
   Resource<"configurationTemplate">,
   Resource<"localList">,
+  Resource<"meterKeys">,
 ] = [
   {
     entity: "token",
@@ -100,15 +102,27 @@ const resources: readonly [
     keyOf: (list) => list.id,
     normalise: same,
   },
+  {
+    entity: "meterKeys",
+    path: "/api/v1/meter-keys",
+    tag: "Meter keys",
+    schema: meterKeysSchema,
+    writer: "admin",
+    idField: "id",
+    keyOf: (keys) => keys.id,
+    normalise: same,
+    check: checkMeterKeys,
+  },
 ];
 
 export function installRegistry(app: FastifyInstance, context: ApiOptions): void {
-  const [tokens, tariffs, locations, templates, localLists] = resources;
+  const [tokens, tariffs, locations, templates, localLists, meterKeys] = resources;
   install(app, context, tokens);
   install(app, context, tariffs);
   install(app, context, locations);
   install(app, context, templates);
   install(app, context, localLists);
+  install(app, context, meterKeys);
 }
 
 // A patch is checked as the document that it makes.

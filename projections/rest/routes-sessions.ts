@@ -7,6 +7,7 @@ import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "./context.ts";
 import { money, showCdr, showMeterValue, showSession, time } from "./format.ts";
 import { principalOf } from "./guard.ts";
+import { installSignedData } from "./routes-signed-data.ts";
 import { meterValuesOf } from "./meter-values.ts";
 import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
 import { Problem } from "./problems.ts";
@@ -122,6 +123,7 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
     },
   });
   installMeterValues(app, context);
+  installSignedData(app, context);
   installCdrs(app, context);
 }
 

@@ -1,6 +1,6 @@
 // The register of public keys: which of a station's keys are for a signed value.
-import type { SignedValue } from "../../core/metering/signed-value.ts";
-import type { MeterKeysDoc } from "../../core/registry/entities.ts";
+import type { MeterKeysDoc } from "../registry/entities.ts";
+import type { SignedValue } from "./signed-value.ts";
 
 /** @param at when the value was taken, epoch ms: a meter that was swapped has another key from then on. */
 export function keysFor(
