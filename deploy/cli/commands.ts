@@ -35,6 +35,23 @@ const cdrOptions = {
   "incl-vat": { type: "string" },
 } as const;
 
+const healthOptions = {
+  from: { type: "string" },
+  to: { type: "string" },
+  by: { type: "string" },
+  days: { type: "string" },
+  station: { type: "string" },
+  evse: { type: "string" },
+  vendor: { type: "string" },
+  model: { type: "string" },
+  location: { type: "string" },
+  carrier: { type: "string" },
+  group: { type: "string" },
+  cause: { type: "string" },
+  why: { type: "string" },
+  format: { type: "string" },
+} as const;
+
 const importHelp = (name: string, columns: string) => `  wattlog ${name} import FILE [--dry-run] [--report FILE]
     FILE is CSV whose first line names the columns, JSON (one document, a list, or a document a line), or - for
     standard input. Each row is created, changed, unchanged (it writes nothing: an import may be started again) or
@@ -158,6 +175,21 @@ ${importHelp(
     An import replaces what the register has of a station: give its former keys too`,
 )}`,
   ),
+  {
+    name: "health",
+    arguments: "uptime|starts|idle|faults|exclusions|exclude|include …",
+    help: "How stations were: uptime by NEVI's formula and an own one, starts, idle connectors, faults (docs/station-health.md).",
+    details: `  wattlog health uptime --from T --to T [--by port|connector|station|vendor|model|locationId|carrier|siteGroup|fleet]
+  wattlog health starts --from T --to T [--by fleet|station|vendor|…]
+  wattlog health faults --from T --to T        by week, vendor, model and firmware
+  wattlog health idle [--days 7]               online, could charge, and no session for so long
+  wattlog health exclusions
+  wattlog health exclude --cause C --why TEXT --from T --to T, and one of --station A,B [--evse N], --vendor, --location, --carrier, --group
+  wattlog health include ID                    withdraws an exclusion
+  --station, --vendor, --model, --location, --carrier, --group: of these alone; --format csv, --json`,
+    options: healthOptions,
+    load: async () => (await import("./health.ts")).runHealth,
+  },
   {
     name: "quarantine",
     arguments: "list|show ID|redrive ID|release ID [--stage S] [--station ID] [--reason TEXT] [--all]",

@@ -73,6 +73,9 @@ describe("wrong use is exit code 2 and one sentence, without a stack", () => {
     [["cdr", "held", "--state", "lost"], "lost"],
     [["cdr", "export", "--from", "2026-01-01", "--to", "soon"], "soon"],
     [["cdr", "reconcile", "--day", "monday"], "monday"],
+    [["health", "sick"], "uptime|starts"],
+    [["health", "uptime", "--from", "2026-01-01", "--to", "2026-02-01", "--by", "colour"], "colour"],
+    [["health", "exclude", "--cause", "vandalism", "--from", "2026-01-01", "--to", "2026-01-02"], "--why"],
     [["simulate", "--stations", "many"], "--stations"],
   ])("%j", async (args, names) => {
     const { code, err } = await wattlog(args);

@@ -60,6 +60,11 @@ test("offline for less than five minutes is an outage for NEVI and none by the o
   // It began before the period: what counts is how long it was away, not how long of it is seen.
   const [cut] = uptimesOf(line(1, 1, "Offline 0-20", "Available 20-"), [], [18 * minute, 118 * minute], "evse");
   expect([cut!.outage, cut!.down]).toEqual([2 * minute, 2 * minute]);
+  // What comes after the period changes no answer about it: four minutes at its end are four, however long it goes on.
+  const ends = (after: string) => uptimesOf(line(1, 1, "Available 0-96", after), [], [0, 100 * minute], "evse")[0]!;
+  expect(["Offline 96-", "Offline 96-101", "Offline 96-900"].map((after) => ends(after).down)).toEqual([0, 0, 0]);
+  const [now] = uptimesOf(line(1, 1, "Available 0-95", "Offline 95-"), [], [0, 100 * minute], "evse");
+  expect(now!.down).toBe(5 * minute);
 });
 
 test("a port is up while one of its connectors is, and down where all are, for whatever reasons", () => {
@@ -124,7 +129,7 @@ function byMinute(intervals: readonly Interval[], exclusions: readonly Excluded[
     if (now.length === 0) continue;
     const isDown = (status: string) => ["Offline", "Faulted", "Unavailable"].includes(status);
     const isLong = ({ status, from_at, to_at }: Interval) =>
-      isDown(status) && (status !== "Offline" || to_at - from_at >= 5 * minute);
+      isDown(status) && (status !== "Offline" || Math.min(to_at, minutes * minute) - from_at >= 5 * minute);
     const covering = exclusions.filter(({ span }) => span[0] <= at && at < span[1]);
     const out = now.every(({ status }) => isDown(status));
     counted.observed += minute;

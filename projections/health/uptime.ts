@@ -50,7 +50,7 @@ export type DownStatus = (typeof downStatuses)[number];
 interface Timeline {
   readonly observed: Spans;
   readonly down: Readonly<Record<DownStatus, Spans>>;
-  /** Offline for less than the grace, from its very beginning to its very end. */
+  /** Offline for less than the grace, from its very beginning to its end, or the period's: what comes after that changes no answer. */
   readonly brief: Spans;
 }
 
@@ -96,7 +96,9 @@ function timelineOf(rows: readonly Interval[], period: Span): Timeline {
       Faulted: within(of("Faulted")),
       Unavailable: within(of("Unavailable")),
     },
-    brief: within(of(offlineStatus).filter(([from, to]) => to - from < limits.healthOfflineGraceMs)),
+    brief: within(
+      of(offlineStatus).filter(([from, to]) => Math.min(to, period[1]) - from < limits.healthOfflineGraceMs),
+    ),
   };
 }
 
