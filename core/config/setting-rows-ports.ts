@@ -104,7 +104,8 @@ export const portRows = {
     kind: "text",
     fallback: "",
     unit: "file",
-    sentence: "Certificate of the HTTPS port (PEM, with those between it and its root); unset: there is no such port.",
+    sentence:
+      "Certificate of the HTTPS port (PEM, with those between it and its root); unset: there is no such port. A renewed file is taken within half a minute.",
   },
   tlsKeyFile: {
     env: "WATTLOG_TLS_KEY_FILE",
