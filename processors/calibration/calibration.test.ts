@@ -1,6 +1,5 @@
 // Signed meter values from the frame to the CDR. The meters of these tests sign with keys of their own; that real ones are
 // understood is core/metering's to prove.
-import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { expect, test } from "vitest";
 
 import type { FrameRecord } from "../../core/records/frame-record.ts";
@@ -8,29 +7,7 @@ import type { MeterKeysDoc } from "../../core/registry/entities.ts";
 import { cdrsIn, foldInto, foldSteps, tablesOf, timed, World } from "../folding.test-helper.ts";
 import { at, idOf, Line, other, register } from "../station.test-helper.ts";
 import type { SignedDoubt } from "./billed.ts";
-
-const reading = { TM: "2023-11-14T21:00:00,000+0100 S", RI: "1-b:1.8.0", RU: "Wh", EF: "", ST: "G" };
-
-class Meter {
-  readonly serial: string;
-  readonly publicKey: string;
-  private readonly privateKey: KeyObject;
-
-  constructor(serial: string) {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
-    this.serial = serial;
-    this.privateKey = privateKey;
-    this.publicKey = publicKey.export({ type: "spki", format: "der" }).toString("hex");
-  }
-
-  /** OCMF: registers of watt-hours, by what they are to the transaction. */
-  signed(page: number, registers: Readonly<Record<string, number>>, more: object = {}): string {
-    const readings = Object.entries(registers).map(([TX, RV]) => ({ ...reading, TX, RV, ...more }));
-    const payload = JSON.stringify({ FV: "1.0", PG: `T${page}`, MS: this.serial, RD: readings });
-    const signature = sign("sha256", Buffer.from(payload), this.privateKey).toString("hex");
-    return `OCMF|${payload}|${JSON.stringify({ SA: "ECDSA-secp256k1-SHA256", SD: signature })}`;
-  }
-}
+import { in16, Meter } from "./meter.test-helper.ts";
 
 const meter = new Meter("M1");
 const begin = meter.signed(1, { B: 1_000.5 });
@@ -53,11 +30,6 @@ async function worldOf(...docs: readonly MeterKeysDoc[]): Promise<World> {
 
 /** What a station of either version says: signed values with the start, and with the end. */
 type Story = (line: Line, starts: readonly string[], ends: readonly string[]) => FrameRecord[];
-
-const in16 = (data: string, context: string, minute: number) => ({
-  timestamp: at(minute),
-  sampledValue: [{ value: data, format: "SignedData", context }],
-});
 
 const story16: Story = (line, starts, ends) => [
   line.start(),
