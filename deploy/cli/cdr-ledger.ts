@@ -15,8 +15,9 @@ import { reconcile } from "../../projections/rest/reconciliation.ts";
 import type { CdrChainDoc } from "../../core/registry/entities.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { sourceOf, withStore } from "../roles/source.ts";
-import { exitCodes, flag, requiredOption, textOption, WrongUse, type Invocation } from "./command.ts";
+import { exitCodes, flag, textOption, WrongUse, type Invocation } from "./command.ts";
 import { printJson, printTable, say } from "./output.ts";
+import { periodOf } from "./period.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -24,7 +25,7 @@ const dayMs = 24 * 3_600_000;
 export async function exportCdrs(invocation: Invocation): Promise<number> {
   const format = formatOf(textOption(invocation, "format") ?? "csv");
   const file = textOption(invocation, "output");
-  const period = periodOf(invocation);
+  const period = ledgerPeriodOf(invocation);
   const totals = new LedgerTotals();
   const blocks = await blocksIn(invocation);
   await withStore(sourceOf(invocation.settings), async ({ reader }) => {
@@ -39,7 +40,7 @@ export async function exportCdrs(invocation: Invocation): Promise<number> {
 }
 
 export async function totalsOf(invocation: Invocation): Promise<number> {
-  const period = periodOf(invocation);
+  const period = ledgerPeriodOf(invocation);
   const totals = new LedgerTotals();
   await withStore(sourceOf(invocation.settings), async ({ reader }) => {
     for await (const row of bookedCdrs(reader, period)) totals.add(row);
@@ -123,14 +124,6 @@ function formatOf(text: string): ExportFormat {
   return format;
 }
 
-function periodOf(invocation: Invocation) {
-  const [from, to] = (["from", "to"] as const).map((name) => {
-    const text = requiredOption(invocation, name);
-    const at = Date.parse(text);
-    if (Number.isNaN(at))
-      throw new WrongUse(`--${name} wants a time such as 2026-01-31 or 2026-01-31T12:00:00Z, not ${text}.`);
-    return at;
-  }) as [number, number];
-  if (to <= from) throw new WrongUse("The period ends before it begins.");
-  return { party: invocation.settings.party, from, to };
+function ledgerPeriodOf(invocation: Invocation) {
+  return { party: invocation.settings.party, ...periodOf(invocation) };
 }

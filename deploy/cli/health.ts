@@ -29,6 +29,7 @@ import {
   type Run,
 } from "./command.ts";
 import { printJson, printTable, say, type Cell } from "./output.ts";
+import { periodOf } from "./period.ts";
 import { problemOf, withRest } from "./rest-client.ts";
 
 const actions: Readonly<Record<string, Run>> = { uptime, starts, idle, faults, exclusions, exclude, include };
@@ -116,12 +117,12 @@ function exclude(invocation: Invocation): Promise<number> {
     ...(station !== undefined && { stations: station.split(",") }),
     ...(evse > 0 && { evseId: evse }),
   };
-  const [from, to] = timesOf(invocation).map((at) => new Date(at).toISOString());
+  const { from, to } = periodOf(invocation);
   const body = {
     cause: requiredOption(invocation, "cause"),
     why: requiredOption(invocation, "why"),
-    from,
-    to,
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
     appliesTo,
   };
   return withRest(invocation.settings, async (rest) => {
@@ -163,7 +164,7 @@ async function withTables<T>({ settings }: Invocation, work: (needs: HealthNeeds
 }
 
 function questionOf(invocation: Invocation): Question {
-  const [from, to] = timesOf(invocation);
+  const { from, to } = periodOf(invocation);
   return {
     party: partyOf(invocation),
     period: { from, to: Math.max(from, Math.min(to, Date.now())) },
@@ -173,18 +174,6 @@ function questionOf(invocation: Invocation): Question {
 
 function partyOf({ settings }: Invocation): PartyId {
   return trusted.party(settings.party);
-}
-
-function timesOf(invocation: Invocation): [number, number] {
-  const [from, to] = (["from", "to"] as const).map((name) => {
-    const text = requiredOption(invocation, name);
-    const at = Date.parse(text);
-    if (Number.isNaN(at))
-      throw new WrongUse(`--${name} wants a time such as 2026-01-31 or 2026-01-31T12:00:00Z, not ${text}.`);
-    return at;
-  }) as [number, number];
-  if (to <= from) throw new WrongUse("The period ends before it begins.");
-  return [from, to];
 }
 
 function filterOf(invocation: Invocation): GroupFilter {
