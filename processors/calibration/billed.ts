@@ -122,11 +122,16 @@ function endsOf(readings: readonly Reading[], doc: MeterKeysDoc | undefined, cou
   for (const reading of readings) {
     if (reading.measurand !== signedMeasurand) continue;
     const value = readSignedValue(reading.value);
+    const registers = value.says?.registers ?? [];
+    const named = (registers.length > 0 ? registers : [null]).map((register) => ({
+      register,
+      role: register?.role ?? roleBy(reading),
+    }));
+    // Some stations sign each of a thousand samples: those in between were checked when they came.
+    if (!named.some(({ role }) => role === "begin" || role === "end")) continue;
     const keys = keysFor(doc, value, course.evseId, reading.at ?? course.startedAt);
     const checked = { reading, says: value.says, ...verifySigned(value, keys) };
-    const registers = value.says?.registers ?? [];
-    for (const register of registers.length > 0 ? registers : [null]) {
-      const role = register?.role ?? roleBy(reading);
+    for (const { register, role } of named) {
       if (role === "begin") begins.push({ ...checked, register });
       if (role === "end") ends.push({ ...checked, register });
     }
