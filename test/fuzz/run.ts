@@ -94,7 +94,7 @@ export async function fuzz(options: FuzzOptions, say: (line: string) => void): P
     quarantineRows(source, run.ledgers),
     runCommand(["verify", "--journal", journal.path], {
       env: { WATTLOG_DATA_DIR: running.folder },
-      timeoutMs: 300_000,
+      timeoutMs: 900_000,
     }),
   ]);
   const open = await run.openCommands();
