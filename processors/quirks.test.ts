@@ -137,7 +137,7 @@ const scenarios: readonly Scenario[] = [
     version: "ocpp2.1",
     story: registers("", 21_000),
     energyWh: [0],
-    words: ["registerUnusable"],
+    words: ["registerUnusable", "startRegisterMissing"],
   },
   {
     name: "quirk 8: no unit is Wh",

@@ -123,6 +123,7 @@ const scenarios: readonly Scenario[] = [
     story: (l) => [
       started(l),
       ended(l, 1),
+      20 * 60_000,
       l.event("Started", "T1", 0, { ...register(50, "Transaction.Begin", 70), timestamp: at(70) }),
       l.event("Ended", "T1", 1, { ...register(80, "Transaction.End", 80), timestamp: at(80) }),
     ],

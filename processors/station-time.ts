@@ -5,12 +5,16 @@ export interface PlausibleTime {
   readonly trusted: boolean;
   /** What the station's clock said, epoch ms, true or not; null: nothing that is a time. */
   readonly own: number | null;
+  /** It lies so far after the log's time that the station's clock must be ahead: what happened is never logged before. */
+  readonly ahead: boolean;
 }
 
 const earliestPlausible = Date.UTC(2020, 0, 1);
 const aheadMs = 3_600_000;
-/** More than a session takes: the clock was set in between, from one wrong time to another. */
-const longestMs = 31 * 86_400_000;
+/** What clocks of machines that are looked after differ by, and more. */
+const unsteadyMs = 5 * 60_000;
+/** Two times that lie further apart are not those of one session: the clock was set in between. */
+export const longestSessionMs = 31 * 86_400_000;
 
 // RFC 3339 and what the field makes of it: a blank for the T, no zone (Growatt; read as UTC), +03, +0300, fractions of
 // any length.
@@ -45,7 +49,8 @@ export function isPlausible(at: number | null, logTime: number): at is number {
 /** The station's time where it can be true, else the log's. */
 export function stationTimeOr(value: unknown, logTime: number): PlausibleTime {
   const at = parseStationTime(value);
-  return isPlausible(at, logTime) ? { at, trusted: true, own: at } : { at: logTime, trusted: false, own: at };
+  if (!isPlausible(at, logTime)) return { at: logTime, trusted: false, own: at, ahead: false };
+  return { at, trusted: true, own: at, ahead: at > logTime + unsteadyMs };
 }
 
 /** What a start tells of the clock that timed it. */
@@ -65,5 +70,5 @@ export function ownClock(
 export function betweenOwn(start: number | null, stop: number | null): number | null {
   if (start === null || stop === null || start < 0) return null;
   const ms = stop - start;
-  return ms > 0 && ms <= longestMs ? ms : null;
+  return ms > 0 && ms <= longestSessionMs ? ms : null;
 }

@@ -3,7 +3,7 @@
 
 export const sessionAnnotations = {
   startMissing:
-    "The message that starts the transaction has not arrived; the session begins with the first message that did.",
+    "The message that starts the transaction has not arrived; the session begins with the first one that did, or where a reading says.",
   startLate: "The start arrived after other messages of the transaction.",
   startNotAuthorised: "The start was answered with something other than Accepted.",
   repeatAmbiguous:
@@ -18,12 +18,20 @@ export const sessionAnnotations = {
   startTimeImplausible: "The station's start time cannot be true; the log's time is used.",
   stopTimeImplausible:
     "The station's stop time cannot be true; the log's time is used, or what the clock that also told the start says of how long it took.",
+  clockAhead: "The station's start or stop time lies more than five minutes after the log's: its clock is ahead.",
+  clockUnsteady:
+    "The order of the messages by their numbers is not that of their times: the station's clock was set back, or its numbers began anew.",
   stopBeforeStart: "The station's stop time lies before its start time; the log's time is used where it is later.",
   meterStartInvalid: "The register at the start is no energy; readings are used.",
   meterStopInvalid: "The register at the stop is no energy; readings are used.",
   stopBelowStart: "The register at the stop is below that at the start; energy is 0.",
   registerBelowStart: "A register in a meter value is below that at the start; it is not used.",
   registerAboveStop: "A register in a meter value is above that at the stop, which counts.",
+  startRegisterMissing:
+    "The start came without a register; the first that was said to be of it, or the lowest, counts.",
+  stopRegisterMissing: "The end came without a register; the last that was said to be of it, or the highest, counts.",
+  registerNamedTwice: "Two registers were said to be that of the start, or of the end.",
+  energyAfterEnd: "A meter value that came after the end changed the energy.",
   registerUnusable: "A value of the energy register is no energy, or of a phase that carries none; it is not used.",
   phasesUnlikeTotal: "An energy register is unlike the sum of its phases, and counts.",
   energyImplausible: "More energy than any station delivers in that time; the registers are taken at their word.",

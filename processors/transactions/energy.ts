@@ -206,6 +206,18 @@ export function isAboveStop(r: Registers): boolean {
   return named !== null && r.high !== null && r.high > named + roundingMwh && !isStopBelowStart(r);
 }
 
+/** A register that claims to be that of the start or the end, unlike the one that did before. */
+export function isNamedTwice({ begin, end }: Registers, readings: readonly Reading[]): boolean {
+  const named: Record<string, number | null> = { "Transaction.Begin": begin, "Transaction.End": end };
+  if (!readings.some(({ context }) => context in named)) return false;
+  return registersIn(readings).some(({ context, mwh }) => {
+    const before = named[context];
+    if (before === undefined) return false;
+    named[context] = mwh;
+    return before !== null && mwh !== before;
+  });
+}
+
 /** Such as a register that began at 0 and went on with its lifetime (quirk 9), or Wh that were called kWh (quirk 8). */
 export function isImplausible(energyMwh: number, durationMs: number): boolean {
   return energyMwh > (mostMilliwatts * Math.max(shortestMs, durationMs)) / msPerHour;

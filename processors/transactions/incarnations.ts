@@ -150,7 +150,7 @@ function ended(
 ): TransactionsState {
   // Nothing from the station ended it: the last sign of it is the best end that is known.
   const at = Math.max(t.startedAt, t.touchedAt);
-  const time = { at, trusted: true, own: null };
+  const time = { at, trusted: true, own: null, ahead: false };
   const after = endSession(t, context, { time, boots: null, reason: null, stop: null, words: [word] });
   return settle(replaced(state, t, after), after, record, context);
 }

@@ -7,11 +7,13 @@ import type { SignedReceived } from "../calibration/signed-readings.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { betweenOwn, type PlausibleTime } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
+import { beganBy } from "./both-ends.ts";
 import {
   finalMwh,
   isAboveStop,
   isBelowStart,
   isImplausible,
+  isNamedTwice,
   isStopBelowStart,
   oddRegisters,
   soFarMwh,
@@ -59,6 +61,8 @@ export function openSession(record: Exchange, context: FoldContext, opening: Ope
     touchedAt: context.logTime,
     paused: false,
     signed: false,
+    startSaid: null,
+    newestAt: null,
   };
   context.emit({
     kind: "sessionStarted",
@@ -114,7 +118,8 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
   ];
   const kept = silent.length > 0 ? [...silent, ...told] : told;
   const registers = kept.length > 0 ? withReadings(t.registers, kept) : t.registers;
-  const words = newWords(t, registers, told, [...(addition.words ?? []), ...(addition.signed?.words ?? [])]);
+  const said = [...(addition.words ?? []), ...(addition.signed?.words ?? [])];
+  const words = newWords(t, registers, told, said, addition.late?.start !== undefined);
   const after: Transaction = {
     ...t,
     registers,
@@ -122,7 +127,7 @@ export function addToSession(t: Transaction, context: FoldContext, addition: Add
     state: addition.state ?? t.state,
     idToken: t.idToken ?? addition.idToken ?? null,
     annotations: words.length > 0 ? [...t.annotations, ...words] : t.annotations,
-    startedAt: addition.late?.startedAt ?? t.startedAt,
+    startedAt: addition.late?.startedAt ?? beganBy(t, told),
     start: addition.late?.start ?? t.start,
     evseId: addition.late?.evseId ?? t.evseId,
     connectorId: addition.late?.connectorId ?? t.connectorId,
@@ -139,10 +144,15 @@ function newWords(
   registers: Transaction["registers"],
   told: readonly Reading[],
   said: Words,
+  isLateStart: boolean,
 ): SessionAnnotation[] {
   const words = [...said];
   if (told.length > 0) words.push(...oddRegisters(told));
   if (t.endedAt === null && isBelowStart(registers)) words.push("registerBelowStart");
+  if (told.length > 0 && isNamedTwice(t.registers, told)) words.push("registerNamedTwice");
+  // A late start says so itself.
+  const isAfterEnd = t.endedAt !== null && !isLateStart;
+  if (isAfterEnd && finalMwh(registers) !== finalMwh(t.registers)) words.push("energyAfterEnd");
   return words.filter((word) => !t.annotations.includes(word));
 }
 
@@ -196,6 +206,7 @@ export function endSession(open: Transaction, context: FoldContext, ending: Endi
   const words = [...ending.words];
   const { t, at } = endsOf(open, context, ending);
   if (!ending.time.trusted) words.push("stopTimeImplausible");
+  if (ending.time.ahead) words.push("clockAhead");
   if (isStopBelowStart(t.registers)) words.push("stopBelowStart");
   if (isAboveStop(t.registers)) words.push("registerAboveStop");
   if (t.registers.high === null) words.push("noRegister");

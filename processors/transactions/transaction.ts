@@ -70,6 +70,10 @@ export interface Transaction {
   readonly paused: boolean;
   /** A signed meter value came with it. */
   readonly signed: boolean;
+  /** 2.x: what the message that says the start brings as register, mWh. */
+  readonly startSaid: number | null;
+  /** 2.x: the time of the message with the highest number, where it can be true. */
+  readonly newestAt: number | null;
 }
 
 /** What is remembered of a transaction that has its CDR: enough to know a repeat and to name a late frame's session. */
@@ -214,6 +218,8 @@ function packActive(t: Transaction): unknown[] {
     t.touchedAt,
     t.paused,
     t.signed,
+    t.startSaid,
+    t.newestAt,
   ];
 }
 
@@ -240,6 +246,8 @@ type PackedActive = [
   number,
   boolean | undefined,
   boolean | undefined,
+  (number | null)?,
+  (number | null)?,
 ];
 
 function unpackActive(f: PackedActive): Transaction {
@@ -268,6 +276,8 @@ function unpackActive(f: PackedActive): Transaction {
     // Rows of earlier builds have none.
     paused: f[20] ?? false,
     signed: f[21] ?? false,
+    startSaid: f[22] ?? null,
+    newestAt: f[23] ?? null,
   };
 }
 

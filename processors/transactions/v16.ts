@@ -100,6 +100,7 @@ export function startTransaction(
   const words: SessionAnnotation[] = [];
   if (verdict === "reused") words.push("idReused");
   if (!time.trusted) words.push("startTimeImplausible");
+  if (time.ahead) words.push("clockAhead");
   if (readings.length === 0) words.push("meterStartInvalid");
   if (textOf(fieldsOf(answer["idTagInfo"])["status"]) !== "Accepted") words.push("startNotAuthorised");
   const evseId = indexOf(request["connectorId"]);
@@ -142,7 +143,7 @@ function lateStart(
   const after = addToSession(attributed(t, record, context), context, {
     silent: registerReadings(meterStartContext, request["meterStart"], time.at),
     idToken: textOf(request["idTag"]),
-    words: ["startLate"],
+    words: time.ahead ? ["startLate", "clockAhead"] : ["startLate"],
     late: { startedAt: time.trusted ? time.at : t.startedAt, start, evseId, connectorId: evseId === 0 ? 0 : 1 },
   });
   return replaced(state, t, after);

@@ -8,6 +8,7 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
 import { ownClock, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
+import { endWords, isUnsteady, registerOf, startSaidBy } from "./both-ends.ts";
 import { judgeStart, newestOf, overtaken, passOver, toldLate, withRoom, type Incarnation } from "./incarnations.ts";
 import { readingsOf } from "./readings.ts";
 import { highestOf, isSeen, withNumber } from "./seq-no.ts";
@@ -147,6 +148,7 @@ function opened(
   const all: SessionAnnotation[] = [...words];
   if (start === null) all.push("startMissing");
   if (!time.trusted) all.push("startTimeImplausible");
+  if (time.ahead) all.push("clockAhead");
   if (isRefused(m.record, m.request)) all.push("startNotAuthorised");
   const t = openSession(m.record, context, {
     id: m.id,
@@ -206,22 +208,28 @@ function wentOn(
   context: FoldContext,
 ): TransactionsState {
   const all: SessionAnnotation[] = [...words];
-  if (m.seqNo !== null && isSeen(t.seen, m.seqNo)) all.push("seqNoReused");
-  if (lateStart) all.push("startLate");
-  if (t.start !== null && isRefused(m.record, m.request)) all.push("startNotAuthorised");
+  const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const at = time.trusted ? time.at : null;
+  const readings = readingsOf(m.request["meterValue"]);
   const isNewest = m.seqNo === null || m.seqNo > highestOf(t.seen);
+  if (m.seqNo !== null && isSeen(t.seen, m.seqNo)) all.push("seqNoReused");
+  else if (m.seqNo !== null && isUnsteady(t, at, isNewest)) all.push("clockUnsteady");
+  if (lateStart) all.push("startLate");
+  if (lateStart && time.ahead) all.push("clockAhead");
+  if (t.start !== null && isRefused(m.record, m.request)) all.push("startNotAuthorised");
   const place = evseOf(m.request);
   if (t.evseId !== 0 && place.evseId !== 0 && t.evseId !== place.evseId) all.push("connectorUnlike");
-  const time = stationTimeOr(m.request["timestamp"], context.logTime);
   const chargingState = textOf(m.info["chargingState"]);
   const counted = {
     ...attributed(t, m.record, context, m.offline),
     seen: m.seqNo === null ? t.seen : withNumber(t.seen, m.seqNo, limits.seqNoRangesRemembered),
+    startSaid: t.startSaid ?? startSaidBy(readings, m.type === "Started", time.own, t),
+    newestAt: isNewest ? (at ?? t.newestAt) : t.newestAt,
   };
   // Without numbers nobody can say that nothing is missing.
   const numbered = m.seqNo === null ? { ...counted, live: false } : counted;
   const after = addToSession(numbered, context, {
-    readings: readingsOf(m.request["meterValue"]),
+    readings,
     signed: receiveSigned(m.request["meterValue"], m.record, place.evseId || t.evseId, context),
     state: isNewest ? chargingState : null,
     ...(chargingState === null ? {} : { charging: { state: chargingState, at: time.at } }),
@@ -240,13 +248,15 @@ function wentOn(
 
 function ended(state: TransactionsState, t: Transaction, m: Message, context: FoldContext): TransactionsState {
   if (t.endedAt !== null) return replaced(state, t, addToSession(t, context, { words: ["stopConflict"] }));
+  const time = stationTimeOr(m.request["timestamp"], context.logTime);
+  const stopSaid = registerOf(readingsOf(m.request["meterValue"]), "Transaction.End", time.own);
   const after = endSession(t, context, {
-    time: stationTimeOr(m.request["timestamp"], context.logTime),
+    time,
     boots: m.boots,
     // 2.x: an absent reason means Local.
     reason: textOf(m.info["stoppedReason"]) ?? "Local",
     stop: m.digest,
-    words: [],
+    words: endWords(t, stopSaid),
   });
   return settle(replaced(state, t, after), after, m.record, context);
 }
