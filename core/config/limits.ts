@@ -208,6 +208,13 @@ export const limits = {
   outboundAnswerBytes: 4 * 1024 * 1024,
   /** Objects on a page: told to partners as X-Limit. */
   ocpiPageMax: 250,
+  /** From one look at a partner's list of tokens to the next; what changed in between is asked for, and a little of before. */
+  ocpiTokenPullMs: 3_600_000,
+  ocpiTokenPullMarginMs: 10 * 60_000,
+  /** Pages of one list: four million tokens; whatever is beyond is not read. */
+  ocpiTokenPages: 16_384,
+  /** Tokens of a page that are on their way into the registry at once. */
+  ocpiTokenWrites: 16,
   /** Drivers whose tokens one partner is being asked about by one process; whoever comes beyond is decided without it. */
   ocpiAuthorisationsInFlight: 32,
   /** Of an AuthorizationInfo: a Token object and a text for the driver. */

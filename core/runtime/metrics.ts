@@ -84,6 +84,7 @@ export interface Metrics {
   readonly cdrEnergyMismatches: Counter;
   readonly cdrsUnpriced: Counter<"reason">;
   readonly ocpiRequests: Counter<"party" | "module" | "status">;
+  readonly ocpiTokensPulled: Counter<"party" | "result">;
   readonly ocpiAuthorisations: Counter<"party" | "result">;
   readonly ocpiAuthorisationSeconds: Histogram;
   readonly ocpiPushes: Counter<"party" | "module" | "result">;
@@ -242,6 +243,11 @@ export function createMetrics(): Metrics {
       "module",
       "status",
     ]),
+    ocpiTokensPulled: counter(
+      "ocpi_tokens_pulled_total",
+      "Tokens in the lists of roaming partners by result: stored, unchanged, refused",
+      ["party", "result"],
+    ),
     ocpiAuthorisations: counter(
       "ocpi_authorisations_total",
       "Tokens that a roaming partner was to be asked about in real time, by its answer, or timeout, failed, refused, unasked",

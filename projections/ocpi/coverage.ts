@@ -8,7 +8,6 @@ export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md",
 
 /** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
-  ["tokens: pulling the list", "partners push their tokens"],
   ["chargingprofiles, hubclientinfo", "not among the endpoints that are told"],
   ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
@@ -16,6 +15,12 @@ const open = [
 
 /** What is asked of a partner's sender interfaces while somebody needs it: call, when, the test's file and title. */
 export const asked = [
+  [
+    "`GET tokens?date_from=&offset=&limit=`",
+    "it has registered, an operator asks for a resync, a process takes over, and each hour what changed",
+    "token-pulls.test.ts",
+    "is read page by page once it has registered, and its tokens are the registry's as if they were pushed",
+  ],
   [
     "`POST tokens/:uid/authorize?type=`",
     "a station asks about a token of whitelist type NEVER or ALLOWED_OFFLINE, or starts with it",

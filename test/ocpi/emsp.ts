@@ -60,6 +60,8 @@ export class Emsp implements AsyncDisposable {
   readonly received: Received[] = [];
   /** Answers HTTP 500 to everything while it is true. */
   isBroken = false;
+  /** Set by tests: which requests that is true of alone. */
+  breaks: (path: string) => boolean = () => false;
   /** What it has been pushed, by the path below its version. */
   readonly objects = new Map<string, unknown>();
   /** CDRs that it has accepted, by what names one; a second one of the same name is answered as the first. */
@@ -215,7 +217,7 @@ export class Emsp implements AsyncDisposable {
       response.writeHead(http, { "content-type": "application/json" });
       response.end(JSON.stringify({ data, status_code: status, timestamp: new Date().toISOString() }));
     };
-    if (this.isBroken) return say(500, 3000);
+    if (this.isBroken || this.breaks(path)) return say(500, 3000);
     if (headers.authorization !== `Token ${Buffer.from(this.ownToken).toString("base64")}`) return say(401, 2000);
     if (path.startsWith("/emsp/results/")) return say(200, 1000);
     if (path === "/emsp/versions") {
@@ -255,7 +257,7 @@ export class Emsp implements AsyncDisposable {
     const from = url.searchParams.get("date_from");
     const offset = Number(url.searchParams.get("offset") ?? 0);
     const limit = Math.min(this.pageMax, Number(url.searchParams.get("limit") ?? this.pageMax));
-    const updatedAt = (token: object) => Date.parse((token as { last_updated: string }).last_updated);
+    const updatedAt = (token: object) => Date.parse((token as { last_updated?: string }).last_updated ?? "");
     const all = [...this.tokens.values()].filter((token) => from === null || updatedAt(token) >= Date.parse(from));
     response.setHeader("x-total-count", String(all.length));
     response.setHeader("x-limit", String(this.pageMax));

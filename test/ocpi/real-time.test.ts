@@ -37,6 +37,7 @@ beforeAll(async () => {
   emsp = await Emsp.start({ countryCode: "DE", partyId: "ABC" });
   await wattlog.rest.send("PUT", "/settings/cdrHoldPowerPercent", { value: 0 });
   await wattlog.rest.post("/locations", location);
+  emsp.tokens.set("PULLED-1", emsp.token("PULLED-1", { valid: false }));
   const added = await wattlog.rest.post<{ versionsUrl: string; tokenA: string }>("/partners", {
     country: "DE",
     party: "ABC",
@@ -65,6 +66,10 @@ const authorize = async (idTag: string) =>
 const authorizedAs = (idTag: string, status: string) =>
   eventually(`${idTag} to be ${status}`, async () => (await authorize(idTag)) === status);
 const questionsAbout = (uid: string) => emsp.at(`/emsp/2.2.1/tokens/${uid}/authorize?type=RFID`);
+
+test("a token in the partner's list needs no push to be known", async () => {
+  await authorizedAs("PULLED-1", "Blocked");
+});
 
 describe("a token that its partner is to be asked about", () => {
   test("charges when the partner says so: its reference comes back in the session and in the bill", async () => {

@@ -1,5 +1,5 @@
 // What partners are told, by partition: whoever projects a partition feeds what happens in it to the queues, and sends to the
-// partners that are at home in it.
+// partners that are at home in it. It asks those for their tokens as well.
 import type { Readiness } from "../../../core/runtime/service.ts";
 import { EventFeed } from "./event-feed.ts";
 import { EvseStatuses } from "./evse-statuses.ts";
@@ -7,6 +7,7 @@ import type { Feed } from "./feed.ts";
 import type { PushNeeds } from "./needs.ts";
 import { registryFeed } from "./registry-feed.ts";
 import { PushSender } from "./sender.ts";
+import { TokenPulls } from "../token-pulls.ts";
 
 const name = "pushes";
 
@@ -20,16 +21,19 @@ export class Pushes {
   private readonly needs: PushNeeds;
   private readonly statuses: EvseStatuses;
   private readonly sender: PushSender;
+  private readonly pulls: TokenPulls;
   private readonly feeds = new Map<number, readonly Part[]>();
 
   constructor(needs: PushNeeds) {
     this.needs = needs;
     this.statuses = new EvseStatuses(needs);
     this.sender = new PushSender(needs);
+    this.pulls = new TokenPulls(needs);
   }
 
   start(): void {
     this.sender.start();
+    this.pulls.start();
   }
 
   /** @param owns whether this process is the partition's now; undefined: no other could be */
@@ -40,13 +44,14 @@ export class Pushes {
     this.feeds.set(partition, parts);
     for (const part of parts) part.start();
     this.sender.take(partition, owns);
+    this.pulls.take(partition, owns);
   }
 
   /** Resolves when nothing of this process feeds or sends for the partition any more. */
   async give(partition: number): Promise<void> {
     const parts = this.feeds.get(partition) ?? [];
     this.feeds.delete(partition);
-    await Promise.all([...parts.map((part) => part.stop()), this.sender.give(partition)]);
+    await Promise.all([...parts.map((part) => part.stop()), this.sender.give(partition), this.pulls.give(partition)]);
   }
 
   /** A note: everything else goes on without them. */
@@ -65,6 +70,7 @@ export class Pushes {
   async stop(): Promise<void> {
     await Promise.all([...this.feeds.keys()].map((partition) => this.give(partition)));
     await this.sender.stop();
+    await this.pulls.stop();
     this.statuses.close();
   }
 }

@@ -1,17 +1,16 @@
 // Real-time authorisation (2.2.1, Tokens, POST {uid}/authorize): a driver stands at a station and its partner is asked. Asked by
 // the process that holds the station, with what the registry knows of the partner; nothing is queued and nothing tried again.
-import type { Outbound, OutboundAnswer } from "../../../core/outbound/outbound.ts";
-import { createOutbound } from "../../../core/outbound/outbound.ts";
+import type { OutboundAnswer } from "../../../core/outbound/outbound.ts";
 import { allowedTypes } from "../../../core/ports/ports.ts";
 import type { AuthorisationAnswer, AuthorisationQuestion, Authoriser } from "../../../core/ports/ports.ts";
 import { limits } from "../../../core/config/limits.ts";
 import type { PartyId } from "../../../core/ids/ids.ts";
 import type { TokenDoc } from "../../../core/registry/entities.ts";
 import { messageOf } from "../../../core/runtime/errors.ts";
-import type { ApiOptions, OcpiSettings } from "../../rest/context.ts";
+import type { ApiOptions } from "../../rest/context.ts";
 import { statusCodes } from "../envelope.ts";
-import { actsFor, Partners, type Partner } from "../partners.ts";
-import { PeerClient } from "../peer-client.ts";
+import { actsFor, type Partner } from "../partners.ts";
+import { peerWay, type PeerWay, type PeerWayNeeds } from "../peer-way.ts";
 import { partyNameOf, tokensOf } from "../pushes/peers.ts";
 import { envelopeIn, strangerIn } from "../pushes/verdict.ts";
 import { parseToken } from "../token-object.ts";
@@ -20,9 +19,7 @@ import { isMembers, same, type Members } from "../values.ts";
 import { Turnstile } from "./turnstile.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
-export interface AuthoriserNeeds extends Pick<ApiOptions, "log" | "registry" | "clock" | "metrics" | "logger"> {
-  /** Asked for when there is a partner to ask: in one process the key is made by whoever adds the first. */
-  readonly ocpi: () => OcpiSettings;
+export interface AuthoriserNeeds extends PeerWayNeeds, Pick<ApiOptions, "metrics" | "logger"> {
   /** 0 to 1. */
   readonly random?: () => number;
 }
@@ -35,11 +32,6 @@ export function createAuthoriser(needs: AuthoriserNeeds): PartnerAuthoriser {
   return new RealTimeAuthoriser(needs);
 }
 
-interface Way {
-  readonly partners: Partners;
-  readonly peers: PeerClient;
-}
-
 const referenceMaxChars = 36;
 
 class RealTimeAuthoriser implements PartnerAuthoriser {
@@ -47,7 +39,7 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
   private readonly whereabouts: Whereabouts;
   /** By party and partner; those of whom nothing need be known are not here. */
   private readonly turnstiles = new Map<string, Turnstile>();
-  private way: Way | undefined;
+  private way: PeerWay | undefined;
 
   constructor(needs: AuthoriserNeeds) {
     this.needs = needs;
@@ -99,7 +91,7 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
   private async askAt(partner: Partner, url: string, question: AuthorisationQuestion): Promise<AuthorisationAnswer> {
     const { logger } = this.needs;
     const { party, station, token, evseId, deadlineMs } = question;
-    const { partners, peers } = (this.way ??= this.makeWay());
+    const { partners, peers } = (this.way ??= peerWay(this.needs));
     const whole = token.roaming!.token;
     const uid = typeof whole["uid"] === "string" ? whole["uid"] : token.uid;
     const body = this.whereabouts.of(party, station, evseId);
@@ -135,13 +127,6 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
     } catch (error) {
       logger.warn({ partner: partner.doc.id, why: messageOf(error) }, "the token in a partner's answer is not kept");
     }
-  }
-
-  private makeWay(): Way {
-    const ocpi = this.needs.ocpi();
-    const partners = new Partners({ ...this.needs, ocpi });
-    const outbound: Outbound = createOutbound({ peers: ocpi.peers });
-    return { partners, peers: new PeerClient(outbound, partners) };
   }
 }
 
