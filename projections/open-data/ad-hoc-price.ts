@@ -39,6 +39,7 @@ export interface AdHocTariff {
 const minutesPerHour = 60;
 /** Enough for a price a minute that is stated by the hour. */
 const decimals = 6;
+const mostMoney = 999_999;
 
 /**
  * OCPI 2.2.1, 5.4.7: AD_HOC_PAYMENT goes before a tariff without a type; those of another type, or for named tokens, groups
@@ -65,15 +66,11 @@ export function adHocTariff(
     if (when["reservation"] !== undefined && when["reservation"] !== null) return [];
     return price_components.map((component) => priceOf(component, element, when, doc["tax_included"]));
   });
-  return {
-    id: doc.id,
-    currency: doc.currency,
-    changedAt,
-    validFrom: beginOf(doc) ?? changedAt,
-    prices,
-    min: limitOf(doc.min_price),
-    max: limitOf(doc.max_price),
-  };
+  const [min, max] = [limitOf(doc.min_price), limitOf(doc.max_price)];
+  const amounts = [...prices.map(({ value }) => value), min ?? "0", max ?? "0"];
+  // Eight digits are all that DATEX II has; more is a mistake of who wrote the tariff.
+  if (amounts.some((amount) => Math.abs(Number(amount)) >= mostMoney)) return undefined;
+  return { id: doc.id, currency: doc.currency, changedAt, validFrom: beginOf(doc) ?? changedAt, prices, min, max };
 }
 
 interface Version {

@@ -5,6 +5,7 @@ import { limits } from "../../core/config/limits.ts";
 import { FakeClock } from "../../core/runtime/clock.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { aLocation, aTariff, RoamingWorld } from "../ocpi/roaming.test-helper.ts";
+import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { party } from "../testing/world.ts";
 import { Feeds, type FeedName } from "./feeds.ts";
@@ -59,6 +60,21 @@ const oneEvse = (id: string, connector: object) =>
       },
     ],
   });
+
+/** `document` with one of its members, at any depth, replaced; the same for the same `place`. */
+function replaced(document: object, place: number, odd: unknown): object {
+  const copy = structuredClone(document);
+  const places: (() => void)[] = [];
+  const walk = (within: object): void => {
+    for (const [name, inner] of Object.entries(within)) {
+      places.push(() => void Object.assign(within, { [name]: odd }));
+      if (typeof inner === "object" && inner !== null) walk(inner as object);
+    }
+  };
+  walk(copy);
+  places[place % places.length]!();
+  return copy;
+}
 
 beforeAll(async () => {
   roaming = await RoamingWorld.open();
@@ -265,10 +281,80 @@ describe("open data", () => {
         seen.add(statusCode);
         expect(statusCode).toBeLessThan(500);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
     expect([...seen]).toEqual(expect.arrayContaining([200, 404]));
   });
+
+  it("what the registry takes, however odd, is told in valid DATEX II", async () => {
+    const value = fc.oneof(
+      fc.constantFrom<unknown>(
+        null,
+        "",
+        awkward,
+        "x".repeat(3_000),
+        "24:00",
+        "2026-02-30",
+        -1,
+        0,
+        1e21,
+        0.1,
+        true,
+        [],
+        {},
+      ),
+      fc.jsonValue({ maxDepth: 2 }),
+    );
+    const whole = {
+      ...oneEvse("ODD", { tariff_ids: ["ODD"], max_electric_power: 150_000, terms_and_conditions: "x" }),
+      opening_times: {
+        twentyfourseven: false,
+        regular_hours: [{ weekday: 1, period_begin: "08:00", period_end: "18:00" }],
+      },
+      operator: { name: "O", website: "https://example.org" },
+      owner: { name: "O" },
+      energy_mix: { is_green_energy: true },
+      postal_code: "1",
+    };
+    const tariff = {
+      ...aTariff,
+      id: "ODD",
+      start_date_time: "2026-01-01T00:00:00Z",
+      elements: [
+        {
+          price_components: [{ type: "ENERGY", price: "0.30", vat: "19", step_size: 1 }],
+          restrictions: {
+            start_time: "08:00",
+            start_date: "2026-01-01",
+            day_of_week: ["MONDAY"],
+            min_kwh: 1,
+            min_duration: 60,
+          },
+        },
+      ],
+    };
+    const taken = { locations: 0, tariffs: 0 };
+    const tell = async (to: "locations" | "tariffs", document: object, place: number, odd: unknown) => {
+      const id = `ODD-${taken.locations}-${taken.tariffs}`;
+      const made = { ...replaced(document, place, odd), id };
+      const answer = await callAs(roaming.api, "POST", `/api/v1/${to}`, made);
+      expect(answer.status).toBeLessThan(500);
+      if (answer.status >= 300) return;
+      taken[to]++;
+      if (to === "tariffs") await roaming.rest("POST", "/locations", { ...oneEvse(`${id}-AT`, { tariff_ids: [id] }) });
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), value, async (place, odd) => {
+        await tell("locations", whole, place, odd);
+        await tell("tariffs", tariff, place, odd);
+      }),
+      { numRuns: 25 },
+    );
+    expect(taken.locations + taken.tariffs).toBeGreaterThan(3);
+    expect(await faultsOf(await built("datex2/static.xml"))).toEqual([]);
+    expect(await faultsOf(await built("datex2/dynamic.xml"))).toEqual([]);
+    expect((await features()).length).toBeGreaterThan(taken.tariffs);
+  }, 60_000);
 });
 
 it("where nothing is published the lists are empty, and the table, which must not be, is none", async () => {
