@@ -13,7 +13,13 @@ import { play, type Verdict } from "./player.ts";
 
 interface Expected {
   readonly why?: string;
-  readonly sessions: readonly { readonly energyWh: number; readonly words: readonly string[] }[];
+  /** By energy, then by time. */
+  readonly sessions: readonly {
+    readonly energyWh: number;
+    readonly from: string;
+    readonly to: string | null;
+    readonly words: readonly string[];
+  }[];
   /** By number of the frame, with a sentence where the verdict is not plain. */
   readonly frames: Readonly<Record<string, Verdict | readonly [Verdict, why: string]>>;
 }
@@ -35,8 +41,9 @@ function countsIn(metrics: Metrics, name: string): Readonly<Record<string, numbe
 /** Of billing, and of a transaction that told no energy: the same for each session here. */
 const ofEverySession = new Set(["noTariff", "noRegister"]);
 
-function shown({ energyWh, annotations }: SessionView): Expected["sessions"][number] {
-  return { energyWh, words: annotations.filter((word) => !ofEverySession.has(word)).toSorted() };
+function shown({ energyWh, startedAt, endedAt, annotations }: SessionView): Expected["sessions"][number] {
+  const words = annotations.filter((word) => !ofEverySession.has(word)).toSorted();
+  return { energyWh, from: startedAt, to: endedAt, words };
 }
 
 describe("the corpus of field frames", () => {
@@ -65,7 +72,7 @@ describe("the corpus of field frames", () => {
     expect(played.logged).toEqual(played.sent);
     expect(played.unlikeLog).toEqual([]);
     const found = await running!.rest.sessionsOf(station);
-    const inOrder = found.toSorted((a, b) => a.energyWh - b.energyWh);
+    const inOrder = found.toSorted((a, b) => a.energyWh - b.energyWh || a.startedAt.localeCompare(b.startedAt));
     expect(inOrder.map(shown)).toEqual(sessions);
     expect(await neighbour.call("Heartbeat", {})).toHaveProperty("currentTime");
   });
