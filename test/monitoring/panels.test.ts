@@ -36,6 +36,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "Security: Certificates signed": "needs a certificate authority: test/stations/certificate-authority.test.ts",
   "OCPI per party: Pushes by result": "needs a partner who has registered: the tests of pushes",
   "OCPI per party: Oldest push that waits": "needs a partner who has registered: the tests of pushes",
+  "OCPI per party: Tokens asked about in real time": "needs a partner who is asked: test/ocpi/real-time.test.ts",
 };
 
 const panels = expressions().filter(({ where }) => !where.startsWith("alert "));
