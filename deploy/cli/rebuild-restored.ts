@@ -1,4 +1,5 @@
 // `wattlog rebuild --restored` and `--lost`: tables that hold more than the log (rule B5), and the lists of what was lost.
+import { csvLine, plainText } from "../../projections/rest/csv.ts";
 import type { LostItem, LostList } from "../roles/lost.ts";
 import { lostOfSource, rebuildRestoredSource, type Restored } from "../roles/rebuild-restored.ts";
 import type { RebuildProgress } from "../roles/rebuild-progress.ts";
@@ -102,7 +103,9 @@ function printCsv(lists: readonly LostList[]): void {
     for (const item of items) {
       const { party, station, kind } = item;
       for (const { id, what } of linesOf(item)) {
-        process.stdout.write(csvLine([new Date(at).toISOString(), party, station, kind, id, what]));
+        process.stdout.write(
+          csvLine([new Date(at).toISOString(), party, plainText(station), kind, plainText(id), what]),
+        );
       }
     }
   }
@@ -115,13 +118,4 @@ function linesOf({ kind, id, what }: LostItem): { readonly id: string; readonly 
     id: `${String(what["source"])}/${first + i}`,
     what: "",
   }));
-}
-
-/** RFC 4180; what a station named must not become a formula where somebody opens the file in a spreadsheet. */
-function csvLine(cells: readonly string[]): string {
-  const quoted = cells.map((cell) => {
-    const plain = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
-    return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
-  });
-  return `${quoted.join(",")}\r\n`;
 }
