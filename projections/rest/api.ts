@@ -38,6 +38,7 @@ import { installFrames } from "./routes-frames.ts";
 import { LocalListKeeper } from "./local-list-keeper.ts";
 import { LocalListSync } from "./local-list-sync.ts";
 import { installHealth } from "./routes-health.ts";
+import { installHealthRates } from "./routes-health-rates.ts";
 import { installHealthExclusions } from "./routes-health-exclusions.ts";
 import { installLocalList } from "./routes-local-list.ts";
 import { installLive, LiveClients } from "./routes-live.ts";
@@ -118,6 +119,7 @@ class HttpApi implements Api {
       installCdrLedger(app, context, ocpi.watermark);
       installHealth(app, context, ocpi.watermark);
       installHealthExclusions(app, context);
+      installHealthRates(app, context, ocpi.watermark);
       installExplain(app, context);
       installFrames(app, context);
       installRegistry(app, context);

@@ -63,19 +63,19 @@ async function pushed(uid: string, whitelist: string): Promise<void> {
 const authorize = async (idTag: string) =>
   (await station.call<{ idTagInfo: { status: string } }>("Authorize", { idTag })).idTagInfo.status;
 /** The gateway follows the registry: what was pushed acts a moment later. */
-const authorizedAs = (idTag: string, status: string) =>
+const expectAuthorized = (idTag: string, status: string) =>
   eventually(`${idTag} to be ${status}`, async () => (await authorize(idTag)) === status);
 const questionsAbout = (uid: string) => emsp.at(`/emsp/2.2.1/tokens/${uid}/authorize?type=RFID`);
 
 test("a token in the partner's list needs no push to be known", async () => {
-  await authorizedAs("PULLED-1", "Blocked");
+  await expectAuthorized("PULLED-1", "Blocked");
 });
 
 describe("a token that its partner is to be asked about", () => {
   test("charges when the partner says so: its reference comes back in the session and in the bill", async () => {
     emsp.decide = (uid) => emsp.allowed(uid, { authorization_reference: "REF-1" });
     await pushed("ROAMER-1", "NEVER");
-    await authorizedAs("ROAMER-1", "Accepted");
+    await expectAuthorized("ROAMER-1", "Accepted");
     const before = questionsAbout("ROAMER-1");
     expect(before.at(-1)!.body).toEqual({ location_id: "TOWN-HALL" });
     const start = { connectorId: 1, idTag: "ROAMER-1", meterStart: 1_000, timestamp: new Date().toISOString() };
@@ -102,9 +102,9 @@ describe("a token that its partner is to be asked about", () => {
   test("does not when the partner says no, whatever it pushed", async () => {
     emsp.decide = (uid) => emsp.allowed(uid, { allowed: "BLOCKED" });
     await pushed("ROAMER-2", "ALLOWED_OFFLINE");
-    await authorizedAs("ROAMER-2", "Blocked");
+    await expectAuthorized("ROAMER-2", "Blocked");
     await pushed("ROAMER-3", "ALLOWED");
-    await authorizedAs("ROAMER-3", "Accepted");
+    await expectAuthorized("ROAMER-3", "Accepted");
     expect(questionsAbout("ROAMER-3")).toEqual([]);
   });
 
