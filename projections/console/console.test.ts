@@ -124,7 +124,7 @@ it("what a station sends is text, never markup (stored injection)", async (conte
 it("station health: a fault is in the uptimes, in the port's picture and among the codes", async (context) => {
   const hurt = new StationWriter("CP-HURT", Date.now() - 7_200_000);
   const events = [hurt.online(), hurt.booted("Wallbe", "Pro"), hurt.status(1, "Available")];
-  hurt.time = Date.now() - 3_600_000;
+  hurt.time = Date.now() - 5_400_000;
   await world.appendEvents([...events, hurt.status(1, "Faulted", "GroundFailure")]);
   await world.caughtUp(projector);
   await open(context, desk, async (page, base) => {

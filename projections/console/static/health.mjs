@@ -202,4 +202,4 @@ function portPicture({ stationId, evseId, nevi, outageByStatus }, intervals, { f
   );
 }
 
-const hours = (minutes) => (minutes < 60 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`);
+const hours = (minutes) => (minutes < 59.5 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`);
