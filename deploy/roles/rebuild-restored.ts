@@ -4,16 +4,17 @@
 // As with every rebuild nothing is kept but in the database: a killed run is gone on with by the next one.
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { allGenerations } from "../../core/log/generations.ts";
+import type { EventLog } from "../../core/log/log.ts";
 import { registryRole } from "../../projections/models/registry-table.ts";
 import { keepLost, readLost, type LostItem, type LostList } from "./lost.ts";
 import { withProofs } from "./lost-rows.ts";
 import { changePlan, openPlan, readPlan, type RebuildPlan, type RestoredPlan } from "./rebuild-plan.ts";
 import { ProgressOfRebuild, type RebuildProgress } from "./rebuild-progress.ts";
-import { finishRebuild, type RebuildOptions } from "./rebuild.ts";
+import { finishRebuild, withRebuildTools, type RebuildOptions } from "./rebuild.ts";
 import { moveFollowers, restoredEnds, type RestoredEnd } from "./restored-ends.ts";
 import { RestoredPartition } from "./restored-partition.ts";
 import { lostChanges, RestoredRegistry, restoreRegistry } from "./restored-registry.ts";
-import type { Source } from "./source.ts";
+import { withStore, type Source } from "./source.ts";
 
 export interface Restored {
   /** Whether an earlier run had begun it. */
@@ -35,33 +36,13 @@ export async function rebuildRestoredSource(
   source: Source,
   onProgress: (progress: RebuildProgress) => void,
 ): Promise<Restored | undefined> {
-  const log = await source.openLog();
-  try {
-    const store = await source.openStoreToWrite();
-    try {
-      const registry = new RestoredRegistry(log);
-      await registry.start();
-      try {
-        return await rebuildRestored({ log, store, registry, onProgress });
-      } finally {
-        await registry.stop();
-      }
-    } finally {
-      await store.close();
-    }
-  } finally {
-    await log.close();
-  }
+  const asItSurvived = (log: EventLog) => new RestoredRegistry(log);
+  return withRebuildTools(source, asItSurvived, (tools) => rebuildRestored({ ...tools, onProgress }));
 }
 
 /** Every list that was made of this database, the oldest first. */
-export async function lostOfSource(source: Source): Promise<readonly LostList[]> {
-  const store = await source.openStore();
-  try {
-    return await readLost(store.reader);
-  } finally {
-    await store.close();
-  }
+export function lostOfSource(source: Source): Promise<readonly LostList[]> {
+  return withStore(source, (store) => readLost(store.reader));
 }
 
 /** @param now when it was asked for, epoch ms: the name of its list */

@@ -4,6 +4,7 @@
 // Nothing is kept but in the database: a run that was killed at any moment is gone on with by the next one.
 import type { Kysely } from "kysely";
 
+import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { partitionChecksums } from "../../core/store/checksum.ts";
@@ -42,20 +43,26 @@ export interface RebuildOptions extends RebuildTools {
 
 /** @throws WattlogError `log/unavailable` | `store/…` where there is nothing to rebuild, or it cannot be reached. */
 export async function rebuildSource(source: Source, onProgress: (progress: RebuildProgress) => void): Promise<Rebuilt> {
-  return withTools(source, (tools) => rebuild({ ...tools, onProgress }));
+  return withRebuildTools(source, asItIs, (tools) => rebuild({ ...tools, onProgress }));
 }
 
 /** Gives up what an unfinished rebuild has folded. @returns rows removed; undefined: there was none. */
 export function abandonSource(source: Source): Promise<number | undefined> {
-  return withTools(source, abandon);
+  return withRebuildTools(source, asItIs, abandon);
 }
 
-async function withTools<T>(source: Source, work: (tools: RebuildTools) => Promise<T>): Promise<T> {
+const asItIs = (log: EventLog): RegistryView => new RegistryView(log);
+
+export async function withRebuildTools<T>(
+  source: Source,
+  viewOf: (log: EventLog) => RegistryView,
+  work: (tools: RebuildTools) => Promise<T>,
+): Promise<T> {
   const log = await source.openLog();
   try {
     const store = await source.openStoreToWrite();
     try {
-      const registry = new RegistryView(log);
+      const registry = viewOf(log);
       await registry.start();
       try {
         return await work({ log, store, registry });

@@ -6,6 +6,7 @@ import {
   verifySigned,
   type MeterRegister,
   type MeterStatement,
+  type SignedValue,
   type SignedVerdict,
 } from "../../core/metering/signed-value.ts";
 import type { CdrSignedValue, Reading } from "../../core/records/domain-event.ts";
@@ -98,15 +99,20 @@ export function billedBy(
   return { registers: signedRegisters(begin, end), isBySigned, values, doubts };
 }
 
-/** A session that waits for nothing else waits for its signed values. @throws ReadingsNeeded. */
+/**
+ * A session that waits for nothing else waits for its signed values; whether they hold is asked when it is billed.
+ * @throws ReadingsNeeded.
+ */
 export function lacksSigned(
   course: BilledCourse,
   record: Pick<FrameRecord, "party" | "station" | "registry">,
   context: FoldContext,
 ): boolean {
   if (!isCalibratedAt(course, record, context)) return false;
-  const { doubts } = billedBy(course, record, context);
-  return doubts.includes("signedBeginMissing") || doubts.includes("signedEndMissing");
+  if (!course.signed) return true;
+  const signed = context.readingsOf(course.sessionId).flat().flatMap(signedEnds);
+  const roles = new Set(signed.flatMap(({ registers }) => registers.map(({ role }) => role)));
+  return !roles.has("begin") || !roles.has("end");
 }
 
 function isCalibratedAt(
@@ -119,24 +125,34 @@ function isCalibratedAt(
 
 function endsOf(readings: readonly Reading[], doc: MeterKeysDoc | undefined, course: BilledCourse): Ends {
   const [begins, ends]: [Candidate[], Candidate[]] = [[], []];
-  for (const reading of readings) {
-    if (reading.measurand !== signedMeasurand) continue;
-    const value = readSignedValue(reading.value);
-    const registers = value.says?.registers ?? [];
-    const named = (registers.length > 0 ? registers : [null]).map((register) => ({
-      register,
-      role: register?.role ?? roleBy(reading),
-    }));
-    // Some stations sign each of a thousand samples: those in between were checked when they came.
-    if (!named.some(({ role }) => role === "begin" || role === "end")) continue;
+  for (const { reading, value, registers } of readings.flatMap(signedEnds)) {
     const keys = keysFor(doc, value, course.evseId, reading.at ?? course.startedAt);
     const checked = { reading, says: value.says, ...verifySigned(value, keys) };
-    for (const { register, role } of named) {
+    for (const { register, role } of registers) {
       if (role === "begin") begins.push({ ...checked, register });
       if (role === "end") ends.push({ ...checked, register });
     }
   }
   return { begins, ends };
+}
+
+interface SignedEnd {
+  readonly reading: Reading;
+  readonly value: SignedValue;
+  /** null: what was signed is no register of energy. */
+  readonly registers: readonly { readonly register: MeterRegister | null; readonly role: MeterRegister["role"] }[];
+}
+
+/** @returns none but of the start and the end: some stations sign each of a thousand samples, which were checked when they came. */
+function signedEnds(reading: Reading): readonly SignedEnd[] {
+  if (reading.measurand !== signedMeasurand) return [];
+  const value = readSignedValue(reading.value);
+  const said = value.says?.registers ?? [];
+  const registers = (said.length > 0 ? said : [null]).map((register) => ({
+    register,
+    role: register?.role ?? roleBy(reading),
+  }));
+  return registers.some(({ role }) => role === "begin" || role === "end") ? [{ reading, value, registers }] : [];
 }
 
 /** Where the format does not say it, the station does. */

@@ -9,13 +9,13 @@ import type { Session } from "../../core/price/session.ts";
 import { readyTariff, type ReadyTariff } from "../../core/price/tariff.ts";
 import type { Cdr, CdrPeriod } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
+import { connectorPowerW } from "../../core/registry/connector-power.ts";
 import { tokenKey, type LocationDoc, type TariffDoc } from "../../core/registry/entities.ts";
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import type { Transaction } from "../transactions/transaction.ts";
 import { cdrPeriods } from "./periods.ts";
-import { connectorPowerW } from "./plausibility.ts";
 import { samplesOf } from "./samples.ts";
 
 type ConnectorDoc = NonNullable<NonNullable<LocationDoc["evses"]>[number]["connectors"]>[number];

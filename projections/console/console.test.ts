@@ -3,9 +3,6 @@ import { existsSync } from "node:fs";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it, type TestContext } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { logKey, newConnectionId, trusted } from "../../core/ids/ids.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
@@ -14,17 +11,9 @@ import type { Projector } from "../models/projector.ts";
 import type { Api } from "../rest/api.ts";
 import { writeEntity } from "../rest/registry-writer.ts";
 import { eventually } from "../../test/harness/wait.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { StationWriter } from "../testing/events.ts";
-import { adminToken, party, World, type Adapters } from "../testing/world.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openSqliteStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
+import { adminToken, party, World } from "../testing/world.ts";
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
   existsSync(path),
@@ -39,7 +28,7 @@ const writer = new StationWriter("CP-BERLIN-1", Date.now() - 600_000);
 
 beforeAll(async () => {
   if (!executablePath) return;
-  world = await World.open(adapters);
+  world = await World.open({ ...worldAdapters, openStore: openSqliteStore });
   projector = await world.project();
   api = await world.serve(projector);
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });

@@ -4,6 +4,7 @@ import { sql } from "kysely";
 
 import type { PartyId } from "../../core/ids/ids.ts";
 import { StationGroups, type Grouping, type HealthNeeds } from "./station-groups.ts";
+import { percent } from "./uptime.ts";
 import type { Period, Question } from "./uptime-report.ts";
 
 export interface Starts {
@@ -67,8 +68,7 @@ export function authorisedNotStarted({ withoutEnergy, remote }: Starts): number 
 
 /** @returns percent with three decimals, never rounded up; null: there was no attempt */
 export function successPercent(starts: Starts): number | null {
-  const attempts = attemptsOf(starts);
-  return attempts === 0 ? null : Math.floor((starts.delivered * 100_000) / attempts) / 1_000;
+  return percent(starts.delivered, attemptsOf(starts));
 }
 
 function added(a: Starts, b: Starts): Starts {

@@ -187,6 +187,7 @@ export function ownPercent({ observed, excluded, down }: Uptime): number | null 
   return percent(observed - excluded - down, observed - excluded);
 }
 
-function percent(part: number, whole: number): number | null {
+/** With three decimals, never rounded up. @returns null: there is no whole */
+export function percent(part: number, whole: number): number | null {
   return whole <= 0 ? null : Math.floor((part * 100_000) / whole) / 1_000;
 }

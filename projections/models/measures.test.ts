@@ -1,26 +1,16 @@
 import { sql } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
 import { settingDefaults } from "../../core/registry/entities.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { StationWriter } from "../testing/events.ts";
 import { World } from "../testing/world.ts";
 import { Gauges } from "./measures.ts";
 
 let world: World;
 beforeEach(async () => {
-  world = await World.open({
-    openLog: async (folder, topics) => {
-      const server = await EmbeddedLogServer.start({ folder, topics });
-      return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-    },
-    openStore: openTestStore,
-    openBus: () => new EmbeddedBusHub().client(),
-  });
+  world = await World.open(worldAdapters);
 });
 afterEach(() => world.close());
 

@@ -1,35 +1,23 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { limits } from "../../core/config/limits.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { LogBatch } from "../../core/log/log.ts";
 import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import { encodeChange } from "../../core/records/registry-change.ts";
 import { tableChecksums } from "../../core/store/checksum.ts";
 import type { Store } from "../../core/store/store.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
 import { StationWriter } from "../testing/events.ts";
-import { party, partitions, until, World, type Adapters } from "../testing/world.ts";
+import { party, partitions, until, World } from "../testing/world.ts";
 import { Projection } from "./batch.ts";
 import { openPosition } from "../../core/store/position.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { projectorRole } from "./projector.ts";
 import { reproject } from "./reproject.ts";
 
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
-
 let world: World;
 beforeEach(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
 });
 afterEach(() => world.close());
 

@@ -1,29 +1,17 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
 import { Emsp, type OcpiAnswer } from "../../test/ocpi/emsp.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Api } from "../rest/api.ts";
 import { callAs } from "../testing/client.ts";
-import { party, World, type Adapters } from "../testing/world.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
+import { party, World } from "../testing/world.ts";
 
 let world: World;
 let api: Api;
 const emsps: Emsp[] = [];
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   api = await world.serve();
 }, 60_000);
 afterAll(() => world.close());

@@ -1,24 +1,12 @@
 // A world with OCPI, and partners that have registered; given back together.
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
 import { Emsp } from "../../test/ocpi/emsp.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import type { Pushes } from "./pushes/pushes.ts";
 import type { Api } from "../rest/api.ts";
 import { callAs } from "../testing/client.ts";
-import { World, type Adapters } from "../testing/world.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
+import { World } from "../testing/world.ts";
 
 export class RoamingWorld {
   readonly world: World;
@@ -28,7 +16,7 @@ export class RoamingWorld {
   private readonly emsps: Emsp[] = [];
 
   static async open(): Promise<RoamingWorld> {
-    const world = await World.open(adapters);
+    const world = await World.open(worldAdapters);
     const projector = await world.project();
     return new RoamingWorld(world, projector, await world.serve(projector));
   }

@@ -1,6 +1,7 @@
 // What of a party's locations is open to everybody: those marked `publish: true`, as roaming partners are told of them, with
 // the price that holds without a contract. Nothing of how a station connects is in here.
 import type { PartyId } from "../../core/ids/ids.ts";
+import { connectorPowerW } from "../../core/registry/connector-power.ts";
 import type { LocationDoc } from "../../core/registry/entities.ts";
 import { knownLocation } from "../ocpi/location-object.ts";
 import { showLocations } from "../ocpi/locations.ts";
@@ -107,12 +108,9 @@ function connectorOf(connector: Members): OpenConnector {
     powerType,
     volts,
     amperes,
-    // OCPI 2.2.1, 8.3.3: volts are between line and neutral where there are three phases.
-    watts: amountOf(connector["max_electric_power"]) || volts * amperes * (phases[powerType] ?? 1),
+    watts: connectorPowerW(connector) ?? 0,
   };
 }
-
-const phases: Readonly<Record<string, number>> = { AC_3_PHASE: 3, AC_2_PHASE: 2, AC_2_PHASE_SPLIT: 2 };
 
 function amountOf(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : 0;

@@ -1,35 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { logKey, newConnectionId, trusted } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
 import type { FrameBody } from "../../core/records/frame-record.ts";
 import { verifyPassword } from "../../core/registry/password.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { StationWriter } from "../testing/events.ts";
 import { callAs, framesIn } from "../testing/client.ts";
-import { party, World, type Adapters } from "../testing/world.ts";
+import { party, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let projector: Projector;
 let api: Api;
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   projector = await world.project();
   api = await world.serve(projector);
   const [a, b] = [new StationWriter("CP-A"), new StationWriter("CP-B")];

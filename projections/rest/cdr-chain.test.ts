@@ -1,29 +1,17 @@
 // Rule F7: numbers without gaps from one writer, and a chain that shows every change.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import type { StoreTransaction } from "../../core/store/store.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
-import { adminToken, party, World, type Adapters } from "../testing/world.ts";
+import { adminToken, party, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
 import { blocksOf, verifyChain } from "./cdr-chain.ts";
 import { CdrNumbering } from "./cdr-numbering.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 const start = Date.UTC(2025, 5, 15);
 const hour = 3_600_000;
@@ -62,7 +50,7 @@ async function exportedNumbers(): Promise<(number | null)[]> {
 }
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   projector = await world.project();
   api = await world.serve(projector);
   await world.appendEvents(stations.map((station) => station.online()));

@@ -2,26 +2,14 @@
 import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
 import type { Cdr, DomainEvent, EventBody } from "../../core/records/domain-event.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs } from "../testing/client.ts";
 import { cdrOf, StationWriter } from "../testing/events.ts";
-import { adminToken, World, type Adapters } from "../testing/world.ts";
+import { adminToken, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
 import { causes } from "./reconciliation.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 const midnight = Date.UTC(2025, 5, 15);
 const station = new StationWriter("CP-A", midnight + 3_600_000);
@@ -75,7 +63,7 @@ const late = (cdr: Cdr): EventBody[] => [
 const third = { exclVat: "0.333", inclVat: "0.396" };
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
   await world.appendEvents([

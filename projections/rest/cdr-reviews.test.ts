@@ -1,28 +1,16 @@
 // The queue of held CDRs, decisions about these and about issued ones, and the rows that follow from them.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
 import type { Cdr, DomainEvent } from "../../core/records/domain-event.ts";
 import { tableChecksums } from "../../core/store/checksum.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { reproject } from "../models/reproject.ts";
 import { callAs, framesIn } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
-import { partitions, World, type Adapters } from "../testing/world.ts";
+import { partitions, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let projector: Projector;
@@ -56,7 +44,7 @@ const reviewed = ({ id: cdrId, sessionId }: Cdr, of: "held" | "issued", action: 
 let issued: Cdr;
 let held: Cdr;
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   projector = await world.project();
   api = await world.serve(projector);
   const first = [station.online(), ...station.session("RFID-1", 10_000_000, 1)];

@@ -1,10 +1,8 @@
 // The wire checklist (docs/wire-checklist.md): what is sent to a station before it is accepted.
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs, framesIn } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { World } from "../testing/world.ts";
@@ -17,14 +15,7 @@ const versions = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"] as const;
 const idOf = (version: string, acceptance: string) => `${acceptance}-${version}`;
 
 beforeAll(async () => {
-  world = await World.open({
-    openLog: async (folder, topics) => {
-      const server = await EmbeddedLogServer.start({ folder, topics });
-      return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-    },
-    openStore: openSqliteStore,
-    openBus: () => new EmbeddedBusHub().client(),
-  });
+  world = await World.open({ ...worldAdapters, openStore: openSqliteStore });
   const projector = await world.project();
   api = await world.serve(projector);
   for (const version of versions) {

@@ -2,30 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { BusMessage } from "../../core/bus/bus.ts";
 import { commandIdOf, newConnectionId, newNodeId, trusted } from "../../core/ids/ids.ts";
 import { limits } from "../../core/config/limits.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { decodeRecord, encodeRecord } from "../../core/records/codec.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { StationWriter } from "../testing/events.ts";
 import { callAs, framesIn } from "../testing/client.ts";
-import { adminToken, party, until, World, type Adapters } from "../testing/world.ts";
+import { adminToken, party, until, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openSqliteStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let projector: Projector;
@@ -34,7 +23,7 @@ let api: Api;
 const cpA = new StationWriter("CP-A");
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open({ ...worldAdapters, openStore: openSqliteStore });
   projector = await world.project();
   api = await world.serve(projector);
   const [a, b] = [cpA, new StationWriter("CP-B")];

@@ -1,27 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { newConnectionId } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { AnsweringStation } from "../testing/answering-station.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
-import { until, World, type Adapters } from "../testing/world.ts";
+import { until, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
 import { sameValue } from "./configuration.ts";
 import { keyOfEntry } from "./configuration-templates.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let projector: Projector;
@@ -61,7 +49,7 @@ const template = {
 };
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   projector = await world.project();
   api = await world.serve(projector);
   const [old, young] = [new StationWriter("CP-OLD"), new StationWriter("CP-YOUNG")];

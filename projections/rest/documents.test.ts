@@ -1,25 +1,13 @@
 // /api/v1/stations/{id}/… and /api/v1/…: what fields of the fold told, as people read it.
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { collections } from "../../core/records/station-documents.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import type { Projector } from "../models/projector.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
-import { World, type Adapters } from "../testing/world.ts";
+import { World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let api: Api;
@@ -27,7 +15,7 @@ let projector: Projector;
 const get = (url: string) => callAs(api, "GET", url);
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   projector = await world.project();
   api = await world.serve(projector);
   const [a, b] = [new StationWriter("CP-A"), new StationWriter("CP-B")];

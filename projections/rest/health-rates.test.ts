@@ -1,12 +1,9 @@
 // Starts, idle connectors and faults by REST, of a fleet whose numbers were counted by hand.
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import type { CommandId } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { World } from "../testing/world.ts";
@@ -74,14 +71,7 @@ function fleet(): DomainEvent[] {
 }
 
 beforeAll(async () => {
-  world = await World.open({
-    openLog: async (folder, topics) => {
-      const server = await EmbeddedLogServer.start({ folder, topics });
-      return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-    },
-    openStore: openTestStore,
-    openBus: () => new EmbeddedBusHub().client(),
-  });
+  world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
   await world.appendEvents(fleet());

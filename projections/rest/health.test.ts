@@ -1,12 +1,9 @@
 // Station health by REST: a day that was made by hand, and the uptimes that follow from it.
 import { afterAll, beforeAll, expect, it } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { trusted } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { World } from "../testing/world.ts";
@@ -54,14 +51,7 @@ function day(): DomainEvent[] {
 }
 
 beforeAll(async () => {
-  world = await World.open({
-    openLog: async (folder, topics) => {
-      const server = await EmbeddedLogServer.start({ folder, topics });
-      return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-    },
-    openStore: openTestStore,
-    openBus: () => new EmbeddedBusHub().client(),
-  });
+  world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
   await world.appendEvents(day());

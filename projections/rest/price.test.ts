@@ -1,29 +1,17 @@
 // POST /api/v1/price, and which tariffs the registry takes.
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
 import { callAs } from "../testing/client.ts";
-import { World, type Adapters } from "../testing/world.ts";
+import { World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let api: Api;
 const post = (url: string, body: object) => callAs(api, "POST", url, body);
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   api = await world.serve(await world.project());
 });
 afterAll(() => world.close());

@@ -1,26 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
-import { adminToken, party, World, type Adapters } from "../testing/world.ts";
+import { adminToken, party, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let api: Api;
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   api = await world.serve();
 });
 afterAll(() => world.close());
@@ -219,7 +207,7 @@ describe("what goes out", () => {
 
   it("says nothing of the inside when something breaks", async () => {
     const { store } = world;
-    const broken = await World.open(adapters);
+    const broken = await World.open(worldAdapters);
     const other = await broken.serve();
     await broken.store.close();
     const response = await other.app.inject({ method: "GET", url: "/api/v1/sessions", headers: bearer(adminToken) });

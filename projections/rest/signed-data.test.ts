@@ -1,28 +1,16 @@
 // The register of meters' public keys, and what the meter signed as a file for the transparency software.
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { trusted } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
 import { signedMeasurand } from "../../core/metering/signed-value.ts";
 import { brainpool, edl40, keba } from "../../core/metering/vectors.test-helper.ts";
 import type { Reading } from "../../core/records/domain-event.ts";
 import { pack } from "../../core/records/msgpack.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs } from "../testing/client.ts";
 import { register, StationWriter } from "../testing/events.ts";
-import { adminToken, party, World, type Adapters } from "../testing/world.ts";
+import { adminToken, party, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let api: Api;
@@ -60,7 +48,7 @@ async function keepReadings(sessionId: string, rows: readonly (readonly Reading[
 }
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
   const station = new StationWriter("CP-A");

@@ -5,27 +5,15 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
 import { limits } from "../../core/config/limits.ts";
 import { newNodeId } from "../../core/ids/ids.ts";
-import { EmbeddedLogServer } from "../../core/log/log-embedded-server.ts";
-import { EmbeddedLog } from "../../core/log/log-embedded.ts";
-import { openTestStore } from "../../test/harness/stores.ts";
+import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { AnsweringStation } from "../testing/answering-station.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
-import { adminToken, party, World, type Adapters } from "../testing/world.ts";
+import { adminToken, party, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
 import { writeEntity } from "./registry-writer.ts";
-
-const adapters: Adapters = {
-  openLog: async (folder, topics) => {
-    const server = await EmbeddedLogServer.start({ folder, topics });
-    return { log: EmbeddedLog.attach({ port: server.connect(), folder, topics }), close: () => server.close() };
-  },
-  openStore: openTestStore,
-  openBus: () => new EmbeddedBusHub().client(),
-};
 
 let world: World;
 let api: Api;
@@ -34,7 +22,7 @@ let young: AnsweringStation;
 const call = (method: "GET" | "POST" | "DELETE", url: string, body?: object) => callAs(api, method, url, body);
 
 beforeAll(async () => {
-  world = await World.open(adapters);
+  world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
   await world.appendEvents([new StationWriter("CP-OLD").online(), new StationWriter("CP-YOUNG").online("ocpp2.0.1")]);

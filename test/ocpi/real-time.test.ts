@@ -5,27 +5,9 @@ import { TestStation } from "../harness/station.ts";
 import { eventually } from "../harness/wait.ts";
 import { startWattlog, type Running } from "../harness/wattlog.ts";
 import { Emsp } from "./emsp.ts";
+import { letIn, townHall } from "./town-hall.ts";
 
 type Members = Readonly<Record<string, unknown>>;
-
-const connector = {
-  id: "1",
-  standard: "IEC_62196_T2",
-  format: "SOCKET",
-  power_type: "AC_3_PHASE",
-  max_voltage: 230,
-  max_amperage: 32,
-};
-const location = {
-  id: "TOWN-HALL",
-  publish: true,
-  address: "Markt 1",
-  city: "Halle",
-  country: "DEU",
-  coordinates: { latitude: "51.482500", longitude: "11.969700" },
-  time_zone: "Europe/Berlin",
-  evses: [{ uid: "EVSE-1", connectors: [{ ...connector, stationId: "CP-1", evseId: 1 }] }],
-};
 
 let wattlog: Running;
 let emsp: Emsp;
@@ -36,14 +18,9 @@ beforeAll(async () => {
   wattlog = await startWattlog({ env: { WATTLOG_AUTHORISE_DEADLINE_MS: "15000" } });
   emsp = await Emsp.start({ countryCode: "DE", partyId: "ABC" });
   await wattlog.rest.send("PUT", "/settings/cdrHoldPowerPercent", { value: 0 });
-  await wattlog.rest.post("/locations", location);
+  await wattlog.rest.post("/locations", townHall("CP-1"));
   emsp.tokens.set("PULLED-1", emsp.token("PULLED-1", { valid: false }));
-  const added = await wattlog.rest.post<{ versionsUrl: string; tokenA: string }>("/partners", {
-    country: "DE",
-    party: "ABC",
-    role: "EMSP",
-  });
-  await emsp.registerAt(added.versionsUrl, added.tokenA);
+  await letIn(wattlog.rest, emsp);
   station = await TestStation.connect({ url: wattlog.ocppUrl, id: "CP-1" });
   await station.call("BootNotification", { chargePointVendor: "Test", chargePointModel: "T1" });
 });

@@ -8,6 +8,7 @@ import { eventually, lastAnswer } from "../harness/wait.ts";
 import { startWattlog, type Running } from "../harness/wattlog.ts";
 import { Emsp } from "./emsp.ts";
 import { check, ocpiModels, type OcpiObject } from "./models.ts";
+import { townHall } from "./town-hall.ts";
 
 const models = await ocpiModels();
 
@@ -17,26 +18,7 @@ let station: TestStation;
 /** Everything that the partner was given, for the models. */
 const given: OcpiObject[] = [];
 
-const connector = {
-  id: "1",
-  standard: "IEC_62196_T2",
-  format: "SOCKET",
-  power_type: "AC_3_PHASE",
-  max_voltage: 230,
-  max_amperage: 32,
-  tariff_ids: ["kwh"],
-};
-const location = {
-  id: "TOWN-HALL",
-  publish: true,
-  address: "Markt 1",
-  city: "Halle",
-  country: "DEU",
-  postal_code: "06108",
-  coordinates: { latitude: "51.482500", longitude: "11.969700" },
-  time_zone: "Europe/Berlin",
-  evses: [{ uid: "EVSE-1", evse_id: "DE*WLG*E1", connectors: [{ ...connector, stationId: "CP-1", evseId: 1 }] }],
-};
+const location = townHall("CP-1", { tariff_ids: ["kwh"] });
 const tariff = {
   id: "kwh",
   currency: "EUR",
