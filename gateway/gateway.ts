@@ -139,7 +139,7 @@ class GatewayService implements Gateway {
     this.inbound = new Inbound(this.node, this.commands, new BootNotes(this.node, writer));
     this.standing = new Standing(this.node);
     this.server = (deps.server ?? createUwsServer)(this.handlers());
-    this.door = options.tls && new TlsDoor(options.tls, this.handlers(), clock, logger);
+    this.door = options.tls && new TlsDoor(options.tls, this.handlers(), deps);
   }
 
   async start(): Promise<void> {
@@ -286,6 +286,8 @@ class GatewayService implements Gateway {
         if (connection) this.ownership.superseded(connection);
         return;
       }
+      case "runningCost":
+        return this.node.table.get(message.connectionId)?.tellCost(message.transactionId, message.totalCost);
       case "commandProgress":
         // For apis; a gateway waits for no command's outcome.
         return;

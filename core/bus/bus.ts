@@ -56,6 +56,14 @@ export type BusMessage =
       readonly connectionId: ConnectionId;
     }
   | {
+      /** What a transaction has cost as of a moment that is over: the node answers with it (`totalCost`). Losing one costs an answer its cost. */
+      readonly type: "runningCost";
+      readonly connectionId: ConnectionId;
+      readonly transactionId: string;
+      /** With taxes, in the currency of the tariff. */
+      readonly totalCost: number;
+    }
+  | {
       /** For the api that waits: the receipt of the result, judged by its log time (rule C4). */
       readonly type: "commandProgress";
       readonly commandId: CommandId;

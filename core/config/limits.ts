@@ -76,6 +76,8 @@ export const limits = {
   /** A tick for a command's end comes so long after its deadline, for the result may be on its way (rule T2). */
   commandTickGraceMs: 5_000,
   commandsPendingPerStation: 32,
+  /** Transactions of one connection whose last cost is remembered for its answers; the one told longest ago is forgotten. */
+  connectionCosts: 64,
 
   // --- folds ---
   foldBatchRecords: 4_096,

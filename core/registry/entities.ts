@@ -250,6 +250,7 @@ export type SettingId =
   | "runningCostSeconds"
   | "recordFormat"
   | "unknownStations"
+  | "runningCostAtEnd"
   | "unknownTokens"
   | "defaultTariffId"
   | "heartbeatIntervalSeconds"
@@ -277,6 +278,8 @@ export const settingDefaults = {
   recordFormat: 1,
   unknownStations: "reject",
   unknownTokens: "reject",
+  /** The end of a transaction is answered with the cost known last, which lacks what came since; else with none. */
+  runningCostAtEnd: false,
   defaultTariffId: "",
   heartbeatIntervalSeconds: 300,
   validation: "lenient",

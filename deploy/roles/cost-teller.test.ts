@@ -1,7 +1,9 @@
 // Stations are told what their sessions have cost so far (2.0.1 I02).
 import { afterEach, expect, test } from "vitest";
 
-import { trusted } from "../../core/ids/ids.ts";
+import type { BusMessage, Claim } from "../../core/bus/bus.ts";
+import { trusted, type NodeId } from "../../core/ids/ids.ts";
+import type { SettingId } from "../../core/registry/entities.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createRunningPrices } from "../../processors/running-prices.ts";
 import { Line, register } from "../../processors/station.test-helper.ts";
@@ -20,17 +22,36 @@ interface Asked {
 }
 
 /** A teller over sessions that a real fold made, and what it asks of stations. */
-async function telling(seconds: number, outcome: "accepted" | "error" = "accepted") {
+async function telling(
+  seconds: number,
+  outcome: "accepted" | "error" = "accepted",
+  settings: Partial<Record<SettingId, boolean>> = {},
+) {
   const world = await RebuildWorld.open();
   ends.push(() => world.end());
   const elements = [{ price_components: [{ type: "ENERGY" as const, price: 0.5, vat: 20, step_size: 1 }] }];
   await world.world.put("tariff", "T", { id: "T", currency: "EUR", elements });
   await world.world.put("setting", "defaultTariffId", { id: "defaultTariffId", value: "T" });
   await world.world.put("setting", "runningCostSeconds", { id: "runningCostSeconds", value: seconds });
+  for (const [id, value] of Object.entries(settings) as [SettingId, boolean][])
+    await world.world.put("setting", id, { id, value });
   await world.start();
+  const toGateway: BusMessage[] = [];
+  const owner: Claim = {
+    party: trusted.party("default"),
+    station: trusted.station("CS1"),
+    connectionId: trusted.connection("c"),
+    nodeId: trusted.node("n"),
+    epoch: { generation: 1, offset: 0 },
+    protocol: "ocpp2.0.1",
+  };
+  const bus = {
+    owner: async () => owner,
+    send: async (_to: NodeId, message: BusMessage) => toGateway.push(message) > 0,
+  };
   const asked: Asked[] = [];
   const { store, registry, clock } = world;
-  const context = { store, registry, clock, logger: silentLogger() };
+  const context = { store, registry, clock, bus, logger: silentLogger() };
   const teller = new CostTeller(context as never, createRunningPrices({ store, registry }), {
     request: async (_principal, station, { action, payload }) => {
       asked.push({ station, action, ...(payload ? { payload } : {}) });
@@ -52,7 +73,7 @@ async function telling(seconds: number, outcome: "accepted" | "error" = "accepte
     ]);
     await world.quiet();
   };
-  return { world, asked, meter };
+  return { world, asked, toGateway, meter };
 }
 
 test("I02: a station is told a cost that changed, with taxes, by the engine of its CDR, and no cost twice", async () => {
@@ -94,4 +115,18 @@ test("I02: a station that does not know the message is not told again; without t
   }
   expect(unknowing.asked).toHaveLength(1);
   expect(silent.asked).toEqual([]);
+});
+
+test("I03: the gateway is told what its answers may say, also where the station itself knows no CostUpdated", async () => {
+  const { world, asked, toGateway, meter } = await telling(1, "error", { runningCostAtEnd: true });
+  await meter(1_000, 0);
+  await meter(3_000, 10);
+  const cost = (totalCost: number) => ({ type: "runningCost", connectionId: "c", transactionId: "X", totalCost });
+  await world.until("the first cost is told", () => toGateway.some((m) => m.type === "runningCost" && m.totalCost > 1));
+  expect(toGateway.at(-1)).toEqual(cost(1.2));
+  world.clock.advance(2_000);
+  await meter(5_000, 20);
+  await world.until("the next cost is told", () => toGateway.some((m) => m.type === "runningCost" && m.totalCost > 2));
+  expect(toGateway.at(-1)).toEqual(cost(2.4));
+  expect(asked).toHaveLength(1);
 });

@@ -1,5 +1,6 @@
 // What a gateway knows of one WebSocket of one station. Memory counts here: there are fifty thousand of them, so rarely
 // used parts are made when first used.
+import { limits } from "../../core/config/limits.ts";
 import type { ConnectionId, Epoch, PartyId, StationId } from "../../core/ids/ids.ts";
 import type { Protocol } from "../../core/records/frame-record.ts";
 import type { Lookups } from "../decide/lookups.ts";
@@ -74,6 +75,8 @@ export class Connection implements Admitted {
   commands: CommandLine | undefined;
   /** Made when first used, as is `asking`. */
   answers: KnownAnswers | undefined;
+  /** What its transactions have cost, as somebody told last; made when first told. */
+  costs: Map<string, number> | undefined;
   /** CALLs for which a roaming partner is being asked. */
   asking: Set<Asking> | undefined;
   lookups: Lookups | undefined;
@@ -97,6 +100,14 @@ export class Connection implements Admitted {
     this.pingedAt = now;
     this.tokens = tokens;
     this.tokensAt = now;
+  }
+
+  /** Of a connection's transactions the last ones: what was told first goes. */
+  tellCost(transactionId: string, totalCost: number): void {
+    const costs = (this.costs ??= new Map());
+    costs.delete(transactionId);
+    costs.set(transactionId, totalCost);
+    if (costs.size > limits.connectionCosts) costs.delete(costs.keys().next().value ?? "");
   }
 
   /** Whether anything may still be taken from it or written to it. */

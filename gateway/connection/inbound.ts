@@ -155,6 +155,7 @@ export class Inbound {
       now: node.clock.now(),
       random: node.random(),
       answers,
+      costs: connection.costs,
     });
     return isReused ? { ...asked, annotations: [...asked.annotations, "reusedMessageId"] } : asked;
   }
@@ -162,6 +163,7 @@ export class Inbound {
   private final(connection: Connection, decision: Decision): Decision {
     if (decision.annotations.length > 0) this.node.metrics.annotated(decision.annotations);
     if (decision.spent !== undefined) connection.answers?.forget(decision.spent);
+    if (decision.begun !== undefined) connection.costs?.delete(decision.begun);
     return decision;
   }
 

@@ -102,8 +102,9 @@ export function decide(frame: Call, context: Context): Decision {
   const ruling = row.decide(fields, context);
   if ("payload" in ruling) {
     const decided = result(ruling.payload, ruling.facts ?? noFacts, annotations);
-    const { question, spent } = ruling;
-    return question === undefined && spent === undefined ? decided : { ...decided, question, spent };
+    const { question, spent, begun } = ruling;
+    if (question === undefined && spent === undefined && begun === undefined) return decided;
+    return { ...decided, question, spent, begun };
   }
   // A field that the answer cannot do without. No decider of a transaction message has such a field.
   if (violation) return refuseViolation(violation, annotations, context.protocol);

@@ -1,7 +1,16 @@
 // Deciders of OCPP 2.0.1 and 2.1: one row an action that a station sends. Use cases in the comments are those of part 2.
 import type { Protocol } from "../../core/records/frame-record.ts";
 import { bootAnswer, constant, dataTransfer, empty, heartbeat } from "./deciders-common.ts";
-import { objectField, textField, timeText, wholeField, type Decider, type Fields, type Use } from "./decision.ts";
+import {
+  objectField,
+  textField,
+  timeText,
+  wholeField,
+  type Context,
+  type Decider,
+  type Fields,
+  type Use,
+} from "./decision.ts";
 import { idTokenInfo, ruled, ruleOnIdToken, shown } from "./tokens.ts";
 
 /** Quirk 18: some send it as a text, or under the name that 1.6 has for it. */
@@ -24,8 +33,24 @@ const authorize: Decider = (fields, context) => {
 const transactionEvent: Decider = (fields, context) => {
   const idToken = idTokenIn(fields);
   const ruling = idToken && ruleOnIdToken(idToken, context, useIn(fields));
-  return ruling ? ruled({ idTokenInfo: idTokenInfo(ruling) }, ruling) : { payload: {} };
+  const cost = costOf(fields, context);
+  const answered = ruling ? ruled({ ...cost, idTokenInfo: idTokenInfo(ruling) }, ruling) : { payload: cost };
+  const info = objectField(fields, "transactionInfo");
+  const isStart = textField(fields, "eventType") === "Started";
+  return isStart && info && context.costs ? { ...answered, begun: textField(info, "transactionId") } : answered;
 };
+
+/**
+ * I02, I03: what was told of the transaction last, so as of an earlier message of it. 2.0.1 has the field for the end alone
+ * (TransactionEventResponse.totalCost), 2.1 for what happens in between as well.
+ */
+function costOf(fields: Fields, { protocol, lookups, costs }: Context): { readonly totalCost?: number } {
+  const type = textField(fields, "eventType");
+  const isAsked = type === "Ended" ? lookups.costAtEnd : type === "Updated" && protocol === "ocpp2.1";
+  const info = isAsked && costs ? objectField(fields, "transactionInfo") : undefined;
+  const totalCost = costs?.get((info && textField(info, "transactionId")) ?? "");
+  return totalCost === undefined ? {} : { totalCost };
+}
 
 /** A token that begins a transaction (E01-E03). One that stops it, or did its work while the station was offline, asks for nothing. */
 function useIn(fields: Fields): Use | undefined {

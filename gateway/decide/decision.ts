@@ -17,6 +17,8 @@ export interface Context {
   readonly random: number;
   /** What is known already of tokens whose partner is to be asked; undefined: of none. */
   readonly answers: Answers | undefined;
+  /** What transactions have cost, by their ids, as of an earlier message of theirs; undefined: nobody has told. */
+  readonly costs: ReadonlyMap<string, number> | undefined;
 }
 
 /** `commanded`: a command on this connection asked the station to start with the token, so somebody vouched for it. */
@@ -58,6 +60,8 @@ export type Ruling =
       readonly question?: Question | undefined;
       /** Key of the token whose known answer was used up by this. */
       readonly spent?: string | undefined;
+      /** Transaction that begins: what is known under its id is of another one. */
+      readonly begun?: string | undefined;
     }
   | { readonly unreadable: string };
 
@@ -77,6 +81,8 @@ export interface Decision {
   readonly question?: Question | undefined;
   /** Key of the token whose known answer was used up by this. */
   readonly spent?: string | undefined;
+  /** See `Ruling`. */
+  readonly begun?: string | undefined;
 }
 
 export const noFacts: Facts = {};

@@ -14,6 +14,8 @@ export interface Lookups {
   readonly strict: boolean;
   readonly heartbeatSeconds: number;
   readonly acceptUnknownTokens: boolean;
+  /** The end of a transaction is answered with the cost known last. */
+  readonly costAtEnd: boolean;
   token(uid: string): TokenDoc | undefined;
   /** Whether its roaming partner can be asked in real time. */
   canAsk(token: TokenDoc): boolean;
@@ -70,8 +72,8 @@ export class LookupCache {
     const key = `${acceptance}${wasRefused ? " refused" : ""}${strict ? " strict" : ""}`;
     const known = settings.made.get(key);
     if (known) return known;
-    const { heartbeatSeconds, acceptUnknownTokens, token, canAsk } = settings;
-    const lookups = { acceptance, wasRefused, strict, heartbeatSeconds, acceptUnknownTokens, token, canAsk };
+    const { heartbeatSeconds, acceptUnknownTokens, costAtEnd, token, canAsk } = settings;
+    const lookups = { acceptance, wasRefused, strict, heartbeatSeconds, acceptUnknownTokens, costAtEnd, token, canAsk };
     settings.made.set(key, lookups);
     return lookups;
   }
@@ -99,6 +101,7 @@ export class LookupCache {
       // Anything that is not one of the words is the careful one.
       unknownStations: unknownStations === "accept" || unknownStations === "pending" ? unknownStations : "reject",
       acceptUnknownTokens: registry.setting(party, "unknownTokens") === "accept",
+      costAtEnd: registry.setting(party, "runningCostAtEnd") === true,
       strict: registry.setting(party, "validation") === "strict",
       strictModels: modelsOf(String(registry.setting(party, "strictModels"))),
       strictRotation: registry.setting(party, "strictRotation") === true,

@@ -12,6 +12,7 @@ const lookups: Lookups = {
   strict: false,
   heartbeatSeconds: 300,
   acceptUnknownTokens: true,
+  costAtEnd: false,
   token: () => undefined,
   canAsk: () => false,
 };
@@ -19,7 +20,7 @@ const lookups: Lookups = {
 /** Of a station that is accepted and lenient, but for what is changed. */
 export function context(protocol: Protocol, changed: Partial<Lookups> = {}, random = 0.5): Context {
   const known = { ...lookups, ...changed };
-  return { protocol, lookups: known, isRefused: known.wasRefused, now, random, answers: undefined };
+  return { protocol, lookups: known, isRefused: known.wasRefused, now, random, answers: undefined, costs: undefined };
 }
 
 /** A CALL's payload that the schema accepts. */

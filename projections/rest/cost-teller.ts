@@ -1,6 +1,6 @@
-// Tells stations what their sessions have cost so far (2.0.1 I02, CostUpdated), where the registry setting `runningCostSeconds` says
-// how often. Every api does it; the messages carry keys, so that a station is told each cost once. Nothing is remembered beyond
-// the process.
+// Tells what sessions have cost so far, where the registry setting `runningCostSeconds` says how often: stations (2.0.1 I02,
+// CostUpdated), and the gateway that holds the station, for its answers (`totalCost`). Every api does it; the messages carry
+// keys, so that a station is told each cost once. Nothing is remembered beyond the process.
 import { trusted, type PartyId } from "../../core/ids/ids.ts";
 import type { PriceSoFar, RunningPrices } from "../../core/ports/running-price.ts";
 import { messageOf } from "../../core/runtime/errors.ts";
@@ -20,14 +20,17 @@ interface Going {
   readonly id: string;
   readonly station: string;
   readonly transaction_id: string;
+  readonly protocol: string | null;
   readonly last_updated: number;
 }
 
 interface Known {
   /** Of the session's row that it was told by. */
   readonly lastUpdated: number;
-  /** undefined: the station does not know the message, and is not told again. */
-  readonly cost: string | null | undefined;
+  /** What the station took; null: nothing yet. */
+  readonly cost: string | null;
+  /** The station does not know the message, and is not told again. */
+  readonly isDeaf: boolean;
   /** Monotonic ms. */
   readonly at: number;
 }
@@ -66,7 +69,7 @@ export class CostTeller {
       const ids = new Set(going.map(({ id }) => id));
       for (const id of this.known.keys()) if (!ids.has(id)) this.known.delete(id);
       const now = clock.monotonic();
-      const due = going.filter((session) => isDue(session, this.known.get(session.id), now));
+      const due = going.filter((session) => this.isDue(session, now));
       await Promise.all(due.slice(0, toldAPoll).map((session) => this.tell(session)));
     } catch (error) {
       logger.warn({ err: error }, "running costs are not told; they are looked at again");
@@ -80,7 +83,7 @@ export class CostTeller {
       .innerJoin("live_station as t", (join) =>
         join.onRef("t.party", "=", "s.party").onRef("t.station", "=", "s.station"),
       )
-      .select(["s.id", "s.station", "s.transaction_id", "s.last_updated"])
+      .select(["s.id", "s.station", "s.transaction_id", "s.last_updated", "t.protocol"])
       .where("s.party", "=", party)
       .where("s.status", "=", "active")
       .where("t.online", "=", 1)
@@ -91,36 +94,53 @@ export class CostTeller {
 
   private async tell(session: Going): Promise<void> {
     const { clock, logger } = this.context;
-    const { party, id, station, last_updated: until } = session;
-    const before = this.known.get(id);
-    const soFar = await this.prices.soFar(party, { id, station, until });
-    const cost = soFar?.total?.inclVat ?? null;
-    const conclude = (as: string | null | undefined) =>
-      this.known.set(id, { lastUpdated: until, cost: as, at: clock.monotonic() });
-    if (this.rounds.isStopped) return;
-    if (soFar === undefined || cost === null || cost === before?.cost) return void conclude(cost);
+    const { party, id, station, last_updated: lastUpdated } = session;
+    const { cost: before = null, isDeaf = false } = this.known.get(id) ?? {};
+    const conclude = (cost: string | null, deaf: boolean) =>
+      this.known.set(id, { lastUpdated, cost, isDeaf: deaf, at: clock.monotonic() });
     try {
-      conclude(await this.send(session, soFar, cost));
+      const soFar = await this.prices.soFar(party, { id, station, until: lastUpdated });
+      const cost = soFar?.total?.inclVat ?? null;
+      if (this.rounds.isStopped) return;
+      if (cost !== null) await this.tellGateway(session, cost);
+      if (soFar === undefined || cost === null || cost === before || isDeaf) return void conclude(before, isDeaf);
+      const outcome = await this.send(session, soFar, cost);
+      // Where it was not taken, the next one may be.
+      conclude(outcome === "accepted" ? cost : null, outcome === "error");
     } catch (error) {
-      conclude(before?.cost ?? null);
+      conclude(before, isDeaf);
       logger.warn({ party, station, session: id, why: messageOf(error) }, "a running cost is not told");
     }
   }
 
-  /** @returns the cost where it was taken, null where it was not: the next one may be. */
-  private async send(session: Going, soFar: PriceSoFar, cost: string): Promise<string | null | undefined> {
+  /** The same cost too: the station may have come by another connection since. */
+  private async tellGateway({ party, station, transaction_id: transactionId }: Going, cost: string): Promise<void> {
+    const { bus } = this.context;
+    const owner = await bus.owner(party, trusted.station(station));
+    if (!owner) return;
+    const { nodeId, connectionId } = owner;
+    await bus.send(nodeId, { type: "runningCost", connectionId, transactionId, totalCost: Number(cost) });
+  }
+
+  private async send(session: Going, soFar: PriceSoFar, cost: string): Promise<string | null> {
     const principal: Principal = { actor: "running-cost", role: "operator", party: session.party, via: "rule" };
     // With taxes, in the currency of the tariff (2.0.1, CostUpdatedRequest.totalCost).
     const payload = { totalCost: Number(cost), transactionId: session.transaction_id };
     const idempotencyKey = `running-cost ${session.id} ${soFar.at} ${cost}`;
     const input = { action: "CostUpdated", payload, idempotencyKey };
     const { outcome } = await this.sender.request(principal, trusted.station(session.station), input, waitSeconds);
-    if (outcome === "error") return undefined;
-    return outcome === "accepted" ? cost : null;
+    return outcome;
   }
-}
 
-function isDue({ last_updated: lastUpdated, everyMs }: Going, known: Known | undefined, now: number): boolean {
-  if (!known) return true;
-  return known.cost !== undefined && known.lastUpdated !== lastUpdated && known.at + everyMs <= now;
+  private isDue({ id, party, protocol, last_updated: lastUpdated, everyMs }: Going, now: number): boolean {
+    const known = this.known.get(id);
+    if (!known) return true;
+    if (known.isDeaf && !this.isAnswered(party, protocol)) return false;
+    return known.lastUpdated !== lastUpdated && known.at + everyMs <= now;
+  }
+
+  /** Whether its messages are answered with the cost. */
+  private isAnswered(party: PartyId, protocol: string | null): boolean {
+    return protocol === "ocpp2.1" || this.context.registry.setting(party, "runningCostAtEnd") === true;
+  }
 }

@@ -193,6 +193,7 @@ export const localListSchema = {
 /** Each setting's values; the table in entities.ts says which there are. */
 export const settingSchemas = {
   runningCostSeconds: { type: "integer", minimum: 0, maximum: 86_400 },
+  runningCostAtEnd: { type: "boolean" },
   settleAfterMs: { type: "integer", minimum: 0, maximum: 86_400_000 },
   recordFormat: { type: "integer", minimum: 1, maximum: 1 },
   unknownStations: { type: "string", enum: ["accept", "pending", "reject"] },
