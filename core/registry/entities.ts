@@ -268,6 +268,7 @@ export type SettingId =
   | "cdrNumbering"
   | "lateCorrectionWh"
   | "lateCorrectionSeconds"
+  | "idTokensShownTo"
   | "openData";
 
 /** What holds where the registry says nothing. */
@@ -306,6 +307,8 @@ export const settingDefaults = {
   /** A message after the CDR that changes energy or duration by this much gives a correction; less is annotated. */
   lateCorrectionWh: 100,
   lateCorrectionSeconds: 60,
+  /** The lowest role that sees who charged; those below it see pseudonyms (docs/privacy.md). */
+  idTokensShownTo: "operator",
   /** Locations with `publish: true`, their status and ad-hoc prices are told to everybody (docs/open-data.md). */
   openData: false,
 } as const satisfies Readonly<Record<SettingId, string | number | boolean>>;

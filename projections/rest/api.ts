@@ -25,6 +25,7 @@ import { installDeadline, installGuard, installHeaders, securityHeaders } from "
 import { HttpsDoor } from "./https-door.ts";
 import { LiveFeed } from "./live-feed.ts";
 import { Credentials } from "./principal.ts";
+import { installPrivacy, Privacy } from "./privacy.ts";
 import { handleError, Problem, sendProblem } from "./problems.ts";
 import { installCdrLedger } from "./routes-cdr-ledger.ts";
 import { installCdrReviews } from "./routes-cdr-reviews.ts";
@@ -103,9 +104,11 @@ class HttpApi implements Api {
     const { runningPrices } = context;
     this.costs = runningPrices && new CostTeller(context, runningPrices, sender);
     this.numbering = new CdrNumbering(context, ocpi.watermark);
+    const privacy = new Privacy(context);
     // Inside `register`, so that the plugins before it have seen the route hooks.
     void this.app.register((app, _options, done) => {
       installGuard(app, this.credentials, context.metrics);
+      installPrivacy(app, privacy);
       installStations(app, context);
       installDocuments(app, context);
       installCommands(app, context, sender, uploads);
@@ -114,21 +117,21 @@ class HttpApi implements Api {
       installConfigurationRead(app, context, sender);
       installConfigurationChanges(app, context, sender);
       installLocalList(app, context, sender, lists);
-      installSessions(app, context);
+      installSessions(app, context, privacy);
       installCdrReviews(app, context, writer);
-      installCdrLedger(app, context, ocpi.watermark);
+      installCdrLedger(app, context, ocpi.watermark, privacy);
       installHealth(app, context, ocpi.watermark);
       installHealthExclusions(app, context);
       installHealthRates(app, context, ocpi.watermark);
-      installExplain(app, context);
+      installExplain(app, context, privacy);
       installFrames(app, context);
-      installRegistry(app, context);
+      installRegistry(app, context, privacy);
       installPrice(app, context);
       installSettings(app, context);
       installApiKeys(app, context);
       installQuarantine(app, context, writer);
       installStatus(app, context);
-      installLive(app, context, this.feed, this.clients, this.credentials);
+      installLive(app, context, this.feed, this.clients, this.credentials, privacy);
       installPages(app, context, this.credentials);
       installPartners(app, context, ocpi);
       done();

@@ -99,23 +99,30 @@ export type ExportFormat = (typeof exportFormats)[number];
 /** With the CDR's number, where it has one. */
 export type NumberedRow = CdrRow & { readonly number: number | null };
 
-/** @param onRow of every line, for totals beside the export */
+export type ShownCdr = ReturnType<typeof showCdr>;
+
+interface Exporting {
+  /** Of every line, for totals beside the export. */
+  readonly onRow?: (row: NumberedRow) => void;
+  /** As whoever asked may see it. */
+  readonly shown?: (cdr: ShownCdr) => ShownCdr;
+}
+
 export async function* exportLines(
   rows: AsyncIterable<NumberedRow>,
   format: ExportFormat,
-  onRow: (row: NumberedRow) => void = () => undefined,
+  { onRow = () => undefined, shown = (cdr) => cdr }: Exporting = {},
 ): AsyncGenerator<string, void, undefined> {
   if (format === "csv") yield csvLine(Object.keys(columns));
   for await (const row of rows) {
     onRow(row);
-    if (format === "jsonl") yield `${JSON.stringify({ ...showCdr(row), number: row.number })}\n`;
-    else yield csvLine(Object.values(columns).map((cellOf) => cellOf(row, showCdr(row))));
+    const cdr = shown(showCdr(row));
+    if (format === "jsonl") yield `${JSON.stringify({ ...cdr, number: row.number })}\n`;
+    else yield csvLine(Object.values(columns).map((cellOf) => cellOf(row, cdr)));
   }
 }
 
-type Shown = ReturnType<typeof showCdr>;
-
-const columns: Readonly<Record<string, (row: NumberedRow, cdr: Shown) => Cell>> = {
+const columns: Readonly<Record<string, (row: NumberedRow, cdr: ShownCdr) => Cell>> = {
   number: (row) => row.number,
   id: (row) => row.id,
   credits: (row) => row.credits,

@@ -214,6 +214,7 @@ export const settingSchemas = {
   smallSessions: { type: "string", enum: ["send", "zero", "suppress"] },
   lateCorrectionWh: { type: "integer", minimum: 0, maximum: 1_000_000 },
   lateCorrectionSeconds: { type: "integer", minimum: 0, maximum: 86_400 },
+  idTokensShownTo: { type: "string", enum: ["viewer", "operator", "admin"] },
   openData: { type: "boolean" },
 } as const satisfies Readonly<Record<SettingId, object>>;
 

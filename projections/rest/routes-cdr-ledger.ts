@@ -4,10 +4,18 @@ import type { FastifyInstance } from "fastify";
 
 import type { Watermark } from "../ocpi/watermark.ts";
 import { blocksOf, numbered, verifyChain } from "./cdr-chain.ts";
-import { bookedCdrs, exportFormats, exportLines, LedgerTotals, type ExportFormat } from "./cdr-ledger.ts";
+import {
+  bookedCdrs,
+  exportFormats,
+  exportLines,
+  LedgerTotals,
+  type ExportFormat,
+  type ShownCdr,
+} from "./cdr-ledger.ts";
 import type { ApiOptions } from "./context.ts";
 import { time } from "./format.ts";
 import { principalOf } from "./guard.ts";
+import type { Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import { reconcile } from "./reconciliation.ts";
 import { answers, nullableText, nullableTime, timeFilter } from "./schemas.ts";
@@ -97,8 +105,13 @@ const chainSchema = {
 const contentTypes = { csv: "text/csv; charset=utf-8", jsonl: "application/jsonl" } as const;
 const dayMs = 24 * 3_600_000;
 
-export function installCdrLedger(app: FastifyInstance, context: ApiOptions, watermark: Watermark): void {
-  installExport(app, context);
+export function installCdrLedger(
+  app: FastifyInstance,
+  context: ApiOptions,
+  watermark: Watermark,
+  privacy: Privacy,
+): void {
+  installExport(app, context, privacy);
   installChain(app, context);
 
   app.get<{ Querystring: Period }>("/api/v1/cdrs/totals", {
@@ -142,7 +155,7 @@ export function installCdrLedger(app: FastifyInstance, context: ApiOptions, wate
   });
 }
 
-function installExport(app: FastifyInstance, context: ApiOptions): void {
+function installExport(app: FastifyInstance, context: ApiOptions, privacy: Privacy): void {
   app.get<{ Querystring: Period & { format: ExportFormat } }>("/api/v1/cdrs/export", {
     config: { role: "viewer" },
     schema: {
@@ -159,14 +172,20 @@ function installExport(app: FastifyInstance, context: ApiOptions): void {
     handler: (request, reply) => {
       const { format } = request.query;
       const { from, to } = periodOf(request.query);
-      const { party } = principalOf(request);
+      const principal = principalOf(request);
+      const { party } = principal;
       const { reader } = context.store;
+      const shown = (cdr: ShownCdr) => privacy.seen(principal, cdr);
       const blocks = blocksOf(context.registry, party);
       const name = `cdrs-${time(from).slice(0, 10)}-${time(to).slice(0, 10)}.${format}`;
       return reply
         .type(contentTypes[format])
         .header("content-disposition", `attachment; filename="${name}"`)
-        .send(Readable.from(exportLines(numbered(bookedCdrs(reader, { party, from, to }), reader, blocks), format)));
+        .send(
+          Readable.from(
+            exportLines(numbered(bookedCdrs(reader, { party, from, to }), reader, blocks), format, { shown }),
+          ),
+        );
     },
   });
 }

@@ -6,13 +6,14 @@ import { isWattlogError } from "../../core/runtime/errors.ts";
 import type { ApiOptions } from "./context.ts";
 import { showExplanation, type ShownExplanation } from "./explain-format.ts";
 import { principalOf } from "./guard.ts";
+import type { Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import { answers, idParam, nullableNumber, nullableText, nullableTime } from "./schemas.ts";
 
 /** Each holds a session's frames in memory, and no other request is answered while its fold runs. */
 const atOnce = 4;
 
-export function installExplain(app: FastifyInstance, { explainer }: ApiOptions): void {
+export function installExplain(app: FastifyInstance, { explainer }: ApiOptions, privacy: Privacy): void {
   if (!explainer) return;
   const explained = limitedExplainer(explainer);
   const route = { config: { role: "viewer" } as const };
@@ -37,7 +38,7 @@ export function installExplain(app: FastifyInstance, { explainer }: ApiOptions):
     ...route,
     schema: { ...schema, summary: "The same as a PDF, for a dispute", response: answers({}, 404, 429) },
     handler: async (request, reply) => {
-      const shown = await explained(request);
+      const shown = privacy.seen(principalOf(request), await explained(request));
       // Loaded when the first is asked for: its fonts take a while.
       const { explanationPdf } = await import("./explain-pdf.ts");
       return reply

@@ -11,6 +11,7 @@ import { showFrame } from "./frames.ts";
 import { identify, principalOf } from "./guard.ts";
 import type { LiveFeed } from "./live-feed.ts";
 import type { Credentials, Principal } from "./principal.ts";
+import type { Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import { stationIdOf } from "./routes-stations.ts";
 import { answers } from "./schemas.ts";
@@ -51,6 +52,7 @@ export function installLive(
   feed: LiveFeed,
   clients: LiveClients,
   credentials: Credentials,
+  privacy: Privacy,
 ): void {
   app.get<{ Querystring: { station?: string } }>("/api/v1/live", {
     config: { role: "viewer" },
@@ -73,7 +75,7 @@ export function installLive(
       const station = request.query.station === undefined ? undefined : stationIdOf(request.query.station);
       // A key that is taken back ends its streams as well.
       const stillValid = () => identify(request, credentials) !== null;
-      const stream = new Stream(context, feed, clients, principal, stillValid);
+      const stream = new Stream(context, feed, clients, principal, stillValid, (data) => privacy.seen(principal, data));
       await stream.begin(request, reply, station);
       return reply;
     },
@@ -86,6 +88,7 @@ class Stream implements Client {
   private readonly clients: LiveClients;
   private readonly principal: Principal;
   private readonly stillValid: () => boolean;
+  private readonly seen: (data: unknown) => unknown;
   private reply: FastifyReply | undefined;
   private heartbeat: Timer | undefined;
   private frames: Subscription | undefined;
@@ -98,12 +101,14 @@ class Stream implements Client {
     clients: LiveClients,
     principal: Principal,
     stillValid: () => boolean,
+    seen: (data: unknown) => unknown,
   ) {
     this.context = context;
     this.feed = feed;
     this.clients = clients;
     this.principal = principal;
     this.stillValid = stillValid;
+    this.seen = seen;
   }
 
   async begin(request: FastifyRequest, reply: FastifyReply, station: StationId | undefined): Promise<void> {
@@ -162,7 +167,7 @@ class Stream implements Client {
   }
 
   private send(event: string, data: unknown): void {
-    this.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.write(`event: ${event}\ndata: ${JSON.stringify(this.seen(data))}\n\n`);
   }
 
   private write(text: string): void {

@@ -1,5 +1,5 @@
 // Tokens, tariffs, locations, configuration templates, local lists, meters' public keys: documents of the registry, written with POST (upsert), PATCH and DELETE.
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest, RequestGenericInterface } from "fastify";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 
@@ -13,6 +13,7 @@ import { principalOf } from "./guard.ts";
 import { checkMeterKeys, meterKeysSchema } from "./meter-keys.ts";
 import { decodeCursor, encodeCursor, type PageQuery } from "./paging.ts";
 import type { Role } from "./principal.ts";
+import type { Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import { installImport } from "./registry-import.ts";
 import { refuse } from "./routes-price.ts";
@@ -115,9 +116,9 @@ const resources: readonly [
   },
 ];
 
-export function installRegistry(app: FastifyInstance, context: ApiOptions): void {
+export function installRegistry(app: FastifyInstance, context: ApiOptions, privacy: Privacy): void {
   const [tokens, tariffs, locations, templates, localLists, meterKeys] = resources;
-  install(app, context, tokens);
+  install(app, context, tokens, (request) => privacy.inRegistry(principalOf(request), request.params.id));
   install(app, context, tariffs);
   install(app, context, locations);
   install(app, context, templates);
@@ -125,12 +126,26 @@ export function installRegistry(app: FastifyInstance, context: ApiOptions): void
   install(app, context, meterKeys);
 }
 
+interface ById extends RequestGenericInterface {
+  readonly Params: { id: string };
+}
+
+/** The id that a request's address names. */
+type IdOf = (request: FastifyRequest<ById>) => string | Promise<string>;
+
+const asGiven: IdOf = ({ params }) => params.id;
+
 // A patch is checked as the document that it makes.
 const ajv = addFormats.default(new Ajv({ strict: false, allErrors: false }));
 
-function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
-  installReads(app, context, resource);
-  installDelete(app, context, resource);
+function install<Kind extends Entity>(
+  app: FastifyInstance,
+  context: ApiOptions,
+  resource: Resource<Kind>,
+  idOf: IdOf = asGiven,
+): void {
+  installReads(app, context, resource, idOf);
+  installDelete(app, context, resource, idOf);
   const valid = ajv.compile(resource.schema);
   const { entity, path, tag, schema, writer, idField, keyOf, normalise, check } = resource;
   installImport<Kind>(app, context, {
@@ -179,11 +194,12 @@ function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions,
     },
     handler: async (request, reply) => {
       const principal = principalOf(request);
-      const { doc, version } = existing(context, principal.party, resource, request.params.id);
+      const id = await idOf(request);
+      const { doc, version } = existing(context, principal.party, resource, id);
       const expected = parseIfMatch(request.headers["if-match"]) ?? version;
       const merged = mergePatch(doc, request.body) as EntityDocs[Kind];
       if (!valid(merged)) throw invalid(valid.errors?.[0]);
-      if (keyOf(merged) !== normalise(request.params.id)) {
+      if (keyOf(merged) !== normalise(id)) {
         throw new Problem("invalid", `A ${entity} keeps its id; remove it and add another.`, { path: "/id" });
       }
       check?.(merged);
@@ -193,7 +209,12 @@ function install<Kind extends Entity>(app: FastifyInstance, context: ApiOptions,
   });
 }
 
-function installReads<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
+function installReads<Kind extends Entity>(
+  app: FastifyInstance,
+  context: ApiOptions,
+  resource: Resource<Kind>,
+  idOf: IdOf,
+): void {
   const { entity, path, tag, schema } = resource;
   app.get<{ Querystring: PageQuery }>(path, {
     config: { role: "viewer" },
@@ -226,13 +247,18 @@ function installReads<Kind extends Entity>(app: FastifyInstance, context: ApiOpt
     config: { role: "viewer" },
     schema: { tags: [tag], summary: `One ${entity}`, params: idParam, response: answers({ 200: schema }, 404) },
     handler: async (request, reply) => {
-      const { doc, version } = existing(context, principalOf(request).party, resource, request.params.id);
+      const { doc, version } = existing(context, principalOf(request).party, resource, await idOf(request));
       return reply.header("etag", etag(version)).send(doc);
     },
   });
 }
 
-function installDelete<Kind extends Entity>(app: FastifyInstance, context: ApiOptions, resource: Resource<Kind>): void {
+function installDelete<Kind extends Entity>(
+  app: FastifyInstance,
+  context: ApiOptions,
+  resource: Resource<Kind>,
+  idOf: IdOf,
+): void {
   const { entity, path, tag, writer, normalise } = resource;
   app.delete<{ Params: { id: string } }>(`${path}/:id`, {
     config: { role: writer },
@@ -244,9 +270,10 @@ function installDelete<Kind extends Entity>(app: FastifyInstance, context: ApiOp
     },
     handler: async (request, reply) => {
       const principal = principalOf(request);
-      const { version } = existing(context, principal.party, resource, request.params.id);
+      const id = await idOf(request);
+      const { version } = existing(context, principal.party, resource, id);
       const expected = parseIfMatch(request.headers["if-match"]) ?? version;
-      await writeEntity(context, principal, entity, normalise(request.params.id), null, expected);
+      await writeEntity(context, principal, entity, normalise(id), null, expected);
       return reply.code(204).send();
     },
   });

@@ -10,6 +10,7 @@ import { principalOf } from "./guard.ts";
 import { installSignedData } from "./routes-signed-data.ts";
 import { meterValuesOf } from "./meter-values.ts";
 import { decodeCursor, pageOf, type PageQuery } from "./paging.ts";
+import type { Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import {
   answers,
@@ -54,7 +55,7 @@ const meterValueSchema = {
   },
 } as const;
 
-export function installSessions(app: FastifyInstance, context: ApiOptions): void {
+export function installSessions(app: FastifyInstance, context: ApiOptions, privacy: Privacy): void {
   app.get<{ Querystring: SessionQuery }>("/api/v1/sessions", {
     config: { role: "viewer" },
     schema: {
@@ -63,7 +64,7 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
       querystring: listQuery({
         station: { type: "string", maxLength: 48 },
         status: { type: "string", enum: ["active", "completed"] },
-        idToken: { type: "string", maxLength: 255 },
+        idToken: { type: "string", maxLength: 255, description: "A pseudonym, where your role sees these" },
         from: { ...timeFilter, description: "Started at or after" },
         to: { ...timeFilter, description: "Started before" },
       }),
@@ -77,7 +78,9 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
         .where("party", "=", principalOf(request).party);
       if (station !== undefined) rows = rows.where("station", "=", station);
       if (status !== undefined) rows = rows.where("status", "=", status);
-      if (idToken !== undefined) rows = rows.where("id_token", "=", idToken);
+      if (idToken !== undefined) {
+        rows = rows.where("id_token", "in", [...(await privacy.inSessions(principalOf(request), idToken))]);
+      }
       if (from !== undefined) rows = rows.where("started_at", ">=", Date.parse(from));
       if (to !== undefined) rows = rows.where("started_at", "<", Date.parse(to));
       const before = decodeCursor(cursor, ["number", "string"]);
@@ -123,7 +126,7 @@ export function installSessions(app: FastifyInstance, context: ApiOptions): void
     },
   });
   installMeterValues(app, context);
-  installSignedData(app, context);
+  installSignedData(app, context, privacy);
   installCdrs(app, context);
 }
 

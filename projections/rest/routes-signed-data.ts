@@ -12,10 +12,11 @@ import type { MeterKeysDoc } from "../../core/registry/entities.ts";
 import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
+import { requireTokens, type Privacy } from "./privacy.ts";
 import { Problem } from "./problems.ts";
 import { answers, idParam } from "./schemas.ts";
 
-export function installSignedData(app: FastifyInstance, context: ApiOptions): void {
+export function installSignedData(app: FastifyInstance, context: ApiOptions, privacy: Privacy): void {
   app.get<{ Params: { id: string } }>("/api/v1/sessions/:id/signed-data", {
     config: { role: "viewer" },
     schema: {
@@ -25,9 +26,10 @@ export function installSignedData(app: FastifyInstance, context: ApiOptions): vo
         "Each signed value verbatim, but for what OCPP wraps it in, in the order they came. Beside it the public key of the " +
         "register by which its signature is valid, else one that came with the value, which proves nothing.",
       params: idParam,
-      response: answers({ 200: { type: "string", description: "application/xml" } }, 404),
+      response: answers({ 200: { type: "string", description: "application/xml" } }, 403, 404),
     },
     handler: async (request, reply) => {
+      requireTokens(privacy, request, "What a meter signs names who charged, and cannot be changed.");
       const { party } = principalOf(request);
       const session = await context.store.reader
         .selectFrom("live_session")
