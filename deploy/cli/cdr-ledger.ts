@@ -29,7 +29,9 @@ export async function exportCdrs(invocation: Invocation): Promise<number> {
   const totals = new LedgerTotals();
   const blocks = await blocksIn(invocation);
   await withStore(sourceOf(invocation.settings), async ({ reader }) => {
-    const lines = exportLines(numbered(bookedCdrs(reader, period), reader, blocks), format, { onRow: (row) => totals.add(row) });
+    const lines = exportLines(numbered(bookedCdrs(reader, period), reader, blocks), format, {
+      onRow: (row) => totals.add(row),
+    });
     const into = file === undefined ? process.stdout : createWriteStream(file);
     await pipeline(Readable.from(lines), into, { end: file !== undefined });
   });
