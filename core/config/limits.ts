@@ -230,6 +230,8 @@ export const limits = {
   healthOfflineGraceMs: 5 * 60_000,
   /** Commands of one partner whose results it has not been told yet. */
   ocpiCommandsPending: 500,
+  /** POSTs of one result: its address is of that one command, and its driver does not wait for ever. */
+  ocpiResultAttempts: 5,
   /** Readings come every few seconds; a session in between is told to its partner no more often than this. */
   ocpiSessionPushMs: 60_000,
   /** After a push that was not taken; doubled each time, so that one that is back after an hour hears of it in minutes. */

@@ -6,7 +6,8 @@
 //   1  first version
 import { trusted } from "../ids/ids.ts";
 import type { CdrReviewAction, CdrReviewOf, CdrValues } from "./cdr-review.ts";
-import type { CommandOrigin, Facts, FrameBody, FrameKind, FrameRecord, Protocol } from "./frame-record.ts";
+import { originOf, originTexts } from "./command-origin.ts";
+import type { Facts, FrameBody, FrameKind, FrameRecord, Protocol } from "./frame-record.ts";
 import { pack, unpack } from "./msgpack.ts";
 import { isTag, misfit, type Field } from "./shape.ts";
 
@@ -122,7 +123,7 @@ function bodyFields(r: FrameBody): unknown[] {
         r.timeoutMs,
         r.idempotencyKey,
         r.queueUntil,
-        [r.origin.via, r.origin.actor],
+        originTexts(r.origin),
         r.replyTo,
       ];
     case "commandSent":
@@ -238,8 +239,7 @@ function bodyOf(kind: FrameKind, f: unknown[]): FrameBody {
         facts: f[5] as Facts,
         annotations: f[6] as string[],
       };
-    case "commandRequested": {
-      const [via, actor] = f[8] as [CommandOrigin["via"], string];
+    case "commandRequested":
       return {
         kind,
         commandId: trusted.command(text(0)),
@@ -250,10 +250,9 @@ function bodyOf(kind: FrameKind, f: unknown[]): FrameBody {
         timeoutMs: f[5] as number,
         idempotencyKey: f[6] as string | null,
         queueUntil: f[7] as number | null,
-        origin: { via, actor },
+        origin: originOf(f[8] as [string, string]),
         replyTo: f[9] === null ? null : trusted.node(text(9)),
       };
-    }
     case "commandSent":
     case "commandBound":
       return { kind, commandId: trusted.command(text(0)), connectionId: trusted.connection(text(1)) };

@@ -37,6 +37,19 @@ export interface CommandOrigin {
   readonly via: "rest" | "ocpi" | "rule" | "console";
   /** API key id, partner id, or the rule's name. Never a secret. */
   readonly actor: string;
+  /** Of a roaming partner's command: what it is told of the end. */
+  readonly reply?: CommandReply;
+}
+
+/** Told once the command has ended, from the log: it outlives the process that took the command (decision 33). */
+export interface CommandReply {
+  /** What was asked for, in OCPI's words: START_SESSION and the others, or a result of charging profiles. */
+  readonly of: string;
+  /** The partner's `response_url`. */
+  readonly url: string;
+  readonly correlationId: string;
+  /** Of charging profiles: whose. */
+  readonly session?: string;
 }
 
 export type FrameBody =

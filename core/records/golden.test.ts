@@ -5,8 +5,10 @@ import { expect, test } from "vitest";
 
 import { trusted } from "../ids/ids.ts";
 import { decodeRecord, encodeRecord, kindNumbers } from "./codec.ts";
+import { originOf } from "./command-origin.ts";
 import { chainHash, chainStart, decodeEvent, encodeEvent, type EventBody, type EventKind } from "./domain-event.ts";
-import type { FrameBody, FrameKind, RecordEnvelope } from "./frame-record.ts";
+import type { FrameBody, FrameKind, FrameRecord, RecordEnvelope } from "./frame-record.ts";
+import { unpack } from "./msgpack.ts";
 import { decodeChange, encodeChange, type RegistryChange } from "./registry-change.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -105,6 +107,19 @@ test("a command that nobody waits for and that is bound to nothing keeps its nul
   const [body] = frames.commandRequested;
   const bare = { ...envelope, ...body, connectionId: null, idempotencyKey: null, queueUntil: null, replyTo: null };
   expect(decodeRecord(encodeRecord(bare))).toEqual(bare);
+});
+
+test("a roaming partner's command keeps what its result is told by, and an older process carries that through as the actor", () => {
+  const [body] = frames.commandRequested;
+  const reply = { of: "START_SESSION", url: "https://emsp.example/1", correlationId: "c-1", session: "s-1" };
+  const asked = { ...envelope, ...body, origin: { via: "ocpi", actor: "DEABC-EMSP", reply } } as const;
+  const encoded = encodeRecord(asked);
+  expect(decodeRecord(encoded)).toEqual(asked);
+  const [via, actor] = (unpack(encoded) as unknown[])[17] as [string, string];
+  expect([via, actor.startsWith("DEABC-EMSP\n")]).toEqual(["ocpi", true]);
+  const carried = { ...asked, origin: { via, actor } } as FrameRecord;
+  expect(encodeRecord(carried)).toEqual(encoded);
+  expect(originOf(["rest", 'two\n{"of":1}'])).toEqual({ via: "rest", actor: 'two\n{"of":1}' });
 });
 
 test("no two kinds of record share a number", () => {

@@ -127,7 +127,8 @@ export function resultOf(command: CommandName, outcome: string | null, response:
   return known ?? (command === "CANCEL_RESERVATION" ? "UNKNOWN_RESERVATION" : "REJECTED");
 }
 
-function frameOf(response: string | null): readonly unknown[] {
+/** @returns empty where it is none */
+export function frameOf(response: string | null): readonly unknown[] {
   try {
     const frame: unknown = JSON.parse(response ?? "[]");
     return Array.isArray(frame) ? frame : [];

@@ -20,7 +20,7 @@ import {
   type StationCommand,
   type Target,
 } from "./command-requests.ts";
-import { commandTimeoutSeconds } from "./command-results.ts";
+import { commandTimeoutSeconds, isUnsendable } from "./command-orders.ts";
 import { invalid, notFound, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
 import { locationId } from "./locations.ts";
 import { actsFor, principalOf } from "./partners.ts";
@@ -67,14 +67,13 @@ export const postCommand: OcpiHandler = async (call) => {
   const refusal = services.outbound.refusal(responseUrl, partner.doc.allowedHosts ?? []);
   if (refusal !== undefined) throw invalid(`response_url is not an address that is called: ${refusal}.`);
   try {
-    const { correlationId } = call;
+    const reply = { of: command, url: responseUrl, correlationId: call.correlationId };
     const what = await prepare[command](call, body);
-    const order = { partner, command, responseUrl, correlationId, routing: routingOf(call), ...what };
-    if (!services.results.order(order))
-      throw new Refused("REJECTED", "Too many of your commands wait for their results.");
-    return answer("ACCEPTED");
+    if (await services.orders.order({ partner, reply, ...what })) return answer("ACCEPTED");
+    return answer("REJECTED", "Too many of your commands wait for their results.");
   } catch (error) {
     if (error instanceof Refused) return answer(error.result, error.message);
+    if (isUnsendable(error)) return answer("REJECTED", error.message);
     throw error;
   }
 };
@@ -83,16 +82,6 @@ function answer(result: CommandResponse, sentence?: string): OcpiAnswer {
   const timeout = result === "ACCEPTED" ? commandTimeoutSeconds : 0;
   const message = sentence === undefined ? {} : { message: [{ language: "en", text: sentence }] };
   return { data: { result, timeout, ...message } };
-}
-
-/** Commands are a functional module: the result says from whom to whom. */
-function routingOf({ partner, party }: OcpiCall): Record<string, string> {
-  const [peer] = partner.doc.roles;
-  return {
-    "ocpi-from-country-code": party.slice(0, 2),
-    "ocpi-from-party-id": party.slice(2),
-    ...(peer ? { "ocpi-to-country-code": peer.countryCode, "ocpi-to-party-id": peer.partyId } : {}),
-  };
 }
 
 /** What a body names: a location of ours, an EVSE of it, a connector of that. */

@@ -3,6 +3,7 @@
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { LocationDoc } from "../../core/registry/entities.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
+import type { SessionRow } from "../../core/store/tables.ts";
 
 export type EvseDoc = NonNullable<LocationDoc["evses"]>[number];
 export type ConnectorDoc = NonNullable<EvseDoc["connectors"]>[number];
@@ -35,6 +36,14 @@ export function placeAtPosition(
 /** @param ms log time. What was registered only later counts as well: a session that began before has no other place. */
 export function placeAtTime(registry: RegistryView, party: PartyId, of: StationConnector, ms: number) {
   return placeOf(registry, party, of, (kind, id) => docAtTime(registry, party, kind, id, ms));
+}
+
+type SessionAt = Pick<SessionRow, "station" | "evse_id" | "connector_id" | "started_at" | "last_updated">;
+
+/** A station's clock may be wrong by years: a session began when the log says at the latest. */
+export function placeOfSession(registry: RegistryView, party: PartyId, row: SessionAt): Place | undefined {
+  const of = { station: row.station, evseId: row.evse_id, connectorId: row.connector_id };
+  return placeAtTime(registry, party, of, Math.min(row.started_at, row.last_updated));
 }
 
 export function docAtTime(

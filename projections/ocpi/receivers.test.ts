@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { limits } from "../../core/config/limits.ts";
 import type { Emsp, Received } from "../../test/ocpi/emsp.ts";
 import { AnsweringStation } from "../testing/answering-station.ts";
-import { StationWriter } from "../testing/events.ts";
 import { party, until } from "../testing/world.ts";
 import { reservationNumber } from "./command-requests.ts";
 import { aLocation, aTariff, RoamingWorld } from "./roaming.test-helper.ts";
@@ -14,6 +13,7 @@ let other: Emsp;
 
 beforeAll(async () => {
   roaming = await RoamingWorld.open();
+  roaming.push();
   emsp = await roaming.registered("ABC");
   other = await roaming.registered("XYZ");
   await roaming.rest("POST", "/tariffs", aTariff);
@@ -202,7 +202,7 @@ describe("commands", () => {
     expect(numbers[0]).not.toBe(numbers[1]);
     const { answer } = await ordered(emsp, "CANCEL_RESERVATION", { reservation_id });
     expect(answer.data.result).toBe("REJECTED");
-    const writer = new StationWriter("CP-1", Date.now() - 1_000);
+    const { writer } = station;
     const changes = [{ collection: "reservations", key: String(numbers[0]), document: '{"status":"active"}' }] as const;
     await roaming.events([writer.online(), writer.event({ kind: "documentsChanged", changes })]);
     const { path } = await ordered(emsp, "CANCEL_RESERVATION", { reservation_id });
@@ -225,8 +225,8 @@ describe("commands", () => {
   });
 
   it("STOP_SESSION stops a session of the partner's, and knows no other's", async () => {
-    const open = new StationWriter("CP-5", Date.now() - 60_000);
     const connected = await AnsweringStation.connect(roaming.world, "CP-5", "ocpp2.0.1");
+    const open = connected.writer;
     await emsp.ask("PUT", `${emsp.endpoint("tokens")}/DE/ABC/STOP-ME`, emsp.token("STOP-ME"));
     const online = open.online("ocpp2.0.1");
     const events = open.session("STOP-ME", 1_000_000, 1, true);

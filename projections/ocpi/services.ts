@@ -3,7 +3,7 @@ import type { Outbound } from "../../core/outbound/outbound.ts";
 import { createOutbound } from "../../core/outbound/outbound.ts";
 import type { CommandSender } from "../rest/command-sender.ts";
 import type { ApiOptions } from "../rest/context.ts";
-import { CommandResults } from "./command-results.ts";
+import { CommandOrders } from "./command-orders.ts";
 import { Partners } from "./partners.ts";
 import { PeerClient } from "./peer-client.ts";
 import { Watermark } from "./watermark.ts";
@@ -14,13 +14,13 @@ export interface OcpiServices {
   readonly peers: PeerClient;
   readonly watermark: Watermark;
   readonly sender: CommandSender;
-  readonly results: CommandResults;
+  readonly orders: CommandOrders;
 }
 
 export function createServices(context: ApiOptions, sender: CommandSender): OcpiServices {
   const partners = new Partners(context);
   const outbound = createOutbound({ peers: context.ocpi?.peers ?? "public" });
   const peers = new PeerClient(outbound, partners);
-  const results = new CommandResults(context, sender, peers);
-  return { partners, outbound, peers, sender, results, watermark: new Watermark(context) };
+  const orders = new CommandOrders(context, sender);
+  return { partners, outbound, peers, sender, orders, watermark: new Watermark(context) };
 }

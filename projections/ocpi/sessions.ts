@@ -7,7 +7,7 @@ import type { ApiOptions } from "../rest/context.ts";
 import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { invalid, notFound } from "./envelope.ts";
 import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
-import { placeAtTime, type Place } from "./places.ts";
+import { placeOfSession, type Place } from "./places.ts";
 import { authorisationOf, tokenAtTime } from "./session-facts.ts";
 import { cdrTokenOf } from "./token-object.ts";
 import { hours, isMembers, kwh, numberOf, parseUtc, utc, type Members } from "./values.ts";
@@ -61,13 +61,10 @@ interface Facts {
   readonly place: Place;
 }
 
-/** A station's clock may be wrong by years: it began when the log says at the latest. */
 function factsOf({ context, party, partner }: OcpiView, row: Key): Facts | undefined {
-  const began = Math.min(row.started_at, row.last_updated);
-  const token = tokenAtTime(context, partner, row.id_token, began);
+  const token = tokenAtTime(context, partner, row.id_token, Math.min(row.started_at, row.last_updated));
   if (!token) return undefined;
-  const of = { station: row.station, evseId: row.evse_id, connectorId: row.connector_id };
-  const place = placeAtTime(context.registry, party, of, began);
+  const place = placeOfSession(context.registry, party, row);
   if (place) return { token, place };
   context.logger.warn(
     { session: row.id, station: row.station },

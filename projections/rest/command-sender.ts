@@ -12,7 +12,7 @@ import {
 } from "../../core/ids/ids.ts";
 import type { Receipt } from "../../core/log/log.ts";
 import type { CommandOutcome } from "../../core/records/domain-event.ts";
-import type { FrameBody, Protocol } from "../../core/records/frame-record.ts";
+import type { CommandReply, FrameBody, Protocol } from "../../core/records/frame-record.ts";
 import type { CommandRow } from "../../core/store/tables.ts";
 import { asProtocol, checkAcceptance, checkCommand, checkSameCommand } from "./command-check.ts";
 import type { CommandWaiters, Outcome, Wait } from "./command-waiters.ts";
@@ -30,6 +30,8 @@ export interface CommandInput {
   readonly idempotencyKey?: string;
   /** RFC 3339. */
   readonly queueUntil?: string;
+  /** Of a roaming partner's. */
+  readonly reply?: CommandReply;
 }
 
 export interface CommandAnswer {
@@ -307,7 +309,7 @@ export class CommandSender {
       timeoutMs: bound.timeoutMs,
       idempotencyKey: input.idempotencyKey ?? null,
       queueUntil: bound.queueUntil,
-      origin: { via: principal.via, actor: principal.actor },
+      origin: { via: principal.via, actor: principal.actor, ...(input.reply && { reply: input.reply }) },
       replyTo: replies ? this.context.nodeId : null,
     } as const satisfies FrameBody;
   }

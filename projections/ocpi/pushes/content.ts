@@ -5,8 +5,8 @@ import { showLocations } from "../locations.ts";
 import { showSessions } from "../sessions.ts";
 import { showTariff } from "../tariffs.ts";
 import { isMembers, type Members } from "../values.ts";
-import { evseObject, locationOfEvse } from "./marks.ts";
-import type { Waiting } from "./outbox.ts";
+import { evseObject, locationOfEvse, type ObjectKind } from "./marks.ts";
+import type { Waiting as WaitingFor } from "./outbox.ts";
 import { sessionPush, type ToldSession } from "./session-push.ts";
 
 export interface PushRequest {
@@ -27,6 +27,7 @@ export type Content =
   /** There is, and it cannot be told: why. */
   | { readonly withheld: string };
 
+type Waiting = WaitingFor<ObjectKind>;
 type Make = (view: OcpiView, receiver: string, waiting: Waiting) => Promise<Content>;
 
 /** @param receiver address of the partner's module, without a slash at the end */

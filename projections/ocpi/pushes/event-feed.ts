@@ -15,6 +15,7 @@ import { Feed } from "./feed.ts";
 import { markChange, type Mark } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
 import { receiverOf } from "./peers.ts";
+import { resultMarks } from "./result-marks.ts";
 
 /** A station offline for the grace has no event of its own to say so. */
 const offlineLookMs = 15_000;
@@ -65,7 +66,8 @@ export class EventFeed {
       const some = stations.get(party) ?? new Set();
       stations.set(party, some.add(station));
     }
-    const marks = [...this.cdrMarks(events), ...(await this.sessionMarks(events))];
+    const told = await Promise.all([this.sessionMarks(events), resultMarks(this.needs, events)]);
+    const marks = [...this.cdrMarks(events), ...told.flat()];
     return this.changesOf(marks, stations, records.at(-1)!.logTime);
   }
 

@@ -7,9 +7,12 @@ import type { PushedModule } from "./peers.ts";
 const keysPerQuery = 300;
 
 /** `evses`: the status of one EVSE; its object is location and EVSE, as in an address. */
-export type PushKind = PushedModule | "evses";
+export type ObjectKind = PushedModule | "evses";
 
-export function moduleOf(kind: PushKind): PushedModule {
+/** `results`: of a command; its object is the command's id. */
+export type PushKind = ObjectKind | "results";
+
+export function moduleOf(kind: ObjectKind): PushedModule {
   return kind === "evses" ? "locations" : kind;
 }
 

@@ -2,7 +2,7 @@
 // before the next, so that a process that dies between them repeats one at most, with the same bytes.
 import type { Store, StoreTransaction } from "../../../core/store/store.ts";
 import type { OcpiDeliveryRow, OcpiPeerRow } from "../../../core/store/tables.ts";
-import type { PushKind } from "./marks.ts";
+import type { ObjectKind, PushKind } from "./marks.ts";
 
 export interface PeerKey {
   readonly party: string;
@@ -10,8 +10,8 @@ export interface PeerKey {
 }
 
 /** One object that waits for a partner, and what was tried with it. */
-export interface Waiting extends PeerKey {
-  readonly kind: PushKind;
+export interface Waiting<Kind extends PushKind = PushKind> extends PeerKey {
+  readonly kind: Kind;
   readonly object: string;
   readonly due: number;
   readonly changed: number;
@@ -23,6 +23,8 @@ export interface Waiting extends PeerKey {
   readonly deliveredAt: number | null;
 }
 
+type KindOf<Lane> = Lane extends "results" ? "results" : ObjectKind;
+
 export class Outbox {
   private readonly store: Store;
 
@@ -30,8 +32,13 @@ export class Outbox {
     this.store = store;
   }
 
-  /** The first ones that may go now. */
-  async first({ party, partner }: PeerKey, now: number, most: number): Promise<readonly Waiting[]> {
+  /** The first ones that may go now: of objects, which keep their order, or of results of commands, which wait for nothing. */
+  async first<Lane extends "objects" | "results">(
+    { party, partner }: PeerKey,
+    lane: Lane,
+    now: number,
+    most: number,
+  ): Promise<readonly Waiting<KindOf<Lane>>[]> {
     const rows = await this.store.reader
       .selectFrom("ocpi_push as p")
       .leftJoin("ocpi_delivery as d", (join) =>
@@ -45,6 +52,7 @@ export class Outbox {
       .where("p.party", "=", party)
       .where("p.partner", "=", partner)
       .where("p.due", "<=", now)
+      .where("p.module", lane === "results" ? "=" : "!=", "results")
       .orderBy("p.due")
       .orderBy("p.module")
       .orderBy("p.object")
@@ -53,7 +61,7 @@ export class Outbox {
     return rows.map(({ module, object, due, changed, attempts, body, told, delivered_at: deliveredAt }) => ({
       party,
       partner,
-      kind: module as PushKind,
+      kind: module as KindOf<Lane>,
       object,
       due,
       changed,
@@ -83,6 +91,21 @@ export class Outbox {
   /** There is nothing to tell. */
   drop(waiting: Waiting): Promise<void> {
     return this.store.transaction((tx) => removeMark(tx, waiting));
+  }
+
+  /** It waits until then; what became of it meanwhile counts. @param due epoch ms */
+  postpone({ party, partner, kind, object, changed }: Waiting, due: number): Promise<void> {
+    return this.store.transaction(async (tx) => {
+      await tx.db
+        .updateTable("ocpi_push")
+        .set({ due })
+        .where("party", "=", party)
+        .where("partner", "=", partner)
+        .where("module", "=", kind)
+        .where("object", "=", object)
+        .where("changed", "=", changed)
+        .execute();
+    });
   }
 
   /** Until an operator says otherwise, or something newer of the same object was taken. Bytes of a CDR stay. */

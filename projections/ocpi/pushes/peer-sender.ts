@@ -5,9 +5,9 @@ import { limits } from "../../../core/config/limits.ts";
 import type { Partner, Partners } from "../partners.ts";
 import type { PeerClient } from "../peer-client.ts";
 import { contentOf, type Content, type PushRequest } from "./content.ts";
-import { moduleOf } from "./marks.ts";
+import { moduleOf, type ObjectKind } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
-import type { Outbox, Waiting } from "./outbox.ts";
+import type { Outbox, Waiting as WaitingFor } from "./outbox.ts";
 import { pauseAfter } from "./patience.ts";
 import { partyNameOf, receiverOf } from "./peers.ts";
 import { digestOf, verdictOf, type Verdict } from "./verdict.ts";
@@ -22,6 +22,7 @@ export interface SenderParts {
 }
 
 type Outcome = "done" | "failed";
+type Waiting = WaitingFor<ObjectKind>;
 
 /** Of one run: made anew for each, so that what an operator changed counts. */
 export class PeerSender {
@@ -40,7 +41,7 @@ export class PeerSender {
   async run(isStopped: () => boolean): Promise<void> {
     const { outbox, needs } = this.parts;
     while (!isStopped()) {
-      const [head, second] = await outbox.first(this.row, needs.clock.now(), 2);
+      const [head, second] = await outbox.first(this.row, "objects", needs.clock.now(), 2);
       if (!head) return;
       const isSuspect = second !== undefined && head.attempts >= limits.ocpiPushSuspectAttempts;
       const outcome = isSuspect ? await this.tellPoison(head, second) : await this.deliver(head);

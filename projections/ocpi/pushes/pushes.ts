@@ -6,6 +6,7 @@ import { EvseStatuses } from "./evse-statuses.ts";
 import type { Feed } from "./feed.ts";
 import type { PushNeeds } from "./needs.ts";
 import { registryFeed } from "./registry-feed.ts";
+import { ResultSender } from "./results.ts";
 import { PushSender } from "./sender.ts";
 import { TokenPulls } from "../token-pulls.ts";
 
@@ -21,6 +22,7 @@ export class Pushes {
   private readonly needs: PushNeeds;
   private readonly statuses: EvseStatuses;
   private readonly sender: PushSender;
+  private readonly results: ResultSender;
   private readonly pulls: TokenPulls;
   private readonly feeds = new Map<number, readonly Part[]>();
 
@@ -28,11 +30,13 @@ export class Pushes {
     this.needs = needs;
     this.statuses = new EvseStatuses(needs);
     this.sender = new PushSender(needs);
+    this.results = new ResultSender(needs);
     this.pulls = new TokenPulls(needs);
   }
 
   start(): void {
     this.sender.start();
+    this.results.start();
     this.pulls.start();
   }
 
@@ -44,6 +48,7 @@ export class Pushes {
     this.feeds.set(partition, parts);
     for (const part of parts) part.start();
     this.sender.take(partition, owns);
+    this.results.take(partition, owns);
     this.pulls.take(partition, owns);
   }
 
@@ -51,7 +56,9 @@ export class Pushes {
   async give(partition: number): Promise<void> {
     const parts = this.feeds.get(partition) ?? [];
     this.feeds.delete(partition);
-    await Promise.all([...parts.map((part) => part.stop()), this.sender.give(partition), this.pulls.give(partition)]);
+    const { sender, results, pulls } = this;
+    const given = [sender, results, pulls].map((work) => work.give(partition));
+    await Promise.all([...parts.map((part) => part.stop()), ...given]);
   }
 
   /** A note: everything else goes on without them. */
@@ -69,8 +76,7 @@ export class Pushes {
 
   async stop(): Promise<void> {
     await Promise.all([...this.feeds.keys()].map((partition) => this.give(partition)));
-    await this.sender.stop();
-    await this.pulls.stop();
+    await Promise.all([this.sender.stop(), this.results.stop(), this.pulls.stop()]);
     this.statuses.close();
   }
 }

@@ -53,7 +53,7 @@ export class PushSender {
     try {
       const row = await carryOut(needs, outbox, partner, await outbox.peer({ party, partner: doc.id }));
       if (row.resume_at > clock.now()) return;
-      const [first] = await outbox.first({ party, partner: doc.id }, clock.now(), 1);
+      const [first] = await outbox.first({ party, partner: doc.id }, "objects", clock.now(), 1);
       if (!first || !(await owns())) return;
       await new PeerSender(this.parts(), partner, row).run(isStopped);
     } catch (error) {
