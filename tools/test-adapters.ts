@@ -46,6 +46,7 @@ export const REQUIRED: Readonly<Record<string, readonly Adapter[]>> = {
     "Redis Cluster",
   ],
   "Store contract": ["SQLite", "Postgres", "Postgres, text ordered as people do"],
+  "KeyStore contract": ["SQLite", "Postgres"],
   processors: ["SQLite", "Postgres"],
   projections: ["SQLite", "Postgres"],
   "promise 1": everywhere,
