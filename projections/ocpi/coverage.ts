@@ -8,7 +8,7 @@ export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md",
 
 /** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
-  ["chargingprofiles, hubclientinfo", "not among the endpoints that are told"],
+  ["hubclientinfo", "not among the endpoints that are told"],
   ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
 ] as const;

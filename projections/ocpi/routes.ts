@@ -1,6 +1,7 @@
 // Every endpoint, once. The plugin registers these rows, docs/ocpi-coverage.md is made of them, and a test holds both to it.
 import { getCredentials, deleteCredentials, postCredentials, putCredentials } from "./credentials.ts";
 import type { OcpiHandler } from "./call.ts";
+import { deleteChargingProfile, getActiveProfile, putChargingProfile } from "./charging-profiles.ts";
 import { listCdrs } from "./cdrs.ts";
 import { postCommand } from "./commands.ts";
 import { getConnector, getEvse, getLocation, listLocations } from "./locations.ts";
@@ -85,6 +86,29 @@ const rows: Readonly<Record<ServedModule["identifier"], readonly ModuleRow[]>> =
   ],
   commands: [
     ["POST", "/:command", postCommand, "commands.ts", "START_SESSION is answered at once, its result POSTed unwrapped"],
+  ],
+  chargingprofiles: [
+    [
+      "GET",
+      "/:session",
+      getActiveProfile,
+      "charging-profiles.ts",
+      "where nothing limits it, the active profile is the capacity of the EVSE",
+    ],
+    [
+      "PUT",
+      "/:session",
+      putChargingProfile,
+      "charging-profiles.ts",
+      "PUT is told as the station says: ACCEPTED or REJECTED",
+    ],
+    [
+      "DELETE",
+      "/:session",
+      deleteChargingProfile,
+      "charging-profiles.ts",
+      "DELETE clears what PUT set, and UNKNOWN is told where there was none",
+    ],
   ],
 };
 

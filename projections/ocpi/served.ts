@@ -1,7 +1,15 @@
 // The versions of OCPI that are served, and the modules of each. 2.1.1 and 2.3.0 are further rows on the same read models.
 
 export interface ServedModule {
-  readonly identifier: "credentials" | "locations" | "tariffs" | "sessions" | "cdrs" | "tokens" | "commands";
+  readonly identifier:
+    | "credentials"
+    | "locations"
+    | "tariffs"
+    | "sessions"
+    | "cdrs"
+    | "tokens"
+    | "commands"
+    | "chargingprofiles";
   /** OCPI's interface. Credentials have no direction; 2.2.1 asks for a role all the same. */
   readonly role: "SENDER" | "RECEIVER";
   /** Routed between parties: answers carry the routing headers. */
@@ -24,6 +32,7 @@ export const servedVersions: readonly ServedVersion[] = [
       { identifier: "cdrs", role: "SENDER", isFunctional: true },
       { identifier: "tokens", role: "RECEIVER", isFunctional: true },
       { identifier: "commands", role: "RECEIVER", isFunctional: true },
+      { identifier: "chargingprofiles", role: "RECEIVER", isFunctional: true },
     ],
   },
 ];
