@@ -4,11 +4,13 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
+import { keepCompiled } from "../../tools/compiled.mjs";
 import { findNode24, node24Missing } from "../../tools/node24.mjs";
 
 const oldestNode = 24;
 
 if (Number(process.versions.node.split(".")[0]) >= oldestNode) {
+  keepCompiled();
   const { main } = await import("./main.ts");
   await main(process.argv.slice(2));
 } else {
