@@ -2,6 +2,7 @@
 import { parseFrame } from "../core/ocpp/framing.ts";
 import type { FrameRecord, FrameRecordOf } from "../core/records/frame-record.ts";
 import { reviewed } from "./cdrs/review.ts";
+import { withExpired, withReservation } from "./cdrs/reserved.ts";
 import { settleDue, settlementDueAt } from "./cdrs/settle.ts";
 import { asked, notAsked, packAsk, unpackAsk, type AskState } from "./commands/ask-boot.ts";
 import { noCommands, packCommands, unpackCommands, type CommandsState } from "./commands/command-state.ts";
@@ -31,6 +32,7 @@ import {
   resulted,
   type ReportsState,
 } from "./reports/fields.ts";
+import { expiredIn, namedIn } from "./reports/reservations.ts";
 import {
   changeConnection,
   claimed,
@@ -151,12 +153,7 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
     case "commandEnded":
       return { ...state, commands: commandEnded(commands, record, context) };
     case "tick":
-      return {
-        ...state,
-        transactions: settleDue(state.transactions, record, record.dueAt, context),
-        commands: commandsTick(commands, self, record, context),
-        reports: reportsTick(state.reports, record.dueAt, context),
-      };
+      return tick(state, record, context);
     case "cdrReview":
       return { ...state, transactions: reviewed(state.transactions, record, context) };
     // Bytes that nobody understands are a sign of life; the others are the engine's business.
@@ -166,6 +163,14 @@ function dispatch(state: StationState, record: FrameRecord, context: FoldContext
     case "release":
       return state;
   }
+}
+
+function tick(state: StationState, record: FrameRecordOf<"tick">, context: FoldContext): StationState {
+  const settled = settleDue(state.transactions, record, record.dueAt, context);
+  const commands = commandsTick(state.commands, state.self, record, context);
+  const reports = reportsTick(state.reports, record.dueAt, context);
+  const unused = expiredIn(state.reports, reports, record);
+  return { ...state, transactions: withExpired(settled, unused, record, context), commands, reports };
 }
 
 // --- connections ---
@@ -228,13 +233,17 @@ function exchange(state: StationState, record: Exchange, context: FoldContext): 
   if (record.facts.authMethod === "AUTH_REQUEST") {
     tellAuthorisation(record, sessionOf(state.transactions, after.transactions, record), context);
   }
-  if (!isReport(record.action) || !speaksForStation(state.self, record.source)) return after;
+  // Frames of other connections count for transactions, and so for what these have reserved.
+  const counts = speaksForStation(state.self, record.source) || namedIn(state.reports, request) !== null;
+  if (!isReport(record.action) || !counts) return after;
   const { protocol, action } = record;
   const session = () => sessionOf(state.transactions, after.transactions, record);
   const report = { protocol, action, request, answer: answerOf(record), session };
   const reports = reported(after.reports, report, context);
   const carried = action === "DataTransfer" ? carriedReport(report) : undefined;
-  return { ...after, reports: carried ? reported(reports, carried, context) : reports };
+  const unused = expiredIn(state.reports, reports, record, request);
+  const transactions = withExpired(after.transactions, unused, record, context);
+  return { ...after, transactions, reports: carried ? reported(reports, carried, context) : reports };
 }
 
 /** By the facts of the record, so that nobody is asked again (rule F2). Of several the last stands. */
@@ -265,7 +274,9 @@ function exchanged(state: StationState, record: Exchange, request: Fields, conte
       return { ...state, self, transactions };
     }
     default: {
-      const transactions = transactionMessage(state, record, request, context);
+      const after = transactionMessage(state, record, request, context);
+      const names = namedIn(state.reports, request);
+      const transactions = names ? withReservation(after, transactionOf(record).key, names, context) : after;
       return transactions === state.transactions ? state : { ...state, transactions };
     }
   }

@@ -66,8 +66,8 @@ export interface CdrLine {
 export interface CdrPeriod {
   /** Epoch ms. */
   readonly startedAt: number;
-  /** PARKING_TIME while the vehicle asks for no power. */
-  readonly dimension: "TIME" | "PARKING_TIME";
+  /** PARKING_TIME while the vehicle asks for no power; RESERVATION_TIME before charging starts, or until the reservation expires. */
+  readonly dimension: "TIME" | "PARKING_TIME" | "RESERVATION_TIME";
   readonly durationMs: number;
   readonly energyMwh: number;
 }

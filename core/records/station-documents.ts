@@ -45,6 +45,8 @@ export const collections = {
   commandEffects: "named",
   /** How sessions were authorised by the roaming partner, which was asked in real time. Key: session id. */
   authorisations: "named",
+  /** What stations of 2.1 say that their transactions cost (costDetails). Key: session id. */
+  localCosts: "named",
   /** In either direction. */
   dataTransfers: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;

@@ -4,12 +4,12 @@ import { limits } from "../../core/config/limits.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
 import type { Cdr, Price } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
-import { billedBy } from "../calibration/billed.ts";
+import { billedBy, type Billed } from "../calibration/billed.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import { finalMwh } from "../transactions/energy.ts";
 import { energyRegister } from "../transactions/readings.ts";
-import type { KeptCdr, Transaction, TransactionsState } from "../transactions/transaction.ts";
+import { noRegisters, type KeptCdr, type Transaction, type TransactionsState } from "../transactions/transaction.ts";
 import { doubtsOf, isSmall, type Doubtful } from "./plausibility.ts";
 import { priceSession, type PriceContext, type PricedCourse } from "./tariff.ts";
 
@@ -24,7 +24,8 @@ export function draftOf(
   context: FoldContext,
 ): Doubtful {
   const { sessionId, startedAt, endedAt, idToken, evseId, connectorId, registry, signed } = course;
-  const billed = billedBy(course, record, context);
+  const isNoShow = course.reserved?.expired === true;
+  const billed = isNoShow ? nothingMeasured : billedBy(course, record, context);
   const { registers, isBySigned } = billed;
   const priced = priceSession(record, { ...course, registers }, isBySigned ? withoutRegisters(context) : context);
   const basis: readonly SessionAnnotation[] = isBySigned ? ["energySigned"] : [];
@@ -35,7 +36,8 @@ export function draftOf(
     startedAt,
     endedAt,
     energyMwh: finalMwh(registers),
-    durationMs: Math.max(0, endedAt - startedAt),
+    // Of charging; what was reserved is in the periods.
+    durationMs: isNoShow ? 0 : Math.max(0, endedAt - startedAt),
     idToken,
     evseId,
     connectorId,
@@ -46,6 +48,9 @@ export function draftOf(
   };
   return { cdr, powerW: priced.powerW, signed, signedDoubts: billed.doubts, registers };
 }
+
+/** Where nobody charged no meter has anything to sign. */
+const nothingMeasured: Billed = { registers: noRegisters, isBySigned: false, values: [], doubts: [] };
 
 /** Between two signed registers none counts that is not. */
 function withoutRegisters(context: FoldContext): PriceContext {

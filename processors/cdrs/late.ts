@@ -17,6 +17,7 @@ import {
 } from "../transactions/transaction.ts";
 import { concluded, credited, draftOf, keptOf, withKept } from "./issue.ts";
 import { doubtsOf } from "./plausibility.ts";
+import { reservedIn } from "./reserved-in.ts";
 
 /** What a late message knows better; absent: nothing about it. */
 export interface LateFacts {
@@ -69,7 +70,16 @@ export function revised(
   if (!isFound && !isHealed && !isWorthIt(kept.cdr, energyMwh, endedAt - startedAt, record, context)) return seen;
   const implausible = isImplausible(energyMwh, endedAt - startedAt);
   const words = [...kept.cdr.annotations, "lateFrame", ...(implausible ? ["energyImplausible"] : [])];
-  const course = { ...kept.cdr, ...who, startedAt, endedAt, registers, paused: true, signed: kept.signed };
+  const course = {
+    ...kept.cdr,
+    ...who,
+    startedAt,
+    endedAt,
+    registers,
+    paused: true,
+    signed: kept.signed,
+    reserved: reservedIn(kept.cdr),
+  };
   const draft = draftOf(kept.cdr.id, course, words, record, context);
   if (kept.state === "issued" && doubtsOf(draft, record, context).length > 0) {
     told(settled, ["lateImplausible"], {}, context);

@@ -5,9 +5,9 @@ import type { CdrPeriod } from "../../core/records/domain-event.ts";
 
 /** @param most more than that: what follows is told with the last ones of their dimension. */
 export function cdrPeriods(periods: readonly Period[], most: number): readonly CdrPeriod[] {
-  const all = periods.map(({ start, end, state, energyMwh }): CdrPeriod => ({
+  const all = periods.map(({ part, start, end, state, energyMwh }): CdrPeriod => ({
     startedAt: start,
-    dimension: isParking(state) ? "PARKING_TIME" : "TIME",
+    dimension: part === "session" ? (isParking(state) ? "PARKING_TIME" : "TIME") : "RESERVATION_TIME",
     durationMs: end - start,
     energyMwh,
   }));

@@ -55,11 +55,16 @@ export function doubtsOf(
   doubt("energyAboveCeiling", isAbove(cdr.energyMwh / mwhPerKwh, limit("cdrHoldEnergyKwh")));
   doubt("durationAboveCeiling", isAbove(cdr.durationMs / msPerHour, limit("cdrHoldHours")));
   doubt("costAboveCeiling", isAbove(Number(cdr.total?.inclVat ?? 0), limit("cdrHoldCost")));
-  doubt("notSigned", setting("cdrHoldUnsigned") === true && !signed);
+  doubt("notSigned", setting("cdrHoldUnsigned") === true && !signed && !isNoShow(cdr));
   const words = String(setting("cdrHoldWords")).split(",");
   return [...doubts, ...cdr.annotations.filter((word) => words.includes(word))];
 }
 
-export function isSmall({ energyMwh, durationMs }: Cdr): boolean {
-  return energyMwh === 0 || durationMs < smallMs;
+export function isSmall(cdr: Cdr): boolean {
+  return (cdr.energyMwh === 0 || cdr.durationMs < smallMs) && !isNoShow(cdr);
+}
+
+/** It asks for the reservation alone. */
+function isNoShow({ annotations }: Cdr): boolean {
+  return annotations.includes("reservationExpired");
 }

@@ -7,6 +7,7 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import { startMwh, withReadings } from "../transactions/energy.ts";
 import { noRegisters, type KeptCdr, type Registers, type TransactionsState } from "../transactions/transaction.ts";
 import { credited, draftOf, keptOf, withKept } from "./issue.ts";
+import { reservedIn } from "./reserved-in.ts";
 
 type Review = FrameRecordOf<"cdrReview">;
 
@@ -70,7 +71,7 @@ function withValues(cdr: Cdr, record: Review, context: FoldContext): Cdr {
   const { startedAt = cdr.startedAt, endedAt = cdr.endedAt, energyMwh = cdr.energyMwh, total } = values;
   const read = context.readingsOf(cdr.sessionId).reduce(withReadings, noRegisters);
   const registers = registersOf(read, energyMwh);
-  const course = { ...cdr, startedAt, endedAt, registers, paused: true, signed: false };
+  const course = { ...cdr, startedAt, endedAt, registers, paused: true, signed: false, reserved: reservedIn(cdr) };
   const draft = draftOf(cdr.id, course, [...cdr.annotations, "correctedByReview"], record, context);
   // What the meter signed stays with it, whatever a person makes of it.
   const signed = cdr.signed && { signed: cdr.signed };

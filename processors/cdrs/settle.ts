@@ -7,6 +7,7 @@ import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
 import { finalMwh, startMwh, stopMwh } from "../transactions/energy.ts";
 import type { SettledTransaction, Transaction, TransactionsState } from "../transactions/transaction.ts";
+import { localCostWords } from "./local-cost.ts";
 import { concluded, draftOf, withKept } from "./issue.ts";
 import type { Doubtful } from "./plausibility.ts";
 
@@ -108,5 +109,9 @@ function tellSigned(t: Transaction, { cdr, registers }: Doubtful, context: FoldC
 function cdrOf(t: Transaction, record: FrameRecord, context: FoldContext): Doubtful {
   const gaps: readonly SessionAnnotation[] = isComplete(t) ? [] : ["seqNoGaps"];
   const course = { ...t, endedAt: t.endedAt ?? t.startedAt };
-  return draftOf(derivedId("cdr", t.sessionId), course, [...t.annotations, ...gaps], record, context);
+  const draft = draftOf(derivedId("cdr", t.sessionId), course, [...t.annotations, ...gaps], record, context);
+  const local = localCostWords(t.localCost, draft.cdr);
+  return local.length === 0
+    ? draft
+    : { ...draft, cdr: { ...draft.cdr, annotations: [...draft.cdr.annotations, ...local] } };
 }

@@ -5,7 +5,7 @@ import { limits } from "../../core/config/limits.ts";
 import { chooseTariff, isValidAt, type Candidacy, type TariffAsk } from "../../core/price/choose.ts";
 import { zoneOf } from "../../core/price/local-time.ts";
 import { priceOf, shownLines, type Priced } from "../../core/price/price.ts";
-import type { Session } from "../../core/price/session.ts";
+import type { Reservation, Session } from "../../core/price/session.ts";
 import { readyTariff, type ReadyTariff } from "../../core/price/tariff.ts";
 import type { Cdr, CdrPeriod } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
@@ -14,7 +14,7 @@ import { tokenKey, type LocationDoc, type TariffDoc } from "../../core/registry/
 import type { RegistryLookup } from "../../core/registry/view.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import type { SessionAnnotation } from "../transactions/annotations.ts";
-import type { Transaction } from "../transactions/transaction.ts";
+import type { Reserved, Transaction } from "../transactions/transaction.ts";
 import { cdrPeriods } from "./periods.ts";
 import { samplesOf } from "./samples.ts";
 
@@ -29,7 +29,7 @@ export interface Place {
 /** What of a session its price hangs on. */
 export type PricedCourse = Pick<
   Transaction,
-  "sessionId" | "startedAt" | "idToken" | "evseId" | "connectorId" | "registry" | "registers" | "paused"
+  "sessionId" | "startedAt" | "idToken" | "evseId" | "connectorId" | "registry" | "registers" | "paused" | "reserved"
 > & { readonly endedAt: number };
 
 /** What of a fold's context a price hangs on. */
@@ -69,6 +69,7 @@ export function priceSession(
     start: t.startedAt,
     end: Math.max(t.startedAt, t.endedAt),
     samples,
+    ...(t.reserved ? { reservation: reservationOf(t.reserved, t) } : {}),
   };
   const priced = priceOf(by, session);
   if (context.trace) {
@@ -89,6 +90,21 @@ export function priceSession(
     words: wordsOf(priced, isZone),
     powerW,
   };
+}
+
+/** Until charging starts, or it expires. */
+function reservationOf({ since, expired }: Reserved, { startedAt, endedAt }: PricedCourse): Reservation {
+  return { start: Math.min(since, startedAt), end: expired ? endedAt : startedAt, expired };
+}
+
+/** Whether the tariff has elements for a reservation that expired unused. */
+export function asksForNoShow(
+  record: Pick<FrameRecord, "party" | "station">,
+  t: PricedCourse,
+  context: PriceContext,
+): boolean {
+  const { tariff } = tariffOf(record.party, record.station, t, context);
+  return tariff?.elements.some(({ restrictions }) => restrictions?.["reservation"] === "RESERVATION_EXPIRES") ?? false;
 }
 
 function nothingSold(): ReadyTariff {

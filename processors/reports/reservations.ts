@@ -1,11 +1,12 @@
 // Reservations: asked by ReserveNow, ended by use, cancellation, expiry or the station's word (2.0.1 H01-H04; 1.6 §5.13, §5.2).
 import type { FoldContext } from "../engine/station-fold.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { fieldsOf, indexOf, textOf, type Fields } from "../payload.ts";
 import { parseStationTime } from "../station-time.ts";
 import { field, tell, type Done, type Report } from "./field.ts";
 
 /** Not ended. */
-interface Reservation {
+export interface Reservation {
   readonly id: string;
   /** 0: any EVSE. */
   readonly evseId: number;
@@ -37,6 +38,36 @@ export const reservations = field<readonly Reservation[]>({
     state.filter((r) => r.expiresAt <= dueAt).reduce((after, r) => ended(after, r, "expired", context), state),
 });
 
+type Reports = Readonly<Record<string, unknown>>;
+
+function reservationsIn(reports: Reports): readonly Reservation[] {
+  return (reports[reservations.name] as readonly Reservation[] | undefined) ?? [];
+}
+
+/** The one that a message names. undefined: none that has not ended has that number. */
+export interface Named {
+  readonly id: string;
+  readonly reservation: Reservation | undefined;
+}
+
+/** null: it names none. */
+export function namedIn(reports: Reports, request: Fields): Named | null {
+  const id = textOf(request["reservationId"]);
+  return id === null ? null : { id, reservation: reservationsIn(reports).find((one) => one.id === id) };
+}
+
+/** Those that ended with this record because nobody came. */
+export function expiredIn(
+  before: Reports,
+  after: Reports,
+  { kind }: FrameRecord,
+  request: Fields = {},
+): readonly Reservation[] {
+  const [were, are] = [reservationsIn(before), reservationsIn(after)];
+  const isExpiry = kind === "tick" || words[textOf(request["reservationUpdateStatus"]) ?? ""] === "expired";
+  return were === are || !isExpiry ? [] : were.filter((one) => !are.includes(one));
+}
+
 function reserved(state: readonly Reservation[], done: Done, context: FoldContext): readonly Reservation[] {
   if (done.outcome !== "accepted") return state;
   const { request } = done;
@@ -53,7 +84,7 @@ function reserved(state: readonly Reservation[], done: Done, context: FoldContex
   };
   // 1.6 §5.13: the same number again replaces the reservation before; the document is then that of the new one.
   const others = state.filter((r) => r.id !== id);
-  tell(context, "reservations", id, documentOf(reservation, "active", null));
+  tell(context, "reservations", id, documentOf(reservation, "active", nobody));
   return [...others, reservation].slice(-remembered);
 }
 
@@ -87,14 +118,15 @@ function endById(
 /** Quirk 6: 0 means none, where no reservation has that number. */
 function used(
   state: readonly Reservation[],
-  { request }: Report,
+  { request, session }: Report,
   transactionId: string | null,
   context: FoldContext,
 ): readonly Reservation[] {
   const named = textOf(request["reservationId"]);
   const reservation = named === null ? undefined : state.find((r) => r.id === named);
   if (named === "0" && !reservation) context.ask({ kind: "tolerated", word: "reservationIdZero" });
-  return reservation ? ended(state, reservation, "used", context, transactionId) : state;
+  if (!reservation) return state;
+  return ended(state, reservation, "used", context, { transactionId, sessionId: session()?.id ?? null });
 }
 
 function ended(
@@ -102,13 +134,20 @@ function ended(
   reservation: Reservation,
   how: Ended,
   context: FoldContext,
-  transactionId: string | null = null,
+  by: UsedBy = nobody,
 ): readonly Reservation[] {
-  tell(context, "reservations", reservation.id, documentOf(reservation, how, transactionId));
+  tell(context, "reservations", reservation.id, documentOf(reservation, how, by));
   return state.filter((r) => r !== reservation);
 }
 
-function documentOf(r: Reservation, status: Ended | "active", transactionId: string | null): object {
+interface UsedBy {
+  readonly transactionId: string | null;
+  readonly sessionId: string | null;
+}
+
+const nobody: UsedBy = { transactionId: null, sessionId: null };
+
+function documentOf(r: Reservation, status: Ended | "active", by: UsedBy): object {
   return {
     reservationId: r.id,
     evseId: r.evseId,
@@ -116,7 +155,7 @@ function documentOf(r: Reservation, status: Ended | "active", transactionId: str
     idToken: r.idToken,
     groupId: r.groupId,
     status,
-    transactionId,
+    ...by,
     reservedAt: new Date(r.reservedAt).toISOString(),
     expiresAt: new Date(r.expiresAt).toISOString(),
   };

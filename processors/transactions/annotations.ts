@@ -52,6 +52,10 @@ export const sessionAnnotations = {
   signatureUnverifiable: "A signed meter value has a signature or a key of a kind that cannot be checked here.",
   signatureUnknownFormat: "A signed meter value is of no format that is known here; it is kept as it came.",
   energySigned: "Energy goes by the signed meter values at the start and the end alone.",
+  localCostUnlike: "The station says another cost than the CDR, by a tariff of its own; the CDR counts.",
+  localCostFailed: "The station says that it could not compute the cost by the tariff that it was given.",
+  reservationExpired: "Nobody charged: the reservation expired, and costs what the tariff asks for that.",
+  reservationUsed: "The reservation was used after all: nothing is asked for its expiry.",
   noTariff: "No tariff applies at the connector.",
   /** In CDRs of before 0016. */
   tariffRestrictionsUnsupported: "The tariff has restrictions, which were not evaluated then; no price was made.",

@@ -63,6 +63,8 @@ export function openSession(record: Exchange, context: FoldContext, opening: Ope
     signed: false,
     startSaid: null,
     newestAt: null,
+    localCost: null,
+    reserved: null,
   };
   context.emit({
     kind: "sessionStarted",

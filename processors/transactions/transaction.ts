@@ -2,6 +2,7 @@
 import type { Position, SessionId } from "../../core/ids/ids.ts";
 import { trusted } from "../../core/ids/ids.ts";
 import type { Cdr } from "../../core/records/domain-event.ts";
+import type { LocalCost } from "../cdrs/local-cost.ts";
 import { pack, unpack } from "../../core/records/msgpack.ts";
 
 /** What tells one start from another (rule I5). */
@@ -74,6 +75,18 @@ export interface Transaction {
   readonly startSaid: number | null;
   /** 2.x: the time of the message with the highest number, where it can be true. */
   readonly newestAt: number | null;
+  /** 2.1: what the station says that it cost, with the message that ended it. */
+  readonly localCost: LocalCost | null;
+  /** The reservation that it used, or that expired and is all that is sold. */
+  readonly reserved: Reserved | null;
+}
+
+/** What was reserved before a session, or instead of one. */
+export interface Reserved {
+  /** Log time at which the station accepted it. */
+  readonly since: number;
+  /** Nobody came: no charging followed. */
+  readonly expired: boolean;
 }
 
 /** What is remembered of a transaction that has its CDR: enough to know a repeat and to name a late frame's session. */
@@ -193,6 +206,13 @@ function unpackReviews(bytes: Uint8Array | undefined): Pick<TransactionsState, "
   return { kept, reviewed };
 }
 
+type PackedLast = [LocalCost | null, Reserved | null] | null;
+
+/** What few have. */
+function packLast({ localCost, reserved }: Transaction): PackedLast {
+  return localCost || reserved ? [localCost, reserved] : null;
+}
+
 function packActive(t: Transaction): unknown[] {
   const { meterStart, meterStop, begin, end, low, high } = t.registers;
   return [
@@ -220,6 +240,7 @@ function packActive(t: Transaction): unknown[] {
     t.signed,
     t.startSaid,
     t.newestAt,
+    packLast(t),
   ];
 }
 
@@ -248,6 +269,7 @@ type PackedActive = [
   boolean | undefined,
   (number | null)?,
   (number | null)?,
+  PackedLast?,
 ];
 
 function unpackActive(f: PackedActive): Transaction {
@@ -278,6 +300,8 @@ function unpackActive(f: PackedActive): Transaction {
     signed: f[21] ?? false,
     startSaid: f[22] ?? null,
     newestAt: f[23] ?? null,
+    localCost: f[24]?.[0] ?? null,
+    reserved: f[24]?.[1] ?? null,
   };
 }
 

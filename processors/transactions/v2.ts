@@ -3,9 +3,11 @@ import { limits } from "../../core/config/limits.ts";
 import { integerAt, parseFrame } from "../../core/ocpp/framing.ts";
 import { receiveSigned } from "../calibration/signed-readings.ts";
 import { revised, type LateFacts } from "../cdrs/late.ts";
+import { localCostIn } from "../cdrs/local-cost.ts";
 import { settle } from "../cdrs/settle.ts";
 import type { FoldContext } from "../engine/station-fold.ts";
 import { digestOf, fieldsOf, indexOf, numberOf, textOf, type Fields } from "../payload.ts";
+import { tell } from "../reports/field.ts";
 import { ownClock, stationTimeOr } from "../station-time.ts";
 import type { SessionAnnotation } from "./annotations.ts";
 import { endWords, isUnsteady, registerOf, startSaidBy } from "./both-ends.ts";
@@ -250,7 +252,9 @@ function ended(state: TransactionsState, t: Transaction, m: Message, context: Fo
   if (t.endedAt !== null) return replaced(state, t, addToSession(t, context, { words: ["stopConflict"] }));
   const time = stationTimeOr(m.request["timestamp"], context.logTime);
   const stopSaid = registerOf(readingsOf(m.request["meterValue"]), "Transaction.End", time.own);
-  const after = endSession(t, context, {
+  const localCost = localCostIn(m.request);
+  if (localCost) tell(context, "localCosts", t.sessionId, fieldsOf(m.request["costDetails"]));
+  const after = endSession({ ...t, localCost }, context, {
     time,
     boots: m.boots,
     // 2.x: an absent reason means Local.

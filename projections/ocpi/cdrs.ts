@@ -117,7 +117,8 @@ async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): P
     country_code: party.slice(0, 2),
     party_id: party.slice(2),
     id: row.id,
-    start_date_time: utc(cdr.startedAt),
+    // 2.2.1, CDR: of the reservation, where there was one.
+    start_date_time: utc(Math.min(cdr.startedAt, periods[0]!.startedAt)),
     end_date_time: utc(cdr.endedAt),
     session_id: row.session_id,
     cdr_token: cdrTokenOf(token, party),
@@ -154,14 +155,15 @@ interface Cost {
   readonly incl: number;
 }
 
-type Costs = { readonly all: Cost } & Partial<Record<CdrLine["dimension"], Cost>>;
+type Costs = { readonly all: Cost } & Partial<Record<CdrLine["dimension"] | "RESERVATION", Cost>>;
 
 function costOf(lines: readonly CdrLine[], total: Cdr["total"]): Costs {
   const of = (some: readonly CdrLine[]): Cost => ({
     excl: sum(some.map((line) => line.total.exclVat)),
     incl: sum(some.map((line) => line.total.inclVat)),
   });
-  const groups = Map.groupBy(lines, ({ dimension }) => dimension);
+  // All that a reservation costs is one sum, fees included.
+  const groups = Map.groupBy(lines, ({ dimension, reservation }) => (reservation ? "RESERVATION" : dimension));
   const all = { excl: numberOf(total?.exclVat) ?? 0, incl: numberOf(total?.inclVat) ?? 0 };
   return { all, ...Object.fromEntries([...groups].map(([dimension, some]) => [dimension, of(some)])) };
 }
@@ -184,6 +186,7 @@ function costs(of: Costs): Members {
     ["total_energy_cost", of.ENERGY],
     ["total_time_cost", of.TIME],
     ["total_parking_cost", of.PARKING_TIME],
+    ["total_reservation_cost", of.RESERVATION],
   ] as const;
   return Object.fromEntries(named.flatMap(([name, cost]) => (cost ? [[name, money(cost)]] : [])));
 }

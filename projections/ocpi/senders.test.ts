@@ -228,7 +228,27 @@ describe("sessions and CDRs", () => {
       total: { exclVat: `-${billed.total!.exclVat}`, inclVat: `-${billed.total!.inclVat}` },
     };
     const signed = [{ nature: "End", data: keba.data, verdict: "valid", publicKey: keba.publicKey }] as const;
-    const next: Cdr = { ...billed, id: "next", replaces: billed.id, energyMwh: 1_000_000, why: credit.why!, signed };
+    const quarter = 900_000;
+    const reserved = {
+      dimension: "TIME",
+      volume: "0.25",
+      unitPrice: "4",
+      vat: null,
+      reservation: "RESERVATION",
+    } as const;
+    const next: Cdr = {
+      ...billed,
+      id: "next",
+      replaces: billed.id,
+      energyMwh: 1_000_000,
+      why: credit.why!,
+      signed,
+      lines: [{ ...reserved, total: { exclVat: "1", inclVat: "1" } }],
+      periods: [
+        { startedAt: billed.startedAt - quarter, dimension: "RESERVATION_TIME", durationMs: quarter, energyMwh: 0 },
+        { startedAt: billed.startedAt, dimension: "TIME", durationMs: billed.durationMs, energyMwh: 1_000_000 },
+      ],
+    };
     const held: Cdr = { ...billed, id: "held" };
     await roaming.events([
       station.event({ kind: "cdrIssued", cdr: credit }),
@@ -250,6 +270,14 @@ describe("sessions and CDRs", () => {
     });
     expect(corrected).toMatchObject({ id: "next", total_energy: 1, remark: "the meter was exchanged" });
     expect(corrected).not.toHaveProperty("credit");
+    // 2.2.1, CDR: with a reservation it starts when that did, and what it cost is told apart.
+    expect(corrected).toMatchObject({
+      start_date_time: new Date(billed.startedAt - quarter).toISOString(),
+      total_time: original!["total_time"],
+      total_reservation_cost: { excl_vat: 1, incl_vat: 1 },
+      charging_periods: [{ dimensions: [{ type: "ENERGY" }, { type: "RESERVATION_TIME", volume: 0.25 }] }, {}],
+    });
+    expect(corrected).not.toHaveProperty("total_time_cost");
     expect(corrected).toMatchObject({ signed_data: { encoding_method: "OCMF", signed_values: [{ nature: "End" }] } });
   });
 

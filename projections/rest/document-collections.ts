@@ -158,6 +158,7 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
       groupId: nullableText,
       status: { type: "string", enum: ["active", "used", "cancelled", "expired", "removed"] },
       transactionId: nullableText,
+      sessionId: { ...nullableText, description: "That used it; null: none did, or the station had told of it before" },
       reservedAt: nullableTime,
       expiresAt: nullableTime,
     },
@@ -275,6 +276,17 @@ export const documentCollections: Readonly<Record<Collection, DocumentCollection
     properties: {
       method: { type: "string", enum: ["AUTH_REQUEST"] },
       reference: { ...nullableText, description: "OCPI's authorization_reference" },
+    },
+  },
+  localCosts: {
+    path: "local-costs",
+    summary: "What a station of 2.1 says that its transactions cost: costDetails as it sent them, by session",
+    properties: {
+      totalCost: anyObject,
+      totalUsage: anyObject,
+      chargingPeriods: { type: "array", items: anyObject },
+      failureToCalculate: { type: "boolean" },
+      failureReason: { type: "string" },
     },
   },
   dataTransfers: {

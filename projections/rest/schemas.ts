@@ -157,7 +157,7 @@ export const cdrSchema = {
         type: "object",
         properties: {
           startedAt: nullableTime,
-          dimension: { type: "string", enum: ["TIME", "PARKING_TIME"] },
+          dimension: { type: "string", enum: ["TIME", "PARKING_TIME", "RESERVATION_TIME"] },
           durationSeconds: { type: "integer" },
           energyWh: { type: "number" },
         },
