@@ -13,7 +13,7 @@ const open = [
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
 ] as const;
 
-/** What is asked of a partner's sender interfaces while somebody needs it: call, when, the test's file and title. */
+/** What is asked of a partner's sender interfaces, and told there: call, when, the test's file and title. */
 export const asked = [
   [
     "`GET tokens?date_from=&offset=&limit=`",
@@ -26,6 +26,18 @@ export const asked = [
     "a station asks about a token of whitelist type NEVER or ALLOWED_OFFLINE, or starts with it",
     "realtime/authoriser.test.ts",
     "the question says whose token it is and where the car is; the word and the reference come back",
+  ],
+  [
+    "`POST` to `response_url`",
+    "a command or a request of charging profiles has ended",
+    "pushes/results.test.ts",
+    "is told by a process that never saw the command, once",
+  ],
+  [
+    "`PUT chargingprofiles/:session`",
+    "an operator, the station or the vehicle changed the active profile of a session that the partner has set one of",
+    "active-profiles.test.ts",
+    "a limit that the station tells of: the partner hears the new active profile of its session, and of no other",
   ],
 ] as const;
 

@@ -64,7 +64,8 @@ export class AnsweringStation {
     void this.world.bus.send(replyTo, { type: "commandProgress", commandId, state });
   }
 
-  private async tell({ commandId, action }: Asked, answer: ReturnType<Answering>): Promise<void> {
+  /** What becomes of a command that is in the log, whether or not anybody brought it here. */
+  async tell({ commandId, action }: Pick<Asked, "commandId" | "action">, answer: ReturnType<Answering>): Promise<void> {
     const { station, protocol } = this.claim;
     const requests = (await framesIn(this.world, station)).flatMap((body) =>
       body.kind === "commandRequested" && body.commandId === commandId ? [body] : [],

@@ -231,6 +231,8 @@ export class Emsp implements AsyncDisposable {
     if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
     if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
     if (path.startsWith("/emsp/2.2.1/tokens")) return this.serveTokens(received, response, say);
+    // Sender interface of charging profiles: what changed.
+    if (method === "PUT" && path.startsWith("/emsp/2.2.1/chargingprofiles/")) return say(200, 1000);
     if (pushedModules.some((module) => path.startsWith(`/emsp/2.2.1/${module}`))) {
       const take = () => this.take(received);
       if (await this.misbehave?.(received, response, take)) return;
@@ -301,6 +303,7 @@ export class Emsp implements AsyncDisposable {
     return [
       { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/2.2.1/credentials` },
       { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/2.2.1/tokens` },
+      { identifier: "chargingprofiles", role: "SENDER", url: `${this.base}/emsp/2.2.1/chargingprofiles` },
       ...pushedModules.map((identifier) => ({
         identifier,
         role: "RECEIVER",

@@ -25,9 +25,11 @@ export type Content =
   /** There is nothing to tell (any more). */
   | "nothing"
   /** There is, and it cannot be told: why. */
-  | { readonly withheld: string };
+  | { readonly withheld: string }
+  /** It is found out: in so many ms, and what is known by then. */
+  | { readonly later: number; readonly told: string };
 
-type Waiting = WaitingFor<ObjectKind>;
+type Waiting = WaitingFor<Exclude<ObjectKind, "profiles">>;
 type Make = (view: OcpiView, receiver: string, waiting: Waiting) => Promise<Content>;
 
 /** @param receiver address of the partner's module, without a slash at the end */

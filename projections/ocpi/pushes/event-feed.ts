@@ -15,7 +15,8 @@ import { Feed } from "./feed.ts";
 import { markChange, type Mark } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
 import { receiverOf } from "./peers.ts";
-import { resultMarks } from "./result-marks.ts";
+import { profileMarks } from "./profile-marks.ts";
+import { endedCommands, resultMarks } from "./result-marks.ts";
 
 /** A station offline for the grace has no event of its own to say so. */
 const offlineLookMs = 15_000;
@@ -66,8 +67,10 @@ export class EventFeed {
       const some = stations.get(party) ?? new Set();
       stations.set(party, some.add(station));
     }
-    const told = await Promise.all([this.sessionMarks(events), resultMarks(this.needs, events)]);
-    const marks = [...this.cdrMarks(events), ...told.flat()];
+    const { needs } = this;
+    const ended = await endedCommands(needs, events);
+    const found = await Promise.all([this.sessionMarks(events), profileMarks(needs, events, ended)]);
+    const marks = [...this.cdrMarks(events), ...resultMarks(needs, ended), ...found.flat()];
     return this.changesOf(marks, stations, records.at(-1)!.logTime);
   }
 

@@ -6,15 +6,21 @@ import type { PushedModule } from "./peers.ts";
 /** Parameters of one statement are limited. */
 const keysPerQuery = 300;
 
-/** `evses`: the status of one EVSE; its object is location and EVSE, as in an address. */
-export type ObjectKind = PushedModule | "evses";
+/**
+ * `evses`: the status of one EVSE; its object is location and EVSE, as in an address. `profiles`: the active charging profile of
+ * a session.
+ */
+export type ObjectKind = PushedModule | "evses" | "profiles";
 
 /** `results`: of a command; its object is the command's id. */
 export type PushKind = ObjectKind | "results";
 
-export function moduleOf(kind: ObjectKind): PushedModule {
-  return kind === "evses" ? "locations" : kind;
+export function moduleOf<Kind extends ObjectKind>(kind: Kind): ModuleOf<Kind> {
+  const module = kind === "evses" ? "locations" : kind === "profiles" ? "chargingprofiles" : kind;
+  return module as ModuleOf<Kind>;
 }
+
+type ModuleOf<Kind> = Kind extends "profiles" ? "chargingprofiles" : Kind extends "evses" ? "locations" : Kind;
 
 export interface Mark {
   readonly party: string;

@@ -23,7 +23,9 @@ export interface Waiting<Kind extends PushKind = PushKind> extends PeerKey {
   readonly deliveredAt: number | null;
 }
 
-type KindOf<Lane> = Lane extends "results" ? "results" : ObjectKind;
+/** One type a kind, for what is done goes by it. */
+type WaitingOf<Kind extends PushKind> = Kind extends PushKind ? Waiting<Kind> : never;
+type WaitingIn<Lane> = Lane extends "results" ? Waiting<"results"> : WaitingOf<ObjectKind>;
 
 export class Outbox {
   private readonly store: Store;
@@ -38,7 +40,7 @@ export class Outbox {
     lane: Lane,
     now: number,
     most: number,
-  ): Promise<readonly Waiting<KindOf<Lane>>[]> {
+  ): Promise<readonly WaitingIn<Lane>[]> {
     const rows = await this.store.reader
       .selectFrom("ocpi_push as p")
       .leftJoin("ocpi_delivery as d", (join) =>
@@ -58,10 +60,10 @@ export class Outbox {
       .orderBy("p.object")
       .limit(most)
       .execute();
-    return rows.map(({ module, object, due, changed, attempts, body, told, delivered_at: deliveredAt }) => ({
+    const waiting = rows.map(({ module, object, due, changed, attempts, body, told, delivered_at: deliveredAt }) => ({
       party,
       partner,
-      kind: module as KindOf<Lane>,
+      kind: module as PushKind,
       object,
       due,
       changed,
@@ -70,6 +72,7 @@ export class Outbox {
       told,
       deliveredAt,
     }));
+    return waiting as WaitingIn<Lane>[];
   }
 
   /** Before it is sent: the try counts, and the bytes stay. */
@@ -91,6 +94,12 @@ export class Outbox {
   /** There is nothing to tell. */
   drop(waiting: Waiting): Promise<void> {
     return this.store.transaction((tx) => removeMark(tx, waiting));
+  }
+
+  /** What is known of it before it is sent. */
+  note(waiting: Waiting, told: string): Promise<void> {
+    const row = { ...deliveryOf(waiting), told };
+    return this.store.write({ changes: [{ act: "upsert", table: "ocpi_delivery", rows: [row] }] });
   }
 
   /** It waits until then; what became of it meanwhile counts. @param due epoch ms */

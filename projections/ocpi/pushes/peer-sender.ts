@@ -4,12 +4,13 @@ import { messageOf } from "../../../core/runtime/errors.ts";
 import { limits } from "../../../core/config/limits.ts";
 import type { Partner, Partners } from "../partners.ts";
 import type { PeerClient } from "../peer-client.ts";
+import type { ActiveProfiles } from "./active-profiles.ts";
 import { contentOf, type Content, type PushRequest } from "./content.ts";
 import { moduleOf, type ObjectKind } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
 import type { Outbox, Waiting as WaitingFor } from "./outbox.ts";
 import { pauseAfter } from "./patience.ts";
-import { partyNameOf, receiverOf } from "./peers.ts";
+import { partyNameOf, profilesOf, receiverOf } from "./peers.ts";
 import { digestOf, verdictOf, type Verdict } from "./verdict.ts";
 
 export interface SenderParts {
@@ -17,12 +18,13 @@ export interface SenderParts {
   readonly outbox: Outbox;
   readonly partners: Partners;
   readonly peers: PeerClient;
+  readonly profiles: ActiveProfiles;
   /** 0 to 1. */
   readonly random: () => number;
 }
 
 type Outcome = "done" | "failed";
-type Waiting = WaitingFor<ObjectKind>;
+type Waiting = WaitingFor<"profiles"> | WaitingFor<Exclude<ObjectKind, "profiles">>;
 
 /** Of one run: made anew for each, so that what an operator changed counts. */
 export class PeerSender {
@@ -63,15 +65,22 @@ export class PeerSender {
 
   private async deliver(waiting: Waiting): Promise<Outcome> {
     const content = await this.contentOf(waiting);
+    const { outbox, needs } = this.parts;
     if (content === "nothing") {
-      await this.parts.outbox.drop(waiting);
+      // Of a profile only the question is known, and it is answered.
+      await (waiting.kind === "profiles" ? outbox.delivered(waiting, undefined) : outbox.drop(waiting));
+      return "done";
+    }
+    if ("later" in content) {
+      await outbox.note(waiting, content.told);
+      await outbox.postpone(waiting, needs.clock.now() + content.later);
       return "done";
     }
     if ("withheld" in content) {
       await this.bury(waiting, `withheld: ${content.withheld}`);
       return "done";
     }
-    await this.parts.outbox.begin(waiting, waiting.kind === "cdrs" ? (content.body ?? null) : null);
+    await outbox.begin(waiting, waiting.kind === "cdrs" ? (content.body ?? null) : null);
     const [sent, verdict] = await this.send(content);
     if (verdict.kind === "delivered") await this.taken({ ...waiting, attempts: waiting.attempts + 1 }, sent, verdict);
     else if (verdict.kind === "refused") await this.bury({ ...waiting, attempts: waiting.attempts + 1 }, verdict.why);
@@ -81,6 +90,10 @@ export class PeerSender {
 
   private async contentOf(waiting: Waiting): Promise<Content> {
     const { party, doc } = this.partner;
+    if (waiting.kind === "profiles") {
+      const sender = profilesOf(doc);
+      return sender === undefined ? "nothing" : this.parts.profiles.contentOf(sender, waiting);
+    }
     const receiver = receiverOf(doc, moduleOf(waiting.kind));
     if (receiver === undefined) return "nothing";
     return contentOf({ context: this.parts.needs, party, partner: this.partner }, receiver, waiting);

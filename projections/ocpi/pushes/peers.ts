@@ -18,6 +18,11 @@ export function tokensOf(doc: PartnerDoc): string | undefined {
   return endpointOf(doc, "tokens", "SENDER");
 }
 
+/** Where it is told that the active charging profile of a session has changed. */
+export function profilesOf(doc: PartnerDoc): string | undefined {
+  return endpointOf(doc, "chargingprofiles", "SENDER");
+}
+
 function endpointOf({ state, peer }: PartnerDoc, module: string, side: "SENDER" | "RECEIVER"): string | undefined {
   if (state !== "registered") return undefined;
   const found = peer?.endpoints.find(({ identifier, role }) => identifier === module && role === side);

@@ -3,6 +3,7 @@ import { Rounds } from "../../../core/runtime/rounds.ts";
 import type { Partner } from "../partners.ts";
 import { peerWay } from "../peer-way.ts";
 import type { PushNeeds } from "./needs.ts";
+import { ActiveProfiles } from "./active-profiles.ts";
 import { Outbox } from "./outbox.ts";
 import { PeerSender, type SenderParts } from "./peer-sender.ts";
 import { PartnerRounds, type Turn } from "./partner-rounds.ts";
@@ -64,7 +65,7 @@ export class PushSender {
   private parts(): SenderParts {
     if (this.made) return this.made;
     const { needs, outbox } = this;
-    this.made = { needs, outbox, ...peerWay(needs), random: Math.random };
+    this.made = { needs, outbox, ...peerWay(needs), profiles: new ActiveProfiles(needs), random: Math.random };
     return this.made;
   }
 
