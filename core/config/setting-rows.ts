@@ -315,6 +315,24 @@ export const settingRows = {
       "Seals partners' tokens in the registry, 32 characters or more, the same in every process; unset: made once and kept in the data folder. A cluster with partners needs it.",
     secret: true,
   },
+  seal: {
+    env: "WATTLOG_SEAL",
+    kind: "choice",
+    choices: ["off", "on", "open"],
+    fallback: "off",
+    unit: "choice",
+    sentence:
+      "Whether who charged is sealed under a key of theirs in events and tables, so that they can be erased (docs/privacy.md); open: nothing new is, what was is shown. The same in every process.",
+  },
+  keysDatabaseUrl: {
+    env: "WATTLOG_KEYS_DATABASE_URL",
+    kind: "text",
+    fallback: "",
+    unit: "URL",
+    sentence:
+      "Cluster: the Postgres that keeps the keys of WATTLOG_SEAL, with a backup of its own; unset: a schema of their own in DATABASE_URL, whose dumps then hold both.",
+    secret: true,
+  },
   archive: {
     env: "WATTLOG_ARCHIVE",
     kind: "text",

@@ -15,6 +15,7 @@ export type EntityKind =
   | "meterKeys"
   | "cdrChain"
   | "outageExclusion"
+  | "erasure"
   | "cluster"
   | "generation";
 
@@ -379,6 +380,16 @@ export interface OutageExclusionDoc {
   readonly enteredAt: number;
 }
 
+/** Somebody whose key was destroyed: whatever was sealed under it is erased, also where a backup brings the key back. */
+export interface ErasureDoc {
+  /** Of the key; who it was stands nowhere. */
+  readonly id: string;
+  /** Epoch ms. */
+  readonly erasedAt: number;
+  /** API key id. */
+  readonly by: string;
+}
+
 /** All that is given must hold; something must be given. */
 export interface ExclusionScope {
   readonly stations?: readonly string[];
@@ -404,6 +415,7 @@ export interface EntityDocs {
   readonly meterKeys: MeterKeysDoc;
   readonly cdrChain: CdrChainDoc;
   readonly outageExclusion: OutageExclusionDoc;
+  readonly erasure: ErasureDoc;
   readonly cluster: ClusterDoc;
   readonly generation: GenerationDoc;
 }

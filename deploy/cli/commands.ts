@@ -222,6 +222,16 @@ ${importHelp(
     load: async () => (await import("./cdr.ts")).runCdr,
   },
   {
+    name: "privacy",
+    arguments: "erase|list",
+    help: "Erase who charged with a token, and what was erased.",
+    details: `  wattlog privacy erase --token UID   destroy the key that sessions, CDRs, commands and documents of it are sealed under;
+    energy, times and money stay. It cannot be undone. Needs WATTLOG_SEAL=on: docs/privacy.md
+  wattlog privacy list                when and by whom; of whom stands nowhere`,
+    options: { token: { type: "string" } },
+    load: async () => (await import("./privacy.ts")).runPrivacy,
+  },
+  {
     name: "explain",
     arguments: "SESSION [--pdf FILE]",
     help: "A session from its frames to its total: readings, periods, tariff, lines, rounding, each with its reason.",

@@ -16,6 +16,7 @@ import { Pushes } from "../../projections/ocpi/pushes/pushes.ts";
 import { throughArchive } from "./archive.ts";
 import { ocpiOf } from "./ocpi.ts";
 import { SnapshotKeeper, snapshotsIn } from "./registry-snapshot.ts";
+import { sealingOf } from "./sealing.ts";
 import { goBehindOthers } from "./thread-priority.ts";
 import { serveThread } from "./thread.ts";
 
@@ -37,8 +38,9 @@ serveThread((input, fatal) => {
   const store = openSqliteStore(input.folder, { turnMs: writeEveryMs });
   const registry = new RegistryView(log, undefined, snapshotsIn(input.folder, logger));
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
+  const seal = sealingOf(input.settings, registry);
   const processor = createProcessor({
-    log,
+    log: seal.toWrite(log),
     store,
     bus,
     registry,
@@ -57,8 +59,8 @@ serveThread((input, fatal) => {
     logger: createLogger("projector", input.settings.logLevel),
   });
   const pushes = new Pushes({
-    log,
-    store,
+    log: seal.toRead(log),
+    store: seal.toShowAndWrite(store),
     registry,
     clock: systemClock,
     metrics,
@@ -97,6 +99,7 @@ serveThread((input, fatal) => {
       await bus.close();
       await log.close();
       await store.close();
+      await seal.close();
       return null;
     },
   };

@@ -1,6 +1,6 @@
 // What the OCPI side of the api is told: where partners reach it, whom it may call, and what seals their tokens.
-import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { randomBytes, randomUUID } from "node:crypto";
+import { linkSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { isLoopback, type Settings } from "../../core/config/settings.ts";
@@ -29,14 +29,28 @@ function secretOf({ secretsKey, kafkaBrokers, dataDir }: Settings): string | und
   return kafkaBrokers === "" ? keptSecret(join(dataDir, "secrets-key")) : undefined;
 }
 
+/** Threads ask at the same moment: it comes into being whole, and the first one counts for all. */
 function keptSecret(file: string): string {
+  const kept = readSecret(file);
+  if (kept !== undefined) return kept;
+  const own = `${file}.${randomUUID()}`;
+  writePrivate(own, `${randomBytes(32).toString("hex")}\n`);
+  try {
+    linkSync(own, file);
+  } catch (error) {
+    // Another thread was faster; what is left of a write that was cut off is in nobody's use.
+    if (readSecret(file) === undefined) renameSync(own, file);
+    else if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  rmSync(own, { force: true });
+  return readSecret(file)!;
+}
+
+function readSecret(file: string): string | undefined {
   try {
     const kept = readFileSync(file, "utf8").trim();
-    if (kept.length >= secretMinChars) return kept;
+    return kept.length >= secretMinChars ? kept : undefined;
   } catch {
-    // first start: made below
+    return undefined;
   }
-  const secret = randomBytes(32).toString("hex");
-  writePrivate(file, `${secret}\n`);
-  return secret;
 }

@@ -18,6 +18,7 @@ import { createExplainer } from "../../processors/explain/explain.ts";
 import { createRunningPrices } from "../../processors/running-prices.ts";
 import { createApi } from "../../projections/rest/api.ts";
 import { ocpiOf } from "./ocpi.ts";
+import { sealingOf } from "./sealing.ts";
 
 const generation = 1;
 
@@ -51,14 +52,18 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
     const registry = new RegistryView(log);
     await registry.start();
     closing.push(() => registry.stop());
+    const seal = sealingOf(settings, registry);
+    closing.push(() => seal.close());
+    const shown = seal.toShow(store);
     const bus = new EmbeddedBusHub().client();
     closing.push(() => bus.close());
     // Good for this process alone.
     const adminToken = randomBytes(32).toString("base64url");
     const api = createApi({
       options: { host: "127.0.0.1", port: 0, party: trusted.party(settings.party) },
-      log,
-      store,
+      log: seal.toRead(log),
+      store: shown,
+      sealing: seal.sealing,
       bus,
       registry,
       clock: systemClock,
@@ -66,7 +71,7 @@ export async function openOfflineApi(settings: Settings): Promise<OfflineApi> {
       metrics: createMetrics(),
       logger: silentLogger(),
       adminToken,
-      explainer: createExplainer({ log, store, registry }),
+      explainer: createExplainer({ log, store: shown, registry }),
       runningPrices: createRunningPrices({ store, registry }),
       ocpi: ocpiOf(settings),
     });

@@ -18,6 +18,7 @@ import { snapshotsIn } from "./registry-snapshot.ts";
 import { ocppUrlOf } from "./banner.ts";
 import { httpsOf } from "./https.ts";
 import { ocpiOf } from "./ocpi.ts";
+import { sealingOf } from "./sealing.ts";
 import { uploadsOf } from "./uploads.ts";
 import { serveThread } from "./thread.ts";
 import { version } from "./version.ts";
@@ -35,6 +36,8 @@ serveThread((input, fatal) => {
   const store = openStoreReadOnly(input.folder);
   const registry = new RegistryView(log, undefined, snapshotsIn(input.folder, logger));
   registry.onFailure = (error) => fatal(`the registry cannot be followed: ${messageOf(error)}`);
+  const seal = sealingOf(settings, registry);
+  const shown = seal.toShow(store);
   const api = createApi({
     options: {
       host: settings.bind,
@@ -43,8 +46,9 @@ serveThread((input, fatal) => {
       version,
       ...(settings.ocppPort === 0 ? {} : { wsUrl: ocppUrlOf(settings) }),
     },
-    log,
-    store,
+    log: seal.toRead(log),
+    store: shown,
+    sealing: seal.sealing,
     bus,
     registry,
     projector: attachChanges(input.changesPort),
@@ -55,7 +59,7 @@ serveThread((input, fatal) => {
     adminToken: input.adminToken,
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
-    explainer: createExplainer({ log, store, registry }),
+    explainer: createExplainer({ log, store: shown, registry }),
     runningPrices: createRunningPrices({ store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => systemClock.now()),
@@ -63,6 +67,7 @@ serveThread((input, fatal) => {
   return {
     async start() {
       await registry.start();
+      await seal.sealing?.purge();
       await api.start();
       return { httpPort: api.port(), signInCode: api.signInCode() };
     },
@@ -79,6 +84,7 @@ serveThread((input, fatal) => {
       await bus.close();
       await log.close();
       await store.close();
+      await seal.close();
       return null;
     },
   };

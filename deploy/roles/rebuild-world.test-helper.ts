@@ -1,6 +1,7 @@
 // Live folds over a log in memory, on a store of the test's choice, for rebuilds beside them.
 import type { CommandBus } from "../../core/bus/bus.ts";
 import { derivedId, trusted } from "../../core/ids/ids.ts";
+import type { EventLog } from "../../core/log/log.ts";
 import { decodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
@@ -39,6 +40,8 @@ export class RebuildWorld {
   store!: Store;
   registry!: RegistryView;
   running: (Processor | Projector)[] = [];
+  /** What the processor writes to; a test may put something before the log. */
+  toWrite = (log: EventLog): EventLog => log;
   private at = t0;
 
   static async open(): Promise<RebuildWorld> {
@@ -59,7 +62,13 @@ export class RebuildWorld {
   async start(fold: StationFold<StationState> = ocppFold): Promise<void> {
     const { store, registry, clock } = this;
     const common = { log: this.world.log, store, registry, clock, metrics: createMetrics(), logger: silentLogger() };
-    const processor = createProcessor({ ...common, bus, nodeId: trusted.node("me"), fold });
+    const processor = createProcessor({
+      ...common,
+      log: this.toWrite(common.log),
+      bus,
+      nodeId: trusted.node("me"),
+      fold,
+    });
     const projector = createProjector(common);
     this.running.push(processor, projector);
     await processor.start();

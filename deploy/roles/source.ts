@@ -6,10 +6,12 @@ import type { Settings } from "../../core/config/settings.ts";
 import { openLogReadOnly } from "../../core/log/log-embedded.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
+import type { ReadStore } from "../../core/privacy/opening-store.ts";
 import { requireSchema } from "../../core/store/migrations.ts";
 import { openSqliteStore, openStoreReadOnly, type ReadOnlyStore } from "../../core/store/store-sqlite.ts";
 import type { Store } from "../../core/store/store.ts";
 import { throughArchive } from "./archive.ts";
+import { noErasures, sealingOf, type SealingParts } from "./sealing.ts";
 
 export interface Source {
   /** Where a scratch folder has room for as much again. */
@@ -18,6 +20,8 @@ export interface Source {
   openLog(): Promise<EventLog>;
   /** @throws WattlogError `store/unavailable` where there are no tables. */
   openStore(): Promise<ReadOnlyStore>;
+  /** What people are shown is opened by; absent: nothing is sealed. */
+  readonly seal?: () => SealingParts;
   /** For a rebuild. @throws WattlogError `store/unavailable` | `store/schema` where there are no tables of this version. */
   openStoreToWrite(): Promise<Store>;
 }
@@ -46,12 +50,14 @@ export function folderSource(dataDir: string): Source {
 export function sourceOf(settings: Settings): Source {
   if (settings.kafkaBrokers === "") {
     const { dataDir } = settings;
-    return { ...folderSource(dataDir), openLog: async () => throughArchive(openLogReadOnly(dataDir), settings) };
+    const openLog = async () => throughArchive(openLogReadOnly(dataDir), settings);
+    return { ...folderSource(dataDir), openLog, seal: () => sealingOf(settings, noErasures) };
   }
   // Loaded only here: a laptop's command line needs no clients of servers.
   const connect = () => import("./cluster/connect.ts");
   return {
     scratchIn: tmpdir(),
+    seal: () => sealingOf(settings, noErasures),
     openLog: async () => (await connect()).openLogForReading(settings),
     openStore: async () => (await connect()).connectStore(settings),
     openStoreToWrite: async () => (await connect()).connectStore(settings),
@@ -80,11 +86,14 @@ export function withRegistry<T>(source: Source, work: (registry: RegistryView) =
   });
 }
 
-export async function withStore<T>(source: Source, work: (store: ReadOnlyStore) => Promise<T>): Promise<T> {
+/** Rows as people are shown them. */
+export async function withStore<T>(source: Source, work: (store: ReadStore) => Promise<T>): Promise<T> {
   const store = await source.openStore();
+  const seal = source.seal?.();
   try {
-    return await work(store);
+    return await work(seal?.toShow(store) ?? store);
   } finally {
+    await seal?.close();
     await store.close();
   }
 }

@@ -8,7 +8,8 @@ import type { RegistryView } from "../../core/registry/view.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { CdrRow, SessionRow } from "../../core/store/tables.ts";
 import type { KnownHold } from "../engine/partition-fold.ts";
-import { differencesOf, outcomeOf } from "./outcome.ts";
+import { erased } from "../../core/privacy/sealed-text.ts";
+import { differencesOf, outcomeOf, withoutSubject } from "./outcome.ts";
 import { findAll, findRecords, type Found } from "./find.ts";
 import { replay } from "./replay.ts";
 import { shownExplanation, type Attempt } from "./shown.ts";
@@ -61,7 +62,8 @@ async function attemptOf(
   const { name, generation } = found.topic;
   const scope = { tableSet: session.table_set, generation, partition: found.partition };
   const replayed = replay({ items: found.items, scope, topic: name, registry, known: holds, sessionId: session.id });
-  const outcome = outcomeOf(replayed, session.id);
+  const given = outcomeOf(replayed, session.id);
+  const outcome = session.id_token === erased ? given && withoutSubject(given) : given;
   return { found, replayed, outcome, differences: differencesOf(outcome, session, cdrs) };
 }
 

@@ -1,5 +1,6 @@
 // What the records of a session lead to, and where that is not what is recorded.
 import type { Cdr } from "../../core/records/domain-event.ts";
+import { erased } from "../../core/privacy/sealed-text.ts";
 import { asStored } from "../../core/store/text.ts";
 import type { CdrRow, SessionRow } from "../../core/store/tables.ts";
 import { trusted } from "../../core/ids/ids.ts";
@@ -36,6 +37,13 @@ export function outcomeOf(replayed: Replayed, sessionId: string): Outcome | unde
   const { cdr, price } = reasons;
   if (!cdr) return undefined;
   return { ...partsOf(cdr), energyMwh: cdr.energyMwh, registers: price?.registers ?? noRegisters, price, cdr };
+}
+
+/** Of somebody who was erased: frames still say who it was, and nobody is to be told. */
+export function withoutSubject(outcome: Outcome): Outcome {
+  const { cdr } = outcome;
+  const signed = cdr?.signed?.map((one) => ({ ...one, data: erased }));
+  return { ...outcome, idToken: erased, cdr: cdr && { ...cdr, idToken: erased, ...(signed && { signed }) } };
 }
 
 function energyOf({ endedAt, registers, soFarMwh: told }: Transaction): number {

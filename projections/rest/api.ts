@@ -46,6 +46,7 @@ import { installLive, LiveClients } from "./routes-live.ts";
 import { installPages } from "./routes-pages.ts";
 import { installPartners } from "./routes-partners.ts";
 import { installPrice } from "./routes-price.ts";
+import { installErasures } from "./routes-privacy.ts";
 import { installQuarantine } from "./routes-quarantine.ts";
 import { installRegistry } from "./routes-registry.ts";
 import { installSessions } from "./routes-sessions.ts";
@@ -127,6 +128,7 @@ class HttpApi implements Api {
       installFrames(app, context);
       installRegistry(app, context, privacy);
       installPrice(app, context);
+      installErasures(app, context);
       installSettings(app, context);
       installApiKeys(app, context);
       installQuarantine(app, context, writer);

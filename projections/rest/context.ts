@@ -7,6 +7,7 @@ import type { EventLog } from "../../core/log/log.ts";
 import type { Explainer } from "../../core/ports/explanation.ts";
 import type { RunningPrices } from "../../core/ports/running-price.ts";
 import type { CertificateAuthority } from "../../core/ports/ports.ts";
+import type { Sealing } from "../../core/privacy/sealing.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
@@ -44,6 +45,8 @@ export interface ApiOptions {
   readonly https?: HttpsOptions | undefined;
   /** Where stations' files are kept, and the address of this server as stations reach it; absent: no uploads here. */
   readonly uploads?: { readonly folder: string; readonly url: string | undefined };
+  /** Absent: nothing is sealed here, and nobody can be erased. What `log` and `store` give is open. */
+  readonly sealing?: Sealing | undefined;
   /** Absent: sessions are not explained here. */
   readonly explainer?: Explainer;
   /** Absent: what sessions cost is told once they have ended. */

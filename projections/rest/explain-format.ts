@@ -1,11 +1,19 @@
 // An explanation as REST shows it: from the frames to the total, each step beside the one before it.
 import type { ExplainedReading, ExplainedRecord, Explanation } from "../../core/ports/explanation.ts";
+import { masked } from "../../core/privacy/masked.ts";
+import { erased } from "../../core/privacy/sealed-text.ts";
 import { showMeterValue, time, wattHours } from "./format.ts";
 import { showFrame } from "./frames.ts";
 
-export type ShownExplanation = ReturnType<typeof showExplanation>;
+export type ShownExplanation = ReturnType<typeof shownWhole>;
 
-export function showExplanation(explanation: Explanation) {
+/** Frames are not sealed: those of somebody who was erased are shown without who it was. */
+export function showExplanation(explanation: Explanation): ShownExplanation {
+  const shown = shownWhole(explanation);
+  return shown.session.idToken === erased ? (masked(shown, () => erased) as ShownExplanation) : shown;
+}
+
+function shownWhole(explanation: Explanation) {
   const { session, log, records, otherRecords, energy, samples, price, cdr, differences } = explanation;
   const { id, station, transactionId, evseId, connectorId, idToken, status, annotations } = session;
   return {

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { PartyId } from "../../core/ids/ids.ts";
 import { masked } from "../../core/privacy/masked.ts";
 import { isPseudonym, Pseudonyms } from "../../core/privacy/pseudonyms.ts";
+import { erased } from "../../core/privacy/sealed-text.ts";
 import { SecretBox } from "../../core/registry/sealed.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
@@ -16,11 +17,11 @@ import { Problem } from "./problems.ts";
 const tokensAtOnce = 2_000;
 
 export class Privacy {
-  private readonly context: Pick<ApiOptions, "registry" | "store">;
+  private readonly context: Pick<ApiOptions, "registry" | "store" | "sealing">;
   private readonly pseudonyms: Pseudonyms;
   private readonly cursors: SecretBox;
 
-  constructor(context: Pick<ApiOptions, "registry" | "store" | "ocpi" | "adminToken">) {
+  constructor(context: Pick<ApiOptions, "registry" | "store" | "sealing" | "ocpi" | "adminToken">) {
     this.context = context;
     // Derived where nobody gave one: the same in every api of a cluster, until the admin token changes.
     const secret = context.ocpi?.secret ?? context.adminToken;
@@ -36,7 +37,7 @@ export class Privacy {
   /** `value` as they may see it: rows and frames as this API shows them. */
   seen<Value>(principal: Principal, value: Value): Value {
     if (this.seesTokens(principal)) return value;
-    return masked(value, (token) => this.pseudonyms.of(principal.party, token)) as Value;
+    return masked(value, (token) => this.nameOf(principal.party, token)) as Value;
   }
 
   sealCursor(principal: Principal, cursor: string): string {
@@ -50,14 +51,23 @@ export class Privacy {
     return cursor;
   }
 
-  /** The spellings in sessions of a token that is asked for; of a pseudonym where only those are seen. */
+  /** Of nobody any more there is no pseudonym. */
+  private nameOf(party: PartyId, token: string): string {
+    return token === erased ? erased : this.pseudonyms.of(party, token);
+  }
+
+  /** As it stands in sessions: the spellings of a token that is asked for; of a pseudonym where only those are seen. */
   async inSessions(principal: Principal, asked: string): Promise<readonly string[]> {
-    if (this.seesTokens(principal)) return [asked];
+    if (this.seesTokens(principal)) {
+      const sealed = await this.context.sealing?.sealedForm(principal.party, asked);
+      return sealed === undefined ? [asked] : [asked, sealed];
+    }
     if (!isPseudonym(asked)) return [];
     const found: string[] = [];
     for (let after: string | undefined = ""; after !== undefined;) {
       const tokens: readonly string[] = await this.sessionTokens(principal.party, after);
-      found.push(...tokens.filter((token) => this.pseudonyms.of(principal.party, token) === asked));
+      const open = (await this.context.sealing?.opener(tokens)) ?? ((token: string) => token);
+      found.push(...tokens.filter((token) => this.nameOf(principal.party, open(token)) === asked));
       after = tokens.length < tokensAtOnce ? undefined : tokens.at(-1);
     }
     return found;
@@ -77,6 +87,7 @@ export class Privacy {
 
   private async sessionTokens(party: PartyId, after: string): Promise<readonly string[]> {
     const rows = await this.context.store.reader
+      .withoutPlugins()
       .selectFrom("live_session")
       .select("id_token")
       .distinct()

@@ -8,6 +8,7 @@ import { authorityOf, checkAuthority } from "../../authority/authority.ts";
 import { seedSettings } from "../first-settings.ts";
 import { ocpiOf } from "../ocpi.ts";
 import { httpsOf } from "../https.ts";
+import { sealingOf } from "../sealing.ts";
 import { uploadsOf } from "../uploads.ts";
 import { version } from "../version.ts";
 import { partyOf, requireCluster } from "./connect.ts";
@@ -37,10 +38,15 @@ export const startApiRole: StartRole = async (context) => {
   undo.add("watch on the store", () => storeWatch.stop());
   await seedSettings(settings, party, { log, registry, clock });
   const bus = await joinBus(context, joined, "needed");
+  const seal = sealingOf(settings, registry);
+  undo.add("keys", () => seal.close());
+  await seal.sealing?.purge();
+  const shown = seal.toShow(store);
   const api = createApi({
     options: { host: settings.bind, port: settings.httpPort, party, version },
-    log,
-    store,
+    log: seal.toRead(log),
+    store: shown,
+    sealing: seal.sealing,
     bus,
     registry,
     clock,
@@ -50,7 +56,7 @@ export const startApiRole: StartRole = async (context) => {
     adminToken: settings.adminToken,
     https: httpsOf(settings),
     uploads: uploadsOf(settings),
-    explainer: createExplainer({ log, store, registry }),
+    explainer: createExplainer({ log, store: shown, registry }),
     runningPrices: createRunningPrices({ store, registry }),
     ocpi: ocpiOf(settings),
     certificateAuthority: authorityOf(settings, () => clock.now()),

@@ -3,6 +3,7 @@
 import { limits } from "../../../core/config/limits.ts";
 import { newNodeId } from "../../../core/ids/ids.ts";
 import { createProcessor } from "../../../processors/processor.ts";
+import { sealingOf } from "../sealing.ts";
 import { goBehindOthers } from "../thread-priority.ts";
 import { assign } from "./assign.ts";
 import { requireCluster } from "./connect.ts";
@@ -20,12 +21,15 @@ export const startProcessorRole: StartRole = async (context) => {
   const store = await joinStore(context, joined);
   passOn(context, log, store);
   const bus = await joinBus(context, joined, "goes on without");
+  const seal = sealingOf(settings, registry);
+  undo.add("keys", () => seal.close());
+  const sealed = seal.toWrite(log);
   const leases = new LeaseWatch(bus, clock, limits.busLeaseMs);
   leases.start();
   undo.add("leases", () => leases.stop());
   return assign(context, { role: "processor", store, partitions: log.topics.frames.partitions }, (partition, owns) => {
     const processor = createProcessor({
-      log,
+      log: sealed,
       store,
       bus,
       registry,

@@ -5,6 +5,7 @@ import { createRunningPrices } from "../../../processors/running-prices.ts";
 import { createProjector } from "../../../projections/models/projector.ts";
 import { Pushes } from "../../../projections/ocpi/pushes/pushes.ts";
 import { ocpiOf } from "../ocpi.ts";
+import { sealingOf } from "../sealing.ts";
 import { goBehindOthers } from "../thread-priority.ts";
 import { assign } from "./assign.ts";
 import { requireCluster } from "./connect.ts";
@@ -20,7 +21,10 @@ export const startProjectorRole: StartRole = async (context) => {
   const store = await joinStore(context, joined);
   const runningPrices = createRunningPrices({ store, registry });
   const ocpi = () => ocpiOf(settings);
-  const pushes = new Pushes({ log, store, registry, clock, metrics, logger, ocpi, runningPrices });
+  const seal = sealingOf(settings, registry);
+  undo.add("keys", () => seal.close());
+  const open = { log: seal.toRead(log), store: seal.toShowAndWrite(store) };
+  const pushes = new Pushes({ ...open, registry, clock, metrics, logger, ocpi, runningPrices });
   pushes.start();
   undo.add("pushes to partners", () => pushes.stop());
   return assign(context, { role: "projector", store, partitions: log.topics.events.partitions }, (partition, owns) => {
