@@ -1,7 +1,7 @@
 // Promise 4 where it is hardest: three gateways, two apis, and a station that is elsewhere when its command arrives.
 //
-// What each test holds is seen by breaking it: test/mutants/each-request-wakes.patch and any-api-ends.patch (both caught
-// here by name), call-sent-twice.patch (the random moves), and command-check.ts without its comparison (two commands).
+// What each test holds is seen by breaking it: test/mutants/any-api-ends.patch (caught here by name), each-request-wakes.patch
+// (caught here mostly, in processors/commands/commands.test.ts always), call-sent-twice.patch (the random moves), and command-check.ts without its comparison (two commands).
 import { expect, test } from "vitest";
 
 import { commandIdOf, trusted } from "../../core/ids/ids.ts";
