@@ -5,3 +5,4 @@ testOnPostgres();
 
 await import("./engine-property.test.ts");
 await import("./processor.test.ts");
+await import("./zombie.test.ts");

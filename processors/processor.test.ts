@@ -176,60 +176,6 @@ test("F3: whoever finds that another process moved the position stops, and says 
   expect(processor.readiness()[0]?.problem).toContain("another process");
 });
 
-/** Its next batch is folded, and stands before its commit until it is told to go on. */
-class FrozenStore {
-  private readonly reached = Promise.withResolvers<void>();
-  private readonly thawed = Promise.withResolvers<void>();
-  private readonly ended = Promise.withResolvers<string>();
-  readonly store: Store;
-
-  constructor(inner: Store) {
-    const write = async (writing: Parameters<Store["write"]>[0]): Promise<void> => {
-      if (writing.move) this.reached.resolve();
-      await this.thawed.promise;
-      const written = inner.write(writing);
-      written.then(
-        () => this.ended.resolve("stored"),
-        (error: unknown) => this.ended.resolve(error instanceof WattlogError ? error.code : String(error)),
-      );
-      return written;
-    };
-    this.store = new Proxy(inner, {
-      get(target, name) {
-        if (name === "write") return write;
-        const value: unknown = Reflect.get(target, name, target);
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
-  }
-
-  get inHand(): Promise<void> {
-    return this.reached.promise;
-  }
-
-  /** @returns what came of the batch: `stored`, or the code of its error. */
-  thaw(): Promise<string> {
-    this.thawed.resolve();
-    return this.ended.promise;
-  }
-}
-
-test("F3: one that stood still with a batch in hand, while another folded on, stores nothing of it and stops", async () => {
-  const l = line();
-  await world.write(timed(up(l)));
-  const frozen = new FrozenStore(store);
-  const zombie = await start({ store: frozen.store });
-  await frozen.inHand;
-  await world.write(timed([l.start(), l.stop(idOf())]));
-  await quiet(await start());
-  const tables = ["position", "station_state", "reading", "frame_index"] as const;
-  const before = await tablesOf(store, tables);
-  expect(await frozen.thaw()).toBe("fold/zombie");
-  expect(await tablesOf(store, tables)).toEqual(before);
-  await until(() => zombie.readiness()[0]?.problem !== undefined);
-  expect(zombie.readiness()[0]?.problem).toContain("another process");
-});
-
 test("F3: a store that does not belong to the log is refused at the start", async () => {
   const l = line();
   await world.write(timed(up(l)));

@@ -1,6 +1,6 @@
 // A processor that stands still for longer than its lease, with a batch in hand, and then goes on.
 //
-// That the position row stops it (rule F3), whenever it hears of its new owner, is held by processors/processor.test.ts on PostgreSQL,
+// That the position row stops it (rule F3), whenever it hears of its new owner, is held by processors/zombie.test.ts on PostgreSQL,
 // which test/mutants/zombie-goes-on.patch makes fail.
 import { expect, test } from "vitest";
 
