@@ -8,7 +8,7 @@ const program = fileURLToPath(new URL("bench.ts", import.meta.url));
 
 test.each([
   [[], "Name one benchmark"],
-  [["storm"], "does not exist yet"],
+  [["ocpi"], "does not exist yet"],
   [["speed"], "There is no benchmark speed"],
   [["ingest", "--fast"], "--fast"],
   [["ingest", "--cluster"], "ingest has no such form"],

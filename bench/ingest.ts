@@ -10,7 +10,7 @@ import { atLeast, figure, InvalidRun, type Figure, type Goal, type Outcome } fro
 
 const goalNow = 0.45;
 const goalFinal = 0.6;
-const measureMs = 2_000;
+export const measureMs = 2_000;
 const warmUpRounds = 12;
 /** CPU a frame may differ so much between two rounds of a warm program on a machine with neighbours. */
 const settledWithin = 0.12;

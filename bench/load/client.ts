@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly subprotocol: string | undefined;
   /** Thousands of clients are spread over 127.0.0.0/8: an address has only some 28 000 ephemeral ports. */
   readonly localAddress: string | undefined;
+  /** `user:password` for basic auth. */
+  readonly credentials?: string;
 }
 
 /** What its owner is told. A message lies in `bytes` from `at` to `end` and is gone when the call returns. */
@@ -23,7 +25,7 @@ export interface ClientEvents {
 // Reads happen one at a time in a process, so that all sockets can share it.
 const readBuffer = Buffer.allocUnsafe(256 * 1024);
 const longestMessage = 128 * 1024;
-const handshakeKey = "d2F0dGxvZy1iZW5jaG1hcms=";
+const handshakeKey = "d2F0dGxvZy1iZW5jaG1hcg==";
 
 export class LoadClient {
   events: ClientEvents;
@@ -148,7 +150,7 @@ export class LoadClient {
   }
 }
 
-function upgradeRequest({ host, port, path, subprotocol }: ClientOptions): string {
+function upgradeRequest({ host, port, path, subprotocol, credentials }: ClientOptions): string {
   const lines = [
     `GET ${path} HTTP/1.1`,
     `Host: ${host}:${port}`,
@@ -157,6 +159,7 @@ function upgradeRequest({ host, port, path, subprotocol }: ClientOptions): strin
     "Sec-WebSocket-Version: 13",
     `Sec-WebSocket-Key: ${handshakeKey}`,
     ...(subprotocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${subprotocol}`]),
+    ...(credentials === undefined ? [] : [`Authorization: Basic ${Buffer.from(credentials).toString("base64")}`]),
   ];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }

@@ -4,14 +4,15 @@ import { latencyOf, Samples } from "./samples.ts";
 import { Station, type Run } from "./station.ts";
 import type { ConnectOptions, Exchanged, Generator } from "./targets.ts";
 
-/** A connect or boot of so many at a time: a storm is another benchmark. */
-const atOnce = 100;
+/** A connect or boot of so many at a time, where it is no storm. */
+const fewAtOnce = 100;
 const answerWithinMs = 5_000;
 const paceStepMs = 2;
 
 const latencies = new Samples();
 let stations: Station[] = [];
 let run = newRun(true);
+let atOnce = fewAtOnce;
 let idle: (() => void) | undefined;
 
 function newRun(ocpp: boolean): Run {
@@ -30,6 +31,7 @@ function newRun(ocpp: boolean): Run {
 
 async function connect(options: ConnectOptions): Promise<void> {
   run = newRun(options.ocpp);
+  atOnce = options.atOnce ?? fewAtOnce;
   stations = Array.from({ length: options.stations }, (_, n) => new Station(`${options.prefix}${n}`, run));
   await someAtOnce(stations.entries(), async ([n, station]) => {
     await station.connect({
@@ -37,6 +39,7 @@ async function connect(options: ConnectOptions): Promise<void> {
       port: options.port,
       path: `/${station.id}`,
       subprotocol: options.ocpp ? "ocpp1.6" : undefined,
+      ...(options.password === undefined ? {} : { credentials: `${station.id}:${options.password}` }),
       localAddress: options.addresses > 1 ? `127.0.0.${1 + (n % options.addresses)}` : undefined,
     });
   });

@@ -3,7 +3,7 @@ import type { ApiLoad, ApiLoaded } from "./api-load.ts";
 import type { Latency } from "./samples.ts";
 import type { CpuUsage, MemoryUsage } from "./usage.ts";
 
-/** A server under test: echo-server.ts, gateway-server.ts, kafka-gateway-server.ts, all-server.ts. */
+/** A server under test: echo-server.ts, gateway-server.ts, kafka-gateway-server.ts, all-server.ts, ocpp-rpc-server.ts. */
 export interface Target {
   start(input: TargetOptions): Promise<TargetAddress>;
   cpu(): Promise<CpuUsage>;
@@ -18,6 +18,8 @@ export interface TargetOptions {
   readonly folder: string;
   /** Whether `log` tells the latency of appends. */
   readonly timeAppends?: boolean;
+  /** gateway-server.ts: stations that are in the registry, each with this password. */
+  readonly registered?: { readonly prefix: string; readonly stations: number; readonly password: string };
   /** kafka-gateway-server.ts: where the log is. */
   readonly kafka?: KafkaTarget;
 }
@@ -79,6 +81,10 @@ export interface ConnectOptions {
   readonly ocpp: boolean;
   /** Last address of 127.0.0.0/8 that is used, beginning at 127.0.0.1. */
   readonly addresses: number;
+  /** By basic auth, the identity as the user. */
+  readonly password?: string;
+  /** Connects, and later boots, under way at a time; 100 where nothing is said. */
+  readonly atOnce?: number;
 }
 
 export interface Exchanged {
