@@ -19,10 +19,12 @@ async function erase(invocation: Invocation): Promise<number> {
   const token = requiredOption(invocation, "token");
   const answer = await withRest(invocation.settings, (rest) => rest.request("POST", path, { token }));
   if (answer.status >= 300) return failed(answer);
-  const { sessions, unsealedSessions } = answer.body;
+  const { sessions, activeSessions, unsealedSessions } = answer.body;
   if (flag(invocation, "json")) printJson(answer.body);
   else {
     say(`Who charged with it is erased: ${String(sessions)} sessions name nobody any more. It cannot be undone.`);
+    if (activeSessions !== 0)
+      say(`${String(activeSessions)} of them go on and will name it again: repeat this when they are over.`);
     if (unsealedSessions !== 0)
       say(`${String(unsealedSessions)} sessions of before WATTLOG_SEAL was on name it still: docs/privacy.md.`);
   }

@@ -165,7 +165,7 @@ test("after an erasure nobody knows who charged, and energy, times, money, chain
 
   const { status, body } = await erase(uid);
   expect(status).toBe(201);
-  expect(body).toMatchObject({ sessions: 1, unsealedSessions: 0, wasRegistered: true, by: "admin" });
+  expect(body).toMatchObject({ sessions: 1, activeSessions: 0, unsealedSessions: 0, wasRegistered: true, by: "admin" });
 
   expect(await who()).toEqual(new Set([stranger, "erased"]));
   expect(without(await items("/api/v1/sessions"))).toEqual(without(sessions));

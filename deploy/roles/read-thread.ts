@@ -67,7 +67,7 @@ serveThread((input, fatal) => {
   return {
     async start() {
       await registry.start();
-      await seal.sealing?.purge();
+      seal.purge(logger);
       await api.start();
       return { httpPort: api.port(), signInCode: api.signInCode() };
     },

@@ -9,6 +9,7 @@ import type { KeyStore } from "../../core/privacy/key-store.ts";
 import { openingStore, openingWholeStore, type ReadStore } from "../../core/privacy/opening-store.ts";
 import { OpeningLog, SealingLog } from "../../core/privacy/sealing-log.ts";
 import { Sealing, type SealingOptions } from "../../core/privacy/sealing.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
 import type { Store } from "../../core/store/store.ts";
 import { ocpiOf } from "./ocpi.ts";
 
@@ -21,6 +22,8 @@ export interface SealingParts {
   toRead(log: EventLog): EventLog;
   toShow(store: ReadStore): ReadStore;
   toShowAndWrite(store: Store): Store;
+  /** Keys that a backup brought back go again; what they open is shown to nobody either way. */
+  purge(logger: Logger): void;
   close(): Promise<void>;
 }
 
@@ -30,6 +33,7 @@ const nothing: SealingParts = {
   toRead: (log) => log,
   toShow: (store) => store,
   toShowAndWrite: (store) => store,
+  purge: () => {},
   close: () => Promise.resolve(),
 };
 
@@ -57,6 +61,14 @@ export function sealingOf(settings: Settings, registry: SealingOptions["registry
     toRead: (log) => new OpeningLog(log, sealing),
     toShow: (store) => openingStore(store, sealing),
     toShowAndWrite: (store) => openingWholeStore(store, sealing),
+    purge: (logger) => {
+      sealing.purge().catch((error: unknown) => {
+        logger.warn(
+          { err: error },
+          "keys of who was erased may have come back with a backup; the next start looks again",
+        );
+      });
+    },
     close: () => keys.close(),
   };
 }

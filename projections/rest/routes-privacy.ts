@@ -28,6 +28,10 @@ const doneSchema = {
   properties: {
     ...erasureSchema.properties,
     sessions: { type: "integer", description: "Sessions that name nobody any more" },
+    activeSessions: {
+      type: "integer",
+      description: "Of these go on, and will name the token again, under another key: repeat it when they are over",
+    },
     unsealedSessions: {
       type: "integer",
       description: "Sessions of before sealing was on, which name the token still: docs/privacy.md",
@@ -63,14 +67,14 @@ export function installErasures(app: FastifyInstance, context: ApiOptions): void
       const key = await sealing.find(party, token);
       const unsealedSessions = await countUnsealed(context, party, token);
       if (!key) throw nothingSealed(unsealedSessions);
-      const sessions = await countSealed(context, party, key.id);
+      const counted = await countSealed(context, party, key.id);
       const wasRegistered = context.registry.find(party, "token", tokenKey(token)) !== undefined;
       if (wasRegistered) await writeEntity(context, principal, "token", tokenKey(token), null, null);
       const doc: ErasureDoc = { id: key.id, erasedAt: context.clock.now(), by: actor };
       // Before the key goes: what is repeated after a crash finds the key still, and what the registry says holds anyway.
       await writeEntity(context, principal, "erasure", doc.id, doc, null);
       await sealing.destroy(key.id);
-      return reply.code(201).send({ ...show(doc), sessions, unsealedSessions, wasRegistered });
+      return reply.code(201).send({ ...show(doc), ...counted, unsealedSessions, wasRegistered });
     },
   });
 }
@@ -110,15 +114,17 @@ type Db = Pick<ApiOptions, "store">;
 
 async function countSealed({ store }: Db, party: PartyId, id: string) {
   const start = sealedStart(id);
-  const { count } = await store.reader
+  const rows = await store.reader
     .selectFrom("live_session")
-    .select(({ fn }) => fn.countAll<number | string>().as("count"))
+    .select(({ fn }) => ["status", fn.countAll<number | string>().as("count")])
     .where("party", "=", party)
     // All that begins with it: `~` is above whatever stands there.
     .where("id_token", ">=", start)
     .where("id_token", "<", `${start}~`)
-    .executeTakeFirstOrThrow();
-  return Number(count);
+    .groupBy("status")
+    .execute();
+  const active = rows.find(({ status }) => status === "active")?.count ?? 0;
+  return { sessions: rows.reduce((sum, { count }) => sum + Number(count), 0), activeSessions: Number(active) };
 }
 
 async function countUnsealed({ store }: Db, party: PartyId, token: string): Promise<number> {

@@ -40,7 +40,7 @@ export const startApiRole: StartRole = async (context) => {
   const bus = await joinBus(context, joined, "needed");
   const seal = sealingOf(settings, registry);
   undo.add("keys", () => seal.close());
-  await seal.sealing?.purge();
+  seal.purge(logger);
   const shown = seal.toShow(store);
   const api = createApi({
     options: { host: settings.bind, port: settings.httpPort, party, version },
