@@ -230,6 +230,10 @@ export const limits = {
   healthOfflineGraceMs: 5 * 60_000,
   /** Commands of one partner whose results it has not been told yet. */
   ocpiCommandsPending: 500,
+  /** Parties of one hub: more than any has. */
+  ocpiHubClients: 2_000,
+  /** A party that its hub cannot reach is looked for again so often; the hub says when it is back. */
+  ocpiAwayMs: 15_000,
   /** POSTs of one result: its address is of that one command, and its driver does not wait for ever. */
   ocpiResultAttempts: 5,
   /** Readings come every few seconds; a session in between is told to its partner no more often than this. */

@@ -50,6 +50,8 @@ export interface CommandReply {
   readonly correlationId: string;
   /** Of charging profiles: whose. */
   readonly session?: string;
+  /** Through a hub: the party that asked. */
+  readonly to?: { readonly countryCode: string; readonly partyId: string };
 }
 
 export type FrameBody =

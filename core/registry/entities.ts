@@ -16,6 +16,7 @@ export type EntityKind =
   | "cdrChain"
   | "outageExclusion"
   | "erasure"
+  | "hubClient"
   | "cluster"
   | "generation";
 
@@ -161,6 +162,20 @@ export interface PartnerPeer {
     readonly role: "SENDER" | "RECEIVER";
     readonly url: string;
   }[];
+}
+
+/** A party that is connected to a hub of ours, as the hub says. */
+export interface HubClientDoc {
+  /** Of the hub, the party and its role: a party may have several there. */
+  readonly id: string;
+  /** Partner id. */
+  readonly hub: string;
+  readonly countryCode: string;
+  readonly partyId: string;
+  readonly role: PartnerRole["role"];
+  readonly status: "CONNECTED" | "OFFLINE" | "PLANNED" | "SUSPENDED";
+  /** Epoch ms, by the hub's clock. */
+  readonly updatedAt: number;
 }
 
 export interface ApiKeyDoc {
@@ -416,6 +431,7 @@ export interface EntityDocs {
   readonly cdrChain: CdrChainDoc;
   readonly outageExclusion: OutageExclusionDoc;
   readonly erasure: ErasureDoc;
+  readonly hubClient: HubClientDoc;
   readonly cluster: ClusterDoc;
   readonly generation: GenerationDoc;
 }

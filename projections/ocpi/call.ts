@@ -2,6 +2,7 @@
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { OcpiAnswer } from "./envelope.ts";
+import type { PartyName } from "./hub-parties.ts";
 import type { OcpiServices } from "./services.ts";
 import type { Partner } from "./partners.ts";
 
@@ -23,6 +24,8 @@ export interface OcpiCall extends OcpiView {
   readonly body: unknown;
   /** Of this request, without what follows the path. */
   readonly path: string;
+  /** Who asks: of functional modules the party in OCPI-from, which a hub passes on. */
+  readonly from: PartyName;
   /** For what the request leads to at the partner's. */
   readonly correlationId: string;
 }

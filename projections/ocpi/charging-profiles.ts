@@ -14,7 +14,7 @@ import {
   setProfileCommand,
   type ProfileReply,
 } from "./charging-profile-object.ts";
-import { commandTimeoutSeconds, isUnsendable } from "./command-orders.ts";
+import { commandTimeoutSeconds, isUnsendable, throughHub } from "./command-orders.ts";
 import type { StationCommand } from "./command-requests.ts";
 import { invalid, type OcpiAnswer } from "./envelope.ts";
 import { placeOfSession } from "./places.ts";
@@ -73,7 +73,7 @@ async function ordered(
   if (!protocol) return answer("REJECTED");
   const request = commandOf(protocol, row);
   if (await isWaiting(call, row, request.action)) return answer("TOO_OFTEN");
-  const reply = { of, url: responseUrl, correlationId, session: row.id };
+  const reply = { of, url: responseUrl, correlationId, session: row.id, ...throughHub(call) };
   try {
     return answer((await services.orders.order({ partner, station, request, reply })) ? "ACCEPTED" : "TOO_OFTEN");
   } catch (error) {

@@ -6,7 +6,9 @@ import type { CommandReply } from "../../core/records/frame-record.ts";
 import type { CommandSender } from "../rest/command-sender.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import { Problem } from "../rest/problems.ts";
+import type { OcpiCall } from "./call.ts";
 import type { StationCommand } from "./command-requests.ts";
+import { isHub } from "./hub-parties.ts";
 import { principalOf, type Partner } from "./partners.ts";
 
 export interface CommandOrder {
@@ -54,6 +56,11 @@ export class CommandOrders {
     this.pending.set(key, mayHave ? [...open, now + (stationSeconds + toldSeconds) * 1_000] : open);
     return mayHave;
   }
+}
+
+/** A hub is told for whom the result is. */
+export function throughHub({ partner, from }: Pick<OcpiCall, "partner" | "from">): Pick<CommandReply, "to"> {
+  return isHub(partner) ? { to: from } : {};
 }
 
 /** The station's schema or state does not have it: the same again would end the same. */

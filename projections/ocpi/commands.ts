@@ -20,7 +20,7 @@ import {
   type StationCommand,
   type Target,
 } from "./command-requests.ts";
-import { commandTimeoutSeconds, isUnsendable } from "./command-orders.ts";
+import { commandTimeoutSeconds, isUnsendable, throughHub } from "./command-orders.ts";
 import { invalid, notFound, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
 import { locationId } from "./locations.ts";
 import { actsFor, principalOf } from "./partners.ts";
@@ -67,7 +67,7 @@ export const postCommand: OcpiHandler = async (call) => {
   const refusal = services.outbound.refusal(responseUrl, partner.doc.allowedHosts ?? []);
   if (refusal !== undefined) throw invalid(`response_url is not an address that is called: ${refusal}.`);
   try {
-    const reply = { of: command, url: responseUrl, correlationId: call.correlationId };
+    const reply = { of: command, url: responseUrl, correlationId: call.correlationId, ...throughHub(call) };
     const what = await prepare[command](call, body);
     if (await services.orders.order({ partner, reply, ...what })) return answer("ACCEPTED");
     return answer("REJECTED", "Too many of your commands wait for their results.");
@@ -143,9 +143,9 @@ async function unlock(call: OcpiCall, body: Members): Promise<Prepared> {
 }
 
 /** Not whether it is valid: the partner has said so by sending it. @throws OcpiError 2001 it is another party's */
-function ownToken({ partner }: OcpiCall, body: Members): OcpiToken {
+function ownToken({ context, partner }: OcpiCall, body: Members): OcpiToken {
   const token = parseToken(body["token"]);
-  if (actsFor(partner, token.countryCode, token.partyId)) return token;
+  if (actsFor(context.registry, partner, token.countryCode, token.partyId)) return token;
   throw invalid("token must be of a party that you act for.");
 }
 

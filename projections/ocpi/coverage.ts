@@ -8,7 +8,6 @@ export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md",
 
 /** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
-  ["hubclientinfo", "not among the endpoints that are told"],
   ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
   ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
 ] as const;
@@ -26,6 +25,12 @@ export const asked = [
     "a station asks about a token of whitelist type NEVER or ALLOWED_OFFLINE, or starts with it",
     "realtime/authoriser.test.ts",
     "the question says whose token it is and where the car is; the word and the reference come back",
+  ],
+  [
+    "`GET hubclientinfo?date_from=&offset=&limit=`",
+    "of a hub: as for tokens",
+    "hub-clients.test.ts",
+    "the hub's own list is pulled once it has registered, and what it does not name any more is gone",
   ],
   [
     "`POST` to `response_url`",

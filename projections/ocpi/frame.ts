@@ -8,7 +8,7 @@ import { isWattlogError } from "../../core/runtime/errors.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import { Problem } from "../rest/problems.ts";
 import { answerOf, envelope, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
-import { actsFor, type Access, type OwnRole, type Partner, type Partners } from "./partners.ts";
+import { type Access, type OwnRole, type Partner, type Partners } from "./partners.ts";
 import { same } from "./values.ts";
 
 declare module "fastify" {
@@ -110,7 +110,9 @@ function route(request: FastifyRequest, reply: FastifyReply, partner: Partner, p
   const [peer] = partner.doc.roles;
   const isHub = partner.doc.roles.some(({ role }) => role === "HUB");
   const from =
-    fromCountry !== undefined && fromParty !== undefined && (isHub || actsFor(partner, fromCountry, fromParty));
+    fromCountry !== undefined &&
+    fromParty !== undefined &&
+    (isHub || partners.actsFor(partner, fromCountry, fromParty));
   if ((fromCountry ?? fromParty) !== undefined && !from) {
     throw new OcpiError(statusCodes.invalidParameters, "OCPI-from-… must name a party that you act for.");
   }

@@ -52,6 +52,10 @@ function callOf(request: FastifyRequest, reply: FastifyReply, context: ApiOption
     query: request.query as Readonly<Record<string, unknown>>,
     body: request.body,
     path: pathOf(request),
+    from: {
+      countryCode: String(reply.getHeader("ocpi-to-country-code") ?? ""),
+      partyId: String(reply.getHeader("ocpi-to-party-id") ?? ""),
+    },
     correlationId: String(reply.getHeader("x-correlation-id")),
   };
 }

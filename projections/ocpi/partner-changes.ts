@@ -6,6 +6,7 @@ import type { Principal } from "../rest/principal.ts";
 import { Problem } from "../rest/problems.ts";
 import { version } from "./credentials.ts";
 import { OcpiError } from "./envelope.ts";
+import { showClient } from "./hub-parties.ts";
 import { lookUp, parseCredentials } from "./handshake.ts";
 import { versionsPath, type Partner } from "./partners.ts";
 import { addressWith, type PeerAddress } from "./peer-client.ts";
@@ -36,6 +37,7 @@ export function showPartner({ partners }: OcpiServices, { party, doc }: Partner)
     endpoints: doc.peer?.endpoints ?? [],
     allowedHosts: doc.allowedHosts ?? [],
     rawTokens: doc.rawTokens === true,
+    hubClients: partners.clientsOf({ party, doc, version: 0 }).map(showClient),
   };
 }
 

@@ -5,10 +5,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { trusted, type PartyId } from "../../core/ids/ids.ts";
 import type { PartnerDoc, PartnerRole } from "../../core/registry/entities.ts";
 import { SecretBox } from "../../core/registry/sealed.ts";
+import type { RegistryView } from "../../core/registry/view.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { Principal } from "../rest/principal.ts";
 import { writeEntity } from "../rest/registry-writer.ts";
 import { OcpiError, statusCodes } from "./envelope.ts";
+import { behindHub, clientsOf } from "./hub-parties.ts";
 import { same } from "./values.ts";
 
 export interface Partner {
@@ -76,6 +78,15 @@ export class Partners {
   find(party: PartyId, id: string): Partner | undefined {
     const found = this.context.registry.find(party, "partner", id);
     return found && { party, ...found };
+  }
+
+  actsFor(partner: Partner, countryCode: string, partyId: string): boolean {
+    return actsFor(this.context.registry, partner, countryCode, partyId);
+  }
+
+  /** Of a hub: who is connected to it. */
+  clientsOf(partner: Partner) {
+    return clientsOf(this.context.registry, partner);
   }
 
   /** Another partner that acts for one of these parties: a party is at one place only. */
@@ -158,9 +169,10 @@ export function isSameParty(
   return same(a.countryCode, b.countryCode) && same(a.partyId, b.partyId);
 }
 
-/** Whether objects of this party are the partner's to write. */
-export function actsFor({ doc }: Partner, countryCode: string, partyId: string): boolean {
-  return doc.roles.some((role) => isSameParty(role, { countryCode, partyId }));
+/** Whether objects of this party are the partner's to write: its own, and of a hub those of the parties that it lists. */
+export function actsFor(registry: RegistryView, partner: Partner, countryCode: string, partyId: string): boolean {
+  const named = { countryCode, partyId };
+  return partner.doc.roles.some((role) => isSameParty(role, named)) || behindHub(registry, partner, named).length > 0;
 }
 
 /** Who writes into the registry and the log when a partner asked for it. */

@@ -44,15 +44,15 @@ export class RoamingWorld {
   }
 
   /** Of a party of its own, not yet known to anybody. */
-  async emsp(partyId: string): Promise<Emsp> {
-    const emsp = await Emsp.start({ countryCode: "DE", partyId });
+  async emsp(partyId: string, role = "EMSP"): Promise<Emsp> {
+    const emsp = await Emsp.start({ countryCode: "DE", partyId, role });
     this.emsps.push(emsp);
     return emsp;
   }
 
-  async registered(partyId: string): Promise<Emsp> {
-    const emsp = await this.emsp(partyId);
-    const added = await this.rest("POST", "/partners", { country: "DE", party: partyId, role: "EMSP" });
+  async registered(partyId: string, role = "EMSP"): Promise<Emsp> {
+    const emsp = await this.emsp(partyId, role);
+    const added = await this.rest("POST", "/partners", { country: "DE", party: partyId, role });
     const answer = await emsp.registerAt(String(added["versionsUrl"]), String(added["tokenA"]));
     if (answer.status !== 1000) throw new Error(answer.text);
     return emsp;

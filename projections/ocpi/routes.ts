@@ -4,6 +4,7 @@ import type { OcpiHandler } from "./call.ts";
 import { deleteChargingProfile, getActiveProfile, putChargingProfile } from "./charging-profiles.ts";
 import { listCdrs } from "./cdrs.ts";
 import { postCommand } from "./commands.ts";
+import { getClientInfo, putClientInfo } from "./hub-clients.ts";
 import { getConnector, getEvse, getLocation, listLocations } from "./locations.ts";
 import type { Access } from "./partners.ts";
 import { servedVersions, type ServedModule, type ServedVersion } from "./served.ts";
@@ -109,6 +110,10 @@ const rows: Readonly<Record<ServedModule["identifier"], readonly ModuleRow[]>> =
       "charging-profiles.ts",
       "DELETE clears what PUT set, and UNKNOWN is told where there was none",
     ],
+  ],
+  hubclientinfo: [
+    ["GET", "/:country/:party", getClientInfo, "hub-clients.ts", "a hub says who is connected to it: 201, then 200"],
+    ["PUT", "/:country/:party", putClientInfo, "hub-clients.ts", "a hub says who is connected to it: 201, then 200"],
   ],
 };
 

@@ -9,7 +9,8 @@ export interface ServedModule {
     | "cdrs"
     | "tokens"
     | "commands"
-    | "chargingprofiles";
+    | "chargingprofiles"
+    | "hubclientinfo";
   /** OCPI's interface. Credentials have no direction; 2.2.1 asks for a role all the same. */
   readonly role: "SENDER" | "RECEIVER";
   /** Routed between parties: answers carry the routing headers. */
@@ -33,6 +34,7 @@ export const servedVersions: readonly ServedVersion[] = [
       { identifier: "tokens", role: "RECEIVER", isFunctional: true },
       { identifier: "commands", role: "RECEIVER", isFunctional: true },
       { identifier: "chargingprofiles", role: "RECEIVER", isFunctional: true },
+      { identifier: "hubclientinfo", role: "RECEIVER", isFunctional: false },
     ],
   },
 ];

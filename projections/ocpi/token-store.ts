@@ -54,6 +54,6 @@ export function isOwnOrLeft(
 ): boolean {
   if (roaming === undefined || roaming.partner === partner.doc.id) return roaming !== undefined;
   const { country_code: country, party_id: id } = roaming.token;
-  const isOfItsParty = actsFor(partner, String(country), String(id));
+  const isOfItsParty = actsFor(registry, partner, String(country), String(id));
   return isOfItsParty && !isConnected(registry.find(partner.party, "partner", roaming.partner)?.doc);
 }

@@ -41,8 +41,8 @@ function requirePath(call: OcpiCall, token: OcpiToken): void {
     throw invalid("type of the body must be that of the address (RFID where it has none).");
 }
 
-function requireOwnParty({ params: { country = "", party = "" }, partner }: OcpiCall): void {
-  if (!actsFor(partner, country, party)) throw notFound("You do not act for this party.");
+function requireOwnParty({ params: { country = "", party = "" }, context, partner }: OcpiCall): void {
+  if (!actsFor(context.registry, partner, country, party)) throw notFound("You do not act for this party.");
 }
 
 function typeOf({ query }: OcpiCall) {

@@ -52,6 +52,11 @@ const partnerSchema = {
     endpoints: { type: "array", items: { type: "object", additionalProperties: true } },
     allowedHosts,
     rawTokens,
+    hubClients: {
+      type: "array",
+      items: { type: "object", additionalProperties: true },
+      description: "Of a hub: who is connected to it, as OCPI's ClientInfo",
+    },
   },
 } as const;
 

@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 export interface EmspOptions {
   readonly countryCode: string;
   readonly partyId: string;
+  /** In its credentials; default EMSP. A HUB lists who is connected to it. */
+  readonly role?: string;
   /** Of its versions; a test of versions that do not fit has others. */
   readonly versions?: readonly string[];
 }
@@ -68,6 +70,8 @@ export class Emsp implements AsyncDisposable {
   readonly cdrs = new Map<string, { readonly bodies: string[]; readonly location: string }>();
   /** Tokens that it lists, by uid, in the order in which they came. */
   readonly tokens = new Map<string, object>();
+  /** ClientInfo objects that it lists as a hub. */
+  readonly clients: { last_updated: string }[] = [];
   /** On a page of that list at most. */
   pageMax = 50;
   /** Set by tests: its word about a token in real time. undefined: it never answers. */
@@ -112,9 +116,9 @@ export class Emsp implements AsyncDisposable {
   }
 
   credentials(token = this.ownToken): Credentials {
-    const { countryCode: country_code, partyId: party_id } = this.options;
+    const { countryCode: country_code, partyId: party_id, role = "EMSP" } = this.options;
     const business_details = { name: `Mobility ${party_id}` };
-    return { token, url: this.versionsUrl, roles: [{ role: "EMSP", country_code, party_id, business_details }] };
+    return { token, url: this.versionsUrl, roles: [{ role, country_code, party_id, business_details }] };
   }
 
   token(uid: string, changes: object = {}): object {
@@ -231,6 +235,12 @@ export class Emsp implements AsyncDisposable {
     if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
     if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
     if (path.startsWith("/emsp/2.2.1/tokens")) return this.serveTokens(received, response, say);
+    const asked = new URL(path, this.base);
+    if (method === "GET" && asked.pathname === "/emsp/2.2.1/hubclientinfo") {
+      const from = asked.searchParams.get("date_from") ?? "";
+      const listed = this.clients.filter(({ last_updated }) => last_updated >= from);
+      return say(200, 1000, listed);
+    }
     // Sender interface of charging profiles: what changed.
     if (method === "PUT" && path.startsWith("/emsp/2.2.1/chargingprofiles/")) return say(200, 1000);
     if (pushedModules.some((module) => path.startsWith(`/emsp/2.2.1/${module}`))) {
@@ -303,6 +313,7 @@ export class Emsp implements AsyncDisposable {
     return [
       { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/2.2.1/credentials` },
       { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/2.2.1/tokens` },
+      { identifier: "hubclientinfo", role: "SENDER", url: `${this.base}/emsp/2.2.1/hubclientinfo` },
       { identifier: "chargingprofiles", role: "SENDER", url: `${this.base}/emsp/2.2.1/chargingprofiles` },
       ...pushedModules.map((identifier) => ({
         identifier,

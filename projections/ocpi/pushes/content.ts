@@ -1,6 +1,7 @@
 // What is sent for a mark: made when it is sent, from what is true then, but for CDRs, whose bytes are kept from the first try on.
 import { findCdr } from "../cdrs.ts";
 import type { OcpiView } from "../call.ts";
+import type { PartyName } from "../hub-parties.ts";
 import { showLocations } from "../locations.ts";
 import { showSessions } from "../sessions.ts";
 import { showTariff } from "../tariffs.ts";
@@ -16,6 +17,8 @@ export interface PushRequest {
   readonly body?: string;
   /** What is kept of it once it was taken; null: nothing. */
   readonly told: string | null;
+  /** Of a session or CDR: the party whose token it was. */
+  readonly to?: PartyName;
   /** Of a PATCH: all of the object, for a partner that does not have it (2.2.1, Client owned object push). */
   readonly whole?: PushRequest;
 }
@@ -91,8 +94,10 @@ async function session(view: OcpiView, receiver: string, { object: id, attempts,
   // An attempt whose answer never came may have arrived.
   const known = attempts === 0 && told !== null ? (JSON.parse(told) as ToldSession) : undefined;
   const url = `${receiver}/${ownParty(view)}/${encodeURIComponent(id)}`;
-  const request = requestOf(url, shown, known);
-  return request.method === "PATCH" ? { ...request, whole: requestOf(url, shown, undefined) } : request;
+  const request = { ...requestOf(url, shown, known), ...ownerIn(shown) };
+  return request.method === "PATCH"
+    ? { ...request, whole: { ...requestOf(url, shown, undefined), ...ownerIn(shown) } }
+    : request;
 }
 
 function requestOf(url: string, shown: Members, known: ToldSession | undefined): PushRequest {
@@ -103,10 +108,16 @@ function requestOf(url: string, shown: Members, known: ToldSession | undefined):
 
 async function cdr(view: OcpiView, receiver: string, { object: id, body, deliveredAt }: Waiting): Promise<Content> {
   if (deliveredAt !== null) return "nothing";
-  if (body !== null) return { method: "POST", url: receiver, body, told: null };
+  if (body !== null)
+    return { method: "POST", url: receiver, body, told: null, ...ownerIn(JSON.parse(body) as Members) };
   const shown = await findCdr(view, id);
   if (!shown) return { withheld: "its price is not known, or OCPI needs more of its location than the registry has" };
-  return { method: "POST", url: receiver, body: JSON.stringify(shown), told: null };
+  return { method: "POST", url: receiver, body: JSON.stringify(shown), told: null, ...ownerIn(shown) };
+}
+
+function ownerIn({ cdr_token: token }: Members): { readonly to?: PartyName } {
+  if (!isMembers(token)) return {};
+  return { to: { countryCode: String(token["country_code"]), partyId: String(token["party_id"]) } };
 }
 
 /** Country code and party id, as paths of 2.2.1 have them. */

@@ -2,6 +2,7 @@
 import type { OcpiPeerRow } from "../../../core/store/tables.ts";
 import { messageOf } from "../../../core/runtime/errors.ts";
 import { limits } from "../../../core/config/limits.ts";
+import { isAway, type PartyName } from "../hub-parties.ts";
 import type { Partner, Partners } from "../partners.ts";
 import type { PeerClient } from "../peer-client.ts";
 import type { ActiveProfiles } from "./active-profiles.ts";
@@ -80,6 +81,10 @@ export class PeerSender {
       await this.bury(waiting, `withheld: ${content.withheld}`);
       return "done";
     }
+    if (content.to && isAway(needs.registry, this.partner, content.to)) {
+      await outbox.postpone(waiting, needs.clock.now() + limits.ocpiAwayMs);
+      return "done";
+    }
     await outbox.begin(waiting, waiting.kind === "cdrs" ? (content.body ?? null) : null);
     const [sent, verdict] = await this.send(content);
     if (verdict.kind === "delivered") await this.taken({ ...waiting, attempts: waiting.attempts + 1 }, sent, verdict);
@@ -103,7 +108,8 @@ export class PeerSender {
   private async send(request: PushRequest): Promise<readonly [PushRequest, Verdict]> {
     const verdict = await this.ask(request);
     if (verdict.kind !== "refused" || !request.whole) return [request, verdict];
-    const found = await this.ask({ method: "GET", url: request.whole.url });
+    const { url, to } = request.whole;
+    const found = await this.ask({ method: "GET", url, ...(to && { to }) });
     if (found.kind === "failed") return [request, found];
     if (found.kind === "delivered" && !verdict.isAbsent) return [request, verdict];
     return [request.whole, await this.ask(request.whole)];
@@ -113,12 +119,13 @@ export class PeerSender {
     readonly method: PushRequest["method"] | "GET";
     readonly url: string;
     readonly body?: string;
+    readonly to?: PartyName;
   }) {
     const { peers, partners } = this.parts;
     const { party, doc } = this.partner;
     const [own] = partners.ownRoles(party);
-    const routing = partners.routingTo(this.partner);
-    const { method, url, body } = request;
+    const { method, url, body, to } = request;
+    const routing = partners.routingTo(this.partner, to);
     try {
       const sent = { method, url, routing, ...(body === undefined ? {} : { body: JSON.parse(body) as unknown }) };
       return verdictOf(await peers.send(peers.addressOf(this.partner), sent), { roles: doc.roles, own: own! });

@@ -23,6 +23,11 @@ export function profilesOf(doc: PartnerDoc): string | undefined {
   return endpointOf(doc, "chargingprofiles", "SENDER");
 }
 
+/** Where a hub lists who is connected to it. */
+export function hubClientsOf(doc: PartnerDoc): string | undefined {
+  return endpointOf(doc, "hubclientinfo", "SENDER");
+}
+
 function endpointOf({ state, peer }: PartnerDoc, module: string, side: "SENDER" | "RECEIVER"): string | undefined {
   if (state !== "registered") return undefined;
   const found = peer?.endpoints.find(({ identifier, role }) => identifier === module && role === side);

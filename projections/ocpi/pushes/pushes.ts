@@ -8,6 +8,8 @@ import type { PushNeeds } from "./needs.ts";
 import { registryFeed } from "./registry-feed.ts";
 import { ResultSender } from "./results.ts";
 import { PushSender } from "./sender.ts";
+import { HubClientPulls } from "../hub-client-pulls.ts";
+import { ListPulls } from "../list-pulls.ts";
 import { TokenPulls } from "../token-pulls.ts";
 
 const name = "pushes";
@@ -23,7 +25,7 @@ export class Pushes {
   private readonly statuses: EvseStatuses;
   private readonly sender: PushSender;
   private readonly results: ResultSender;
-  private readonly pulls: TokenPulls;
+  private readonly pulls: readonly ListPulls[];
   private readonly feeds = new Map<number, readonly Part[]>();
 
   constructor(needs: PushNeeds) {
@@ -31,13 +33,13 @@ export class Pushes {
     this.statuses = new EvseStatuses(needs);
     this.sender = new PushSender(needs);
     this.results = new ResultSender(needs);
-    this.pulls = new TokenPulls(needs);
+    this.pulls = [new TokenPulls(needs), new HubClientPulls(needs)].map((list) => new ListPulls(needs, list));
   }
 
   start(): void {
     this.sender.start();
     this.results.start();
-    this.pulls.start();
+    for (const pulls of this.pulls) pulls.start();
   }
 
   /** @param owns whether this process is the partition's now; undefined: no other could be */
@@ -49,7 +51,7 @@ export class Pushes {
     for (const part of parts) part.start();
     this.sender.take(partition, owns);
     this.results.take(partition, owns);
-    this.pulls.take(partition, owns);
+    for (const pulls of this.pulls) pulls.take(partition, owns);
   }
 
   /** Resolves when nothing of this process feeds or sends for the partition any more. */
@@ -57,7 +59,7 @@ export class Pushes {
     const parts = this.feeds.get(partition) ?? [];
     this.feeds.delete(partition);
     const { sender, results, pulls } = this;
-    const given = [sender, results, pulls].map((work) => work.give(partition));
+    const given = [sender, results, ...pulls].map((work) => work.give(partition));
     await Promise.all([...parts.map((part) => part.stop()), ...given]);
   }
 
@@ -76,7 +78,7 @@ export class Pushes {
 
   async stop(): Promise<void> {
     await Promise.all([...this.feeds.keys()].map((partition) => this.give(partition)));
-    await Promise.all([this.sender.stop(), this.results.stop(), this.pulls.stop()]);
+    await Promise.all([this.sender, this.results, ...this.pulls].map((work) => work.stop()));
     this.statuses.close();
   }
 }

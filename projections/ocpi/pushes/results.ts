@@ -13,6 +13,7 @@ import {
   type ProfileReply,
 } from "../charging-profile-object.ts";
 import { commandNames, frameOf, resultOf, type CommandName } from "../command-requests.ts";
+import { isAway } from "../hub-parties.ts";
 import type { Partner } from "../partners.ts";
 import { peerWay, type PeerWay } from "../peer-way.ts";
 import { placeOfSession } from "../places.ts";
@@ -75,6 +76,9 @@ export class ResultSender {
     const { reply } = (row ? JSON.parse(row.origin) : {}) as Partial<CommandOrigin>;
     const body = row && reply && (await resultBody(this.needs, row, reply.of, reply.session));
     if (!reply || !body) return this.outbox.delivered(waiting, undefined);
+    if (reply.to && isAway(this.needs.registry, partner, reply.to)) {
+      return this.outbox.postpone(waiting, clock.now() + limits.ocpiAwayMs);
+    }
     await this.outbox.begin(waiting, null);
     const failure = await this.post(partner, reply, body);
     const result = failure === undefined ? "delivered" : failure.isFinal ? "refused" : "failed";
@@ -93,7 +97,7 @@ export class ResultSender {
   /** @returns undefined: it was taken */
   private async post(
     partner: Partner,
-    { url, correlationId }: NonNullable<CommandOrigin["reply"]>,
+    { url, correlationId, to }: NonNullable<CommandOrigin["reply"]>,
     body: Members,
   ): Promise<
     { readonly why: string; /** The same again would be refused again. */ readonly isFinal: boolean } | undefined
@@ -101,7 +105,7 @@ export class ResultSender {
     try {
       this.way ??= peerWay(this.needs);
       const { peers, partners } = this.way;
-      const routing = partners.routingTo(partner);
+      const routing = partners.routingTo(partner, to);
       const answer = await peers.send(peers.addressOf(partner), { method: "POST", url, correlationId, routing, body });
       if (answer.result !== "answered") return { why: `${answer.result}: ${answer.why}`, isFinal: false };
       if (answer.status < 300) return undefined;

@@ -122,7 +122,7 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
     const { logger } = this.needs;
     try {
       const token = parseToken(object);
-      if (!same(token.uid, uid) || !actsFor(partner, token.countryCode, token.partyId)) return;
+      if (!same(token.uid, uid) || !actsFor(this.needs.registry, partner, token.countryCode, token.partyId)) return;
       if (!isStored(this.needs, partner, token)) await storeToken(this.needs, partner, token);
     } catch (error) {
       logger.warn({ partner: partner.doc.id, why: messageOf(error) }, "the token in a partner's answer is not kept");

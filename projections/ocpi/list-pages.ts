@@ -1,26 +1,26 @@
-// A partner's list of tokens, page by page (2.2.1, Pagination): by its links, and by its count where it has none.
+// A partner's list, page by page (2.2.1, Pagination): by its links, and by its count where it has none.
 import { limits } from "../../core/config/limits.ts";
 import { OcpiError, statusCodes } from "./envelope.ts";
-import type { Partner } from "./partners.ts";
+import type { PulledFrom } from "./list-pulls.ts";
 import type { PeerWay } from "./peer-way.ts";
 import { envelopeIn } from "./pushes/verdict.ts";
 import { utc } from "./values.ts";
 
 /**
  * @param from epoch ms; undefined: all of them
+ * @param routing headers of functional modules
  * @throws OcpiError 3001 with what is wrong with a page; those before it were given
  */
-export async function* tokenPages(
-  { partners, peers }: PeerWay,
-  partner: Partner,
-  url: string,
+export async function* pagesOf(
+  { peers }: PeerWay,
+  { partner, url }: PulledFrom,
   from: number | undefined,
+  routing: Readonly<Record<string, string>>,
 ): AsyncGenerator<readonly unknown[]> {
   const first = new URL(url);
   if (from !== undefined) first.searchParams.set("date_from", utc(from));
   first.searchParams.set("offset", "0");
   first.searchParams.set("limit", String(limits.ocpiPageMax));
-  const routing = partners.routingTo(partner);
   let next: URL | undefined = first;
   for (let page = 0; next !== undefined && page < limits.ocpiTokenPages; page++) {
     const asked: URL = next;
@@ -51,5 +51,5 @@ function nextOf(headers: Headers, asked: URL, length: number): URL | undefined {
 }
 
 function unusable(why: string): OcpiError {
-  return new OcpiError(statusCodes.clientApiUnusable, `The list of tokens could not be read: ${why}.`);
+  return new OcpiError(statusCodes.clientApiUnusable, `The list could not be read: ${why}.`);
 }
