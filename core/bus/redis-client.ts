@@ -5,6 +5,7 @@ import { Cluster, Redis, type RedisOptions } from "ioredis";
 
 import { limits } from "../config/limits.ts";
 import { messageOf, WattlogError } from "../runtime/errors.ts";
+import { freshTexts } from "../runtime/tls-files.ts";
 import { unfitness } from "./redis-fitness.ts";
 import type { RedisAddress, RedisHost } from "./redis-url.ts";
 
@@ -52,15 +53,9 @@ const slotsRefreshMs = 5_000;
 /** Only the answers of RESP 2: its other mapping changes ioredis' types. */
 type Options = Omit<RedisOptions, "replyMapping">;
 
-function tlsOptions({ caFile }: RedisAddress): { ca?: Buffer } {
-  if (caFile === "") return {};
-  try {
-    return { ca: readFileSync(caFile) };
-  } catch (error) {
-    const sentence = `The caFile of REDIS_URL cannot be read: ${messageOf(error)}.`;
-    throw new WattlogError("config/invalid", sentence, { cause: error });
-  }
-}
+/** The client asks for the text at each connection. @throws WattlogError `config/invalid` */
+const tlsOptions = ({ caFile }: RedisAddress): { readonly ca?: string } =>
+  freshTexts(caFile === "" ? {} : { ca: { env: "The caFile of REDIS_URL", path: caFile } });
 
 function connectionOptions(address: RedisAddress, times: RedisTimes): Options {
   return {

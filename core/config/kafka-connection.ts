@@ -1,7 +1,6 @@
 // How to reach Kafka, from the names that every Kafka tool uses. Bad values end the start with one sentence.
-import { readFileSync } from "node:fs";
-
-import { WattlogError, messageOf } from "../runtime/errors.ts";
+import { WattlogError } from "../runtime/errors.ts";
+import { freshTexts } from "../runtime/tls-files.ts";
 
 export type KafkaLogin =
   | {
@@ -21,7 +20,7 @@ export type KafkaLogin =
 export interface KafkaSettings {
   /** `host:port` each. */
   readonly brokers: readonly string[];
-  /** Undefined: no TLS. */
+  /** Undefined: no TLS. Its texts are those of the files whenever they are asked for: ask at each connection. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly sasl?: KafkaLogin;
 }
@@ -54,15 +53,9 @@ function readTls(environment: Readonly<Record<string, string | undefined>>): Kaf
   const wanted = environment["KAFKA_SSL"] || String(files.length > 0);
   if (wanted !== "true" && wanted !== "false") throw invalid(`KAFKA_SSL=${wanted} must be true or false`);
   if (wanted === "false") return undefined;
-  return Object.fromEntries(files.map(([key, name]) => [key, contentsOf(name, environment[name]!)]));
-}
-
-function contentsOf(name: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw invalid(`${name} names a file that cannot be read: ${messageOf(error)}`);
-  }
+  return freshTexts<"ca" | "cert" | "key">(
+    Object.fromEntries(files.map(([key, env]) => [key, { env, path: environment[env]! }])),
+  );
 }
 
 function readSasl(environment: Readonly<Record<string, string | undefined>>): KafkaSettings["sasl"] {

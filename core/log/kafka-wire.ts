@@ -8,7 +8,7 @@ export interface KafkaConnection {
   /** `host:port` each; any of them is enough to begin with. */
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** Undefined: no TLS. An empty object trusts the system's authorities. */
+  /** Undefined: no TLS. An empty object trusts the system's authorities. Asked at each connection, never copied: the files may be renewed. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   readonly sasl?: KafkaLogin;
 }

@@ -44,7 +44,7 @@ export function clientOf(
       ({ log }) =>
         onWords?.(log.message),
     retry: noRetries,
-    ...(tls ? { ssl: { ...tls } } : {}),
+    ...(tls ? { ssl: tls } : {}),
     ...(sasl ? { sasl: loginOf(sasl) } : {}),
     ...more,
   });
@@ -111,7 +111,7 @@ export function makeCluster(connection: KafkaConnection, attempt: number): Clust
     logger: clientOf(connection, attempt).logger(),
     socketFactory: makeSocketFactory(),
     brokers: rotated(brokers, attempt),
-    ...(tls ? { ssl: { ...tls } } : {}),
+    ...(tls ? { ssl: tls } : {}),
     ...(sasl ? { sasl: loginOf(sasl) } : {}),
     clientId,
     connectionTimeout: connectMs,

@@ -54,6 +54,9 @@ export interface Metrics {
   readonly commands: Counter<"action" | "outcome">;
   readonly commandSeconds: Histogram;
   readonly certificateSignings: Counter<"result">;
+  readonly certificateExpiry: Gauge<"use">;
+  readonly certificateOutdated: Gauge<"use">;
+  readonly certificateRenewals: Counter<"use" | "result">;
   readonly localListSyncs: Counter<"result">;
   readonly consumerLag: Gauge<"role" | "partition">;
   readonly foldLag: Gauge<"partition">;
@@ -159,6 +162,24 @@ export function createMetrics(): Metrics {
     certificateSignings: counter("wattlog_certificate_signings_total", "Answers of the certificate authority", [
       "result",
     ]),
+    // Of several threads the first that ends counts.
+    certificateExpiry: new Gauge({
+      name: "wattlog_certificate_expiry_timestamp_seconds",
+      help: "When the certificates of a use end, since 1970: of those that are shown the first, of trusted authorities the last",
+      labelNames: ["use"],
+      aggregator: "min",
+      registers,
+    }),
+    certificateOutdated: gauge(
+      "wattlog_certificate_outdated",
+      "1 where the files of a use hold other certificates than those in use: a renewal was refused, or waits for a restart",
+      ["use"],
+    ),
+    certificateRenewals: counter(
+      "wattlog_certificate_renewals_total",
+      "Certificates that changed while the process ran, by use and result: taken, refused",
+      ["use", "result"],
+    ),
     localListSyncs: counter(
       "wattlog_local_list_syncs_total",
       "Local authorisation lists kept in step, by what became of it",

@@ -104,6 +104,31 @@ export class TlsFilesWatch {
   }
 }
 
+/**
+ * Files' texts as they are whenever somebody asks: a client that is given this and asks at each connection shows and trusts what
+ * lies there now. A file that cannot be read any more stays what it was.
+ * @throws WattlogError `config/invalid` where one cannot be read now
+ */
+export function freshTexts<Name extends string>(
+  files: Readonly<Partial<Record<Name, NamedFile>>>,
+): Readonly<Partial<Record<Name, string>>> {
+  const texts: Partial<Record<Name, string>> = {};
+  for (const [name, file] of Object.entries<NamedFile | undefined>(files)) {
+    if (file === undefined) continue;
+    let last = read(file);
+    const get = (): string => {
+      try {
+        last = readFileSync(file.path, "utf8");
+      } catch {
+        // A volume that is away, or half of a renewal.
+      }
+      return last;
+    };
+    Object.defineProperty(texts, name, { enumerable: true, get });
+  }
+  return texts;
+}
+
 function read({ env, path }: NamedFile): string {
   try {
     return readFileSync(path, "utf8");

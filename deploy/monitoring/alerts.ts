@@ -69,6 +69,11 @@ const page: readonly Omit<Alert, "severity">[] = [
     summary: "Partitions that no living {{ $labels.role }} has.",
   },
   {
+    name: "WattlogCertificateEnds",
+    expr: "min by (use) (wattlog_certificate_expiry_timestamp_seconds) - time() < 172800",
+    summary: "A certificate ({{ $labels.use }}) ends within two days, or has ended.",
+  },
+  {
     name: "WattlogNoReadyGateway",
     expr: '(sum(wattlog_ready{role=~"gateway|all"}) or vector(0)) == 0',
     for: "1m",
@@ -143,6 +148,18 @@ const ticket: readonly Omit<Alert, "severity">[] = [
     summary: "{{ $labels.part }} is not ready on {{ $labels.instance }}.",
   },
   {
+    name: "WattlogCertificateEndsSoon",
+    expr: "min by (use) (wattlog_certificate_expiry_timestamp_seconds) - time() < 1209600 and min by (use) (wattlog_certificate_expiry_timestamp_seconds) - time() >= 172800",
+    for: "15m",
+    summary: "A certificate ({{ $labels.use }}) ends within two weeks.",
+  },
+  {
+    name: "WattlogCertificateOutdated",
+    expr: "max by (instance, use) (wattlog_certificate_outdated) > 0",
+    for: "2m",
+    summary: "{{ $labels.instance }} uses another certificate ({{ $labels.use }}) than lies in its file.",
+  },
+  {
     name: "WattlogArchiveBehind",
     expr: "max by (topic, partition) (wattlog_archive_oldest_seconds) > 10800",
     for: "5m",
@@ -173,14 +190,14 @@ export const alerts: readonly Alert[] = [
 ];
 
 /** For Prometheus, and under `spec:` of a PrometheusRule. JSON's strings are YAML's. */
-export function rulesYaml(): string {
+export function rulesYaml(of: readonly Alert[] = alerts): string {
   const lines = [
     "# Made by `npm run monitoring` from deploy/monitoring/alerts.ts; a test says when it is stale.",
     "groups:",
   ];
   for (const severity of ["page", "ticket"] as const) {
     lines.push(`  - name: wattlog-${severity}`, "    rules:");
-    for (const alert of alerts.filter((each) => each.severity === severity)) lines.push(...ruleLines(alert));
+    for (const alert of of.filter((each) => each.severity === severity)) lines.push(...ruleLines(alert));
   }
   return `${lines.join("\n")}\n`;
 }

@@ -320,6 +320,16 @@ const security: Dashboard = {
       "sum(rate(auth_old_keys_total[$__rate_interval]))",
       "old keys",
     ]),
+    graph(
+      "Certificates in use, time left",
+      "s",
+      "Of what is shown the first in its chain to end, of trusted authorities the last.",
+      ["min by (use) (wattlog_certificate_expiry_timestamp_seconds) - time()", "{{use}}"],
+    ),
+    graph("Certificates renewed or refused", "short", "Those that changed while a process ran.", [
+      "sum by (use, result) (increase(wattlog_certificate_renewals_total[$__rate_interval]))",
+      "{{use}} {{result}}",
+    ]),
     graph("Certificates signed", "cps", "Answers of the certificate authority.", [
       rate("wattlog_certificate_signings_total", "result"),
       "{{result}}",

@@ -30,6 +30,7 @@ import { ocppPortOf } from "./ocpp-port.ts";
 import { checkAuthority } from "../authority/authority.ts";
 import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
+import { CertificatesWatch, watchedFiles } from "./certificates-watch.ts";
 import { adminToken, adminTokenFile, removeRunFile, writeRunFile } from "./data-folder.ts";
 import { seedSettings } from "./first-settings.ts";
 import { ocpiOf } from "./ocpi.ts";
@@ -180,6 +181,9 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   });
   await gateway.start();
   undo.add("gateway", () => gateway.stop());
+  const certificates = new CertificatesWatch(metrics, systemClock, watchedFiles(settings));
+  certificates.start();
+  undo.add("watch on certificates", () => certificates.stop());
   undo.add("draining", async () => {
     await gateway.drain();
     await askAll("drain");

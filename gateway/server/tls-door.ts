@@ -1,16 +1,22 @@
 // The OCPP port by TLS, beside the plain one (security profiles 2 and 3), and the renewal of its certificate while it runs.
+import {
+  certificateInUse,
+  certificateRefused,
+  certificateRenewed,
+  type CertificateMetrics,
+} from "../../core/runtime/certificates.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import { isWattlogError, messageOf } from "../../core/runtime/errors.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
-import { readTlsFiles, TlsFilesWatch, type TlsFiles } from "../../core/runtime/tls-files.ts";
+import { readTlsFiles, TlsFilesWatch, type TlsFiles, type TlsTexts } from "../../core/runtime/tls-files.ts";
 import type { OcppTls, RenewableServer, ServerHandlers } from "./server.ts";
 import { createUwsTlsServer } from "./uws-server.ts";
 
 const againMs = 1_000;
 
 /** @throws WattlogError `config/invalid`: one sentence that names the setting of the file that is no good. */
-export function checkOcppTls(tls: OcppTls): void {
-  readTlsFiles(filesOf(tls));
+export function checkOcppTls(tls: OcppTls): TlsTexts {
+  return readTlsFiles(filesOf(tls));
 }
 
 export class TlsDoor {
@@ -19,16 +25,28 @@ export class TlsDoor {
   private readonly tls: OcppTls;
   private readonly clock: Clock;
   private readonly logger: Logger;
+  private readonly metrics: CertificateMetrics;
   private readonly server: RenewableServer;
   private readonly watch: TlsFilesWatch;
   private closed = false;
 
   /** @throws WattlogError `config/invalid` */
-  constructor(tls: OcppTls, handlers: ServerHandlers, clock: Clock, logger: Logger) {
+  constructor(
+    tls: OcppTls,
+    handlers: ServerHandlers,
+    {
+      clock,
+      logger,
+      metrics,
+    }: { readonly clock: Clock; readonly logger: Logger; readonly metrics: CertificateMetrics },
+  ) {
     this.tls = tls;
     this.clock = clock;
     this.logger = logger;
-    checkOcppTls(tls);
+    this.metrics = metrics;
+    const { cert, ca } = checkOcppTls(tls);
+    certificateInUse(metrics, "ocpp", cert);
+    if (ca !== undefined) certificateInUse(metrics, "stationsAuthority", ca);
     this.watch = new TlsFilesWatch(clock, filesOf(tls), () => this.renew(), tls.lookMs);
     this.server = createUwsTlsServer(handlers, tls);
   }
@@ -49,10 +67,13 @@ export class TlsDoor {
   private async renew(): Promise<void> {
     try {
       // Says in more words than the server what is wrong with them.
-      checkOcppTls(this.tls);
+      const { cert, ca } = checkOcppTls(this.tls);
       await this.server.renew();
+      certificateRenewed(this.metrics, "ocpp", cert);
+      if (ca !== undefined) certificateRenewed(this.metrics, "stationsAuthority", ca);
       this.logger.info({ file: this.tls.certFile }, "the OCPP port shows its new certificate");
     } catch (error) {
+      certificateRefused(this.metrics, "ocpp");
       this.logger.error({ err: error }, "the new certificate of the OCPP port is not taken");
       if (isWattlogError(error, "start/port-in-use")) this.lost(messageOf(error));
     }

@@ -4,6 +4,12 @@ import { createServer, type Server } from "node:https";
 import type { FastifyInstance } from "fastify";
 
 import { limits } from "../../core/config/limits.ts";
+import {
+  certificateInUse,
+  certificateRefused,
+  certificateRenewed,
+  type CertificateMetrics,
+} from "../../core/runtime/certificates.ts";
 import type { Clock } from "../../core/runtime/clock.ts";
 import type { Logger } from "../../core/runtime/logger.ts";
 import { readTlsFiles, TlsFilesWatch, type TlsFiles } from "../../core/runtime/tls-files.ts";
@@ -22,21 +28,27 @@ export class HttpsDoor {
   private readonly server: Server;
   private readonly files: TlsFiles;
   private readonly logger: Logger;
+  private readonly metrics: CertificateMetrics;
   private readonly watch: TlsFilesWatch;
 
   /** @throws WattlogError `config/invalid` where the files are no certificate and its key */
   constructor(
     app: FastifyInstance,
     { files, lookMs }: HttpsOptions,
-    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+    {
+      clock,
+      logger,
+      metrics,
+    }: { readonly clock: Clock; readonly logger: Logger; readonly metrics: CertificateMetrics },
   ) {
     this.files = files;
     this.logger = logger;
+    this.metrics = metrics;
     this.watch = new TlsFilesWatch(clock, files, () => this.renew(), lookMs);
     const { requestTimeout, keepAliveTimeout } = app.server;
-    this.server = createServer({ ...readTlsFiles(files), ...oldestTls }, (request, response) =>
-      app.routing(request, response),
-    );
+    const texts = readTlsFiles(files);
+    this.server = createServer({ ...texts, ...oldestTls }, (request, response) => app.routing(request, response));
+    certificateInUse(metrics, "https", texts.cert);
     Object.assign(this.server, { requestTimeout, keepAliveTimeout, headersTimeout: limits.apiRequestMs });
   }
 
@@ -68,9 +80,12 @@ export class HttpsDoor {
 
   private renew(): void {
     try {
-      this.server.setSecureContext({ ...readTlsFiles(this.files), ...oldestTls });
+      const texts = readTlsFiles(this.files);
+      this.server.setSecureContext({ ...texts, ...oldestTls });
+      certificateRenewed(this.metrics, "https", texts.cert);
       this.logger.info({ file: this.files.cert.path }, "the HTTPS port shows its new certificate");
     } catch (error) {
+      certificateRefused(this.metrics, "https");
       this.logger.error({ err: error }, "the new certificate of the HTTPS port is not taken");
     }
   }

@@ -85,6 +85,22 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
     fires: { 'wattlog_partitions_without_owner{role="processor"}': step(0, 1) },
     silent: { 'wattlog_partitions_without_owner{role="processor"}': "0x28 1x1 0x60" },
   },
+  // promtool's clock begins at 0: half an hour later 172 000 s are less than two days away, and 180 000 s are not.
+  WattlogCertificateEnds: {
+    fires: {
+      'wattlog_certificate_expiry_timestamp_seconds{use="ocpp",instance="a"}': steady(172_000),
+      'wattlog_certificate_expiry_timestamp_seconds{use="ocpp",instance="b"}': steady(9_000_000),
+    },
+    silent: { 'wattlog_certificate_expiry_timestamp_seconds{use="ocpp"}': steady(9_000_000) },
+  },
+  WattlogCertificateEndsSoon: {
+    fires: { 'wattlog_certificate_expiry_timestamp_seconds{use="kafka"}': steady(1_200_000) },
+    silent: { 'wattlog_certificate_expiry_timestamp_seconds{use="kafka"}': steady(1_220_000) },
+  },
+  WattlogCertificateOutdated: {
+    fires: { 'wattlog_certificate_outdated{use="https",instance="a"}': step(0, 1) },
+    silent: { 'wattlog_certificate_outdated{use="https",instance="a"}': "0x10 1x2 0x60" },
+  },
   WattlogNoReadyGateway: {
     fires: { 'wattlog_ready{role="processor"}': steady(1), 'wattlog_ready{role="gateway"}': steady(0) },
     silent: {

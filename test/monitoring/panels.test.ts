@@ -7,8 +7,10 @@ import { alerts } from "../../deploy/monitoring/alerts.ts";
 import { metricRows } from "../../deploy/monitoring/metrics-table.ts";
 import { prometheusTools } from "../../tools/prometheus.ts";
 import { ServerMissing } from "../../tools/servers/install.ts";
+import { authorityAt, issued, writeCertificate } from "../harness/certificates.ts";
 import { shareCluster } from "../harness/cluster-system.ts";
 import { tempFolder } from "../harness/paths.ts";
+import { freePorts } from "../harness/ports.ts";
 import { eventually, lastAnswer } from "../harness/wait.ts";
 import { startWattlog } from "../harness/wattlog.ts";
 import { eventfulRun, roaming } from "./eventful-run.ts";
@@ -22,13 +24,15 @@ const inClusters = [
   "Projections: Partitions that moved",
   "Runtime: Clock skew",
 ];
-/** What the tests' cluster, without an archiver and a key for partners' tokens, cannot have; one process has it. */
+/** What the tests' cluster, without an archiver, certificates and a key for partners' tokens, cannot have; one process has it. */
 const inOneProcess = [
   "Projections: Not in the archive",
   "Projections: Kept too long",
   "OCPI per party: Requests by party",
   "OCPI per party: Requests by module",
   "OCPI per party: Answers that were no success",
+  "Security: Certificates in use, time left",
+  "Security: Certificates renewed or refused",
 ];
 /** What is provoked in neither, and where it is. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -97,7 +101,15 @@ const missing = await prometheusMissing();
 test("every panel shows something after an eventful run, and every metric is served, on one process", async (context) => {
   if (missing !== undefined) return context.skip(missing);
   using archive = tempFolder("archive");
-  const env = { WATTLOG_ARCHIVE: join(archive.path, "log"), WATTLOG_ARCHIVE_EVERY_SECONDS: "1" };
+  using shown = tempFolder("shown");
+  const { certFile, keyFile } = writeCertificate(shown.path, await issued(await authorityAt(), "CN=ocpp"));
+  const env = {
+    WATTLOG_ARCHIVE: join(archive.path, "log"),
+    WATTLOG_ARCHIVE_EVERY_SECONDS: "1",
+    WATTLOG_OCPP_TLS_CERT_FILE: certFile,
+    WATTLOG_OCPP_TLS_KEY_FILE: keyFile,
+    WATTLOG_OCPP_TLS_PORT: (await freePorts(1))[0]!,
+  };
   await using wattlog = await startWattlog({ env });
   await using prometheus = await Prometheus.start([wattlog.adminUrl]);
   await eventfulRun(wattlog, 1);
@@ -124,6 +136,8 @@ test("every panel shows something after an eventful run, and every metric is ser
   await checkRules(prometheus, [
     "ocpi_push_oldest_seconds",
     "wattlog_archive_oldest_seconds",
+    "wattlog_certificate_expiry_timestamp_seconds",
+    "wattlog_certificate_outdated",
     "wattlog_log_retention_overdue_seconds",
   ]);
   const names = await served(system.adminUrls);

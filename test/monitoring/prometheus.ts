@@ -15,6 +15,21 @@ interface Answer<Data> {
   readonly data: Data;
 }
 
+/** From when to when an alert fired, epoch ms; at its end it may fire still. */
+export interface Firing {
+  readonly alert: string;
+  readonly severity: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+interface Matrix {
+  readonly result: readonly {
+    readonly metric: Readonly<Record<string, string>>;
+    readonly values: readonly (readonly [seconds: number, value: string])[];
+  }[];
+}
+
 export interface RuleHealth {
   readonly name: string;
   readonly health: string;
@@ -27,14 +42,20 @@ export class Prometheus implements AsyncDisposable {
   private readonly folder: string;
   private readonly targets: number;
 
-  /** @param adminUrls of the processes to scrape @throws ServerMissing */
-  static async start(adminUrls: readonly string[]): Promise<Prometheus> {
+  /**
+   * @param adminUrls of the processes to scrape
+   * @param rules the text of its rules; default: the chart's
+   * @throws ServerMissing
+   */
+  static async start(adminUrls: readonly string[], rules?: string): Promise<Prometheus> {
     const { prometheus } = await prometheusTools();
     const [port = ""] = await freePorts(1);
     const folder = mkdtempSync(join(tmpdir(), "wattlog-prometheus-"));
+    const ownRules = join(folder, "rules.yaml");
+    if (rules !== undefined) writeFileSync(ownRules, rules);
     const configuration = {
       global: { scrape_interval: "1s", scrape_timeout: "1s", evaluation_interval: "1s" },
-      rule_files: [join(root, rulesFile)],
+      rule_files: [rules === undefined ? join(root, rulesFile) : ownRules],
       scrape_configs: [
         { job_name: "wattlog", static_configs: [{ targets: adminUrls.map((url) => new URL(url).host) }] },
       ],
@@ -64,6 +85,20 @@ export class Prometheus implements AsyncDisposable {
       `/api/v1/query?query=${encodeURIComponent(expr)}`,
     );
     return result.length;
+  }
+
+  /** Alerts that fired between two times, epoch ms, to the second. */
+  async firing(from: number, to: number): Promise<readonly Firing[]> {
+    const query = encodeURIComponent('max by (alertname, severity) (ALERTS{alertstate="firing"})');
+    const { result } = await this.ask<Matrix>(
+      `/api/v1/query_range?query=${query}&start=${from / 1_000}&end=${to / 1_000}&step=1`,
+    );
+    return result.map(({ metric, values }) => ({
+      alert: metric["alertname"] ?? "",
+      severity: metric["severity"] ?? "",
+      first: values[0]![0] * 1_000,
+      last: values.at(-1)![0] * 1_000,
+    }));
   }
 
   async rules(): Promise<readonly RuleHealth[]> {

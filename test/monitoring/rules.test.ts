@@ -63,7 +63,7 @@ test("no metric has a label that a station, a token or a message could fill", as
   const bounded =
     // `name`: the 30 largest of a kind and `other`.
     "action against annotation code kind major minor module move name outcome part partition party patch profile reason result role " +
-    "stage state status thread topic version";
+    "stage state status thread topic use version";
   expect([...labels].filter((label) => !bounded.split(" ").includes(label))).toEqual([]);
 });
 

@@ -14,6 +14,7 @@ import {
 import type { Readiness } from "../../../core/runtime/service.ts";
 import { SteeredClock } from "../../../core/runtime/steered-clock.ts";
 import { AdminServer } from "../admin-server.ts";
+import { CertificatesWatch, watchedFiles } from "../certificates-watch.ts";
 import { Undo } from "../undo.ts";
 import { version } from "../version.ts";
 import { ClockWatch } from "./clock-watch.ts";
@@ -96,6 +97,9 @@ export async function startRole(
     undo.add("admin port", () => admin.close());
     clockWatch.start();
     undo.add("watch on the clock", () => clockWatch.stop());
+    const certificates = new CertificatesWatch(metrics, clock, watchedFiles(settings));
+    certificates.start();
+    undo.add("watch on certificates", () => certificates.stop());
     const fatal = (why: string) => {
       if (!stopping) reject(new Error(why));
     };
