@@ -136,8 +136,10 @@ export interface PartnerDoc {
   readonly nextTokenSha256?: string;
   /** Where and how it is spoken to. */
   readonly peer?: PartnerPeer;
-  /** It sends and expects tokens as they are, not in Base64 (many 2.1.1 and 2.2 platforms). */
-  readonly rawTokens?: true;
+  /** Whether it sends and expects tokens as they are and not in Base64. Absent: as the version has it (2.1.1 as they are). */
+  readonly rawTokens?: boolean;
+  /** Of OCPI, that an operator holds it to. Absent: the newest that both speak. */
+  readonly onlyVersion?: "2.1.1" | "2.2.1" | "2.3.0";
   /** Hosts of it that may lead to private addresses. */
   readonly allowedHosts?: readonly string[];
   /** Random ids of what an operator asked for last: whoever pushes to it carries out each once. */

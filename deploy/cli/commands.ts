@@ -287,7 +287,8 @@ ${importHelp(
                             and read its whole list of tokens
   wattlog partner retry ID    push what it refused again, and do not wait for the next try
   --allow-host HOST         a host of it may lead to private addresses; more than one may be named
-  --raw-tokens              it sends and expects tokens as they are, not in Base64`,
+  --raw-tokens              it sends and expects tokens as they are, not in Base64 (2.1.1 does so without this)
+  --ocpi-version 2.1.1      hold it to a version of OCPI; else the newest that both speak`,
     options: {
       id: { type: "string" },
       country: { type: "string" },
@@ -298,6 +299,7 @@ ${importHelp(
       token: { type: "string" },
       "allow-host": { type: "string", multiple: true },
       "raw-tokens": { type: "boolean" },
+      "ocpi-version": { type: "string" },
     },
     load: async () => (await import("./partner.ts")).runPartner,
   },

@@ -36,7 +36,12 @@ function ask({ settings }: Invocation, method: Method, below: string, body?: obj
 /** Of both ways to come to a partner. */
 function manners(invocation: Invocation): object {
   const hosts = invocation.values["allow-host"] as unknown as readonly string[] | undefined;
-  return { ...(hosts && { allowedHosts: hosts }), ...(flag(invocation, "raw-tokens") && { rawTokens: true }) };
+  const only = textOption(invocation, "ocpi-version");
+  return {
+    ...(hosts && { allowedHosts: hosts }),
+    ...(flag(invocation, "raw-tokens") && { rawTokens: true }),
+    ...(only === undefined ? {} : { onlyVersion: only }),
+  };
 }
 
 async function add(invocation: Invocation): Promise<number> {

@@ -5,6 +5,7 @@ import type { OcpiAnswer } from "./envelope.ts";
 import type { PartyName } from "./hub-parties.ts";
 import type { OcpiServices } from "./services.ts";
 import type { Partner } from "./partners.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
 /** What an object is shown by: whose it is, to whom it goes, and where the rest of it is read. */
 export interface OcpiView {
@@ -12,6 +13,8 @@ export interface OcpiView {
   /** Ours. */
   readonly party: PartyId;
   readonly partner: Partner;
+  /** In which it is told: that of the address where it was asked for, else the one in force. */
+  readonly version: OcpiVersion;
 }
 
 export interface OcpiCall extends OcpiView {

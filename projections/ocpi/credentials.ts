@@ -1,14 +1,14 @@
-// The credentials module: registering, rotating tokens, unregistering (2.2.1, Credentials). Token A lets a partner in, B is
-// what it gave us, C is what it presents from then on; A is dead once C was given.
+// The credentials module: registering, rotating tokens, changing the version, unregistering (2.2.1, Credentials). Token A lets a
+// partner in, B is what it gave us, C is what it presents from then on; A is dead once C was given. The version in force is that
+// of the address to which the last POST or PUT went.
 import type { PartnerDoc } from "../../core/registry/entities.ts";
 import { Problem } from "../rest/problems.ts";
 import type { OcpiCall, OcpiHandler } from "./call.ts";
 import { invalid, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
-import { lookUp, parseCredentials, type CredentialsObject } from "./handshake.ts";
+import { lookUp } from "./handshake.ts";
 import { isSameParty, principalOf, versionsPath, type Partners } from "./partners.ts";
-import { addressWith } from "./peer-client.ts";
-
-export const version = "2.2.1";
+import { parseCredentials, showCredentials, type CredentialsObject } from "./versions/credentials.ts";
+import { versionsFor } from "./versions/version.ts";
 
 export const getCredentials: OcpiHandler = (call) => Promise.resolve({ data: ours(call, call.presented) });
 
@@ -30,19 +30,29 @@ export const deleteCredentials: OcpiHandler = async (call) => {
 };
 
 /** Nothing that was exchanged is good any more; who it was stays known. */
-export function unregistered({ id, roles, rawTokens, allowedHosts }: PartnerDoc): PartnerDoc {
-  return { id, roles, state: "unregistered", ...(rawTokens && { rawTokens }), ...(allowedHosts && { allowedHosts }) };
+export function unregistered({ id, roles, rawTokens, allowedHosts, onlyVersion }: PartnerDoc): PartnerDoc {
+  return {
+    id,
+    roles,
+    state: "unregistered",
+    ...(rawTokens === undefined ? {} : { rawTokens }),
+    ...(allowedHosts && { allowedHosts }),
+    ...(onlyVersion && { onlyVersion }),
+  };
 }
 
 async function exchange(call: OcpiCall): Promise<OcpiAnswer> {
-  const { partner, party, services } = call;
+  const { partner, party, services, version } = call;
   const { partners, outbound, peers } = services;
-  const theirs = parseCredentials(call.body);
   const { doc } = partner;
+  if (!versionsFor(doc).includes(version)) {
+    throw new OcpiError(statusCodes.unsupportedVersion, `Our operator holds you to OCPI ${doc.onlyVersion}.`);
+  }
+  const theirs = parseCredentials(version, call.body, doc.roles);
   requireOwnParties(call, theirs);
   const refusal = outbound.refusal(theirs.url, doc.allowedHosts ?? []);
   if (refusal !== undefined) throw invalid(`url is not an address that is called: ${refusal}.`);
-  const peer = await lookUp(peers, addressWith(doc, theirs.token), theirs.url, version);
+  const { peer } = await lookUp(peers, { doc, token: theirs.token }, theirs.url, [version]);
   const { token, sha256 } = partners.issue();
   const { tokenA: _dead, nextTokenSha256: _never, ...kept } = doc;
   const sealedToken = partners.seal(party, doc.id, "token", theirs.token);
@@ -85,6 +95,6 @@ function wrongState(message: string): OcpiError {
   return new OcpiError(statusCodes.clientError, message, { http: 405 });
 }
 
-function ours({ party, services: { partners } }: OcpiCall, token: string): object {
-  return { token, url: `${partners.url}${versionsPath}`, roles: partners.ownRoles(party) };
+function ours({ party, version, services: { partners } }: OcpiCall, token: string): object {
+  return showCredentials(version, { token, url: `${partners.url}${versionsPath}`, roles: partners.ownRoles(party) });
 }

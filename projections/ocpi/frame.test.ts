@@ -5,6 +5,7 @@ import { limits } from "../../core/config/limits.ts";
 import type { Emsp } from "../../test/ocpi/emsp.ts";
 import { aLocation, RoamingWorld } from "./roaming.test-helper.ts";
 import { ocpiRoutes } from "./routes.ts";
+import { ocpiVersions } from "./versions/version.ts";
 
 let roaming: RoamingWorld;
 let emsp: Emsp;
@@ -41,7 +42,7 @@ describe("every answer", () => {
     expect(response.headers).toMatchObject(ids);
     expect(response.headers["content-type"]).toContain("application/json");
     expect(response.json()).toEqual({
-      data: [{ version: "2.2.1", url: expect.stringMatching(/\/ocpi\/2\.2\.1$/) as string }],
+      data: ocpiVersions.map((version) => ({ version, url: expect.stringMatching(`/ocpi/${version}$`) as string })),
       status_code: 1000,
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
     });
@@ -88,7 +89,7 @@ describe("every answer", () => {
     const asked = async (method: string, url: string, headers?: Record<string, string>) =>
       (await inject({ method, url, ...(headers && { headers }) })).statusCode;
     expect(await asked("GET", "/ocpi/2.2.1/coffee")).toBe(404);
-    expect(await asked("GET", "/ocpi/2.1.1")).toBe(404);
+    expect(await asked("GET", "/ocpi/2.0")).toBe(404);
     expect(await asked("GET", "/ocpi")).toBe(404);
     expect(await asked("POST", "/ocpi/2.2.1/locations")).toBe(405);
     expect(await asked("PATCH", "/ocpi/2.2.1/credentials")).toBe(405);

@@ -10,11 +10,17 @@ import { Problem } from "../rest/problems.ts";
 import { answerOf, envelope, OcpiError, statusCodes, type OcpiAnswer } from "./envelope.ts";
 import { type Access, type OwnRole, type Partner, type Partners } from "./partners.ts";
 import { same } from "./values.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Of OCPI routes. */
-    ocpi?: { readonly access: Access; readonly isFunctional: boolean; readonly module: string };
+    ocpi?: {
+      readonly access: Access;
+      readonly isFunctional: boolean;
+      readonly module: string;
+      readonly version: OcpiVersion | null;
+    };
   }
   interface FastifyRequest {
     ocpi: Caller | null;
@@ -65,15 +71,14 @@ const tokenScheme = /^Token +(\S{1,2048}) *$/i;
 /** @throws OcpiError 401 */
 function identify(request: FastifyRequest, { metrics }: ApiOptions, partners: Partners): Caller {
   const text = tokenScheme.exec(request.headers.authorization ?? "")?.[1];
-  const found = text === undefined ? undefined : partners.byToken(text);
-  if (text === undefined || found === undefined) {
-    metrics.authFailures.inc({ reason: "ocpi" });
-    throw new OcpiError(statusCodes.clientError, "Authorization must be `Token` and a known token in Base64.", {
-      http: 401,
-    });
-  }
-  const { rawTokens } = found.partner.doc;
-  return { ...found, presented: rawTokens ? text : Buffer.from(text, "base64").toString("utf8").trim() };
+  const version = request.routeOptions.config.ocpi?.version ?? null;
+  const found = text === undefined ? undefined : partners.byToken(text, version);
+  if (found !== undefined) return found;
+  metrics.authFailures.inc({ reason: "ocpi" });
+  const how = version === "2.1.1" ? "" : " in Base64";
+  throw new OcpiError(statusCodes.clientError, `Authorization must be \`Token\` and a known token${how}.`, {
+    http: 401,
+  });
 }
 
 /** @throws OcpiError 401: token A opens versions and credentials alone. */

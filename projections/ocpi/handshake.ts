@@ -1,78 +1,79 @@
-// Registration (2.2.1, Credentials): what each side looks up at the other before it believes a token, in both directions.
-import type { PartnerPeer, PartnerRole } from "../../core/registry/entities.ts";
-import { invalid, OcpiError, statusCodes } from "./envelope.ts";
-import type { PeerAddress, PeerClient } from "./peer-client.ts";
-import { isMembers, textIn, type Members } from "./values.ts";
+// Registration (Credentials): what each side looks up at the other before it believes a token, in both directions.
+import type { PartnerDoc, PartnerPeer } from "../../core/registry/entities.ts";
+import { OcpiError, statusCodes } from "./envelope.ts";
+import { addressWith, type PeerAddress, type PeerClient } from "./peer-client.ts";
+import { isMembers, type Members } from "./values.ts";
+import { sendsRaw, type OcpiVersion } from "./versions/version.ts";
 
-export interface CredentialsObject {
-  readonly token: string;
-  readonly url: string;
-  readonly roles: readonly PartnerRole[];
-}
-
-const roleNames = ["CPO", "EMSP", "HUB", "NAP", "NSP", "OTHER", "SCSP"] as const;
-const printable = /^[\x21-\x7e]{1,64}$/;
 const urlMaxChars = 255;
-const rolesMax = 200;
 const endpointsMax = 100;
 
-/** @throws OcpiError 2001 */
-export function parseCredentials(body: unknown): CredentialsObject {
-  if (!isMembers(body)) throw invalid("A credentials object is needed.");
-  const token = textIn(body, "token", 64);
-  if (!printable.test(token)) throw invalid("token must be printable ASCII without spaces.");
-  const url = textIn(body, "url", urlMaxChars);
-  const roles: unknown = body["roles"];
-  if (!Array.isArray(roles) || roles.length === 0 || roles.length > rolesMax) {
-    throw invalid(`roles must be a list of 1 to ${rolesMax} roles.`);
-  }
-  return { token, url, roles: roles.map(parseRole) };
+/** A platform that no version is agreed on with yet. */
+export interface Stranger {
+  readonly doc: Pick<PartnerDoc, "rawTokens" | "allowedHosts">;
+  /** What we present to it. */
+  readonly token: string;
 }
 
-function parseRole(role: unknown): PartnerRole {
-  if (!isMembers(role)) throw invalid("Each of roles must be an object.");
-  const name = roleNames.find((known) => known === role["role"]);
-  if (!name) throw invalid(`role must be one of ${roleNames.join(", ")}.`);
-  const countryCode = textIn(role, "country_code", 2).toUpperCase();
-  const partyId = textIn(role, "party_id", 3).toUpperCase();
-  if (!/^[A-Z]{2}$/.test(countryCode) || !/^[A-Z0-9]{3}$/.test(partyId)) {
-    throw invalid("country_code has two letters, party_id three letters or digits.");
-  }
-  const details = role["business_details"];
-  const business = isMembers(details) ? textIn(details, "name", 100) : undefined;
-  if (business === undefined) throw invalid("business_details with a name is needed in each role.");
-  return { role: name, countryCode, partyId, name: business };
+export interface Found {
+  readonly peer: Omit<PartnerPeer, "sealedToken">;
+  readonly version: OcpiVersion;
+  readonly address: PeerAddress;
 }
 
 /**
  * Versions, then details of the version, at the other side.
+ * @param wanted the best first: the first that it has is taken
  * @throws OcpiError 3001 it cannot be used, 3002 it has no such version, 3003 it has no credentials endpoint there.
  */
 export async function lookUp(
   peers: PeerClient,
-  address: PeerAddress,
+  { doc, token }: Stranger,
   versionsUrl: string,
-  version: string,
-): Promise<Omit<PartnerPeer, "sealedToken">> {
-  const versions = listOf(await peers.call(address, { method: "GET", url: versionsUrl }));
-  const found = versions.find((one) => one["version"] === version && typeof one["url"] === "string");
-  if (!found) throw new OcpiError(statusCodes.unsupportedVersion, `Your versions have no ${version}.`);
-  const details = await peers.call(address, { method: "GET", url: String(found["url"]) });
-  const endpoints = listOf(isMembers(details) ? details["endpoints"] : undefined).flatMap(endpointOf);
+  wanted: readonly OcpiVersion[],
+): Promise<Found> {
+  const versions = await versionsAt(peers, { doc, token }, versionsUrl, wanted);
+  const urlOf = (version: OcpiVersion) => versions.find((one) => one["version"] === version)?.["url"];
+  const version = wanted.find((one) => typeof urlOf(one) === "string");
+  if (!version) throw new OcpiError(statusCodes.unsupportedVersion, `Your versions have no ${wanted.join(" or ")}.`);
+  const address = addressWith(doc, token, version);
+  const details = await peers.call(address, { method: "GET", url: String(urlOf(version)) });
+  const endpoints = listOf(isMembers(details) ? details["endpoints"] : undefined).flatMap((endpoint) =>
+    endpointOf(endpoint, version),
+  );
   if (!endpoints.some(({ identifier }) => identifier === "credentials")) {
     throw new OcpiError(statusCodes.noMatchingEndpoints, `Your version ${version} has no credentials endpoint.`);
   }
-  return { versionsUrl, version, endpoints };
+  return { peer: { versionsUrl, version, endpoints }, version, address };
+}
+
+/** The list is of no version, and versions differ in how a token is sent: in each form until one is understood. */
+async function versionsAt(
+  peers: PeerClient,
+  { doc, token }: Stranger,
+  url: string,
+  wanted: readonly OcpiVersion[],
+): Promise<Members[]> {
+  const [first, ...others] = wanted;
+  const other = others.find((version) => sendsRaw(doc, version) !== sendsRaw(doc, first!));
+  try {
+    return listOf(await peers.call(addressWith(doc, token, first!), { method: "GET", url }));
+  } catch (error) {
+    if (other === undefined || !(error instanceof OcpiError)) throw error;
+    return listOf(await peers.call(addressWith(doc, token, other), { method: "GET", url }));
+  }
 }
 
 function listOf(value: unknown): Members[] {
   return Array.isArray(value) ? value.slice(0, endpointsMax).filter(isMembers) : [];
 }
 
-function endpointOf(endpoint: Members): PartnerPeer["endpoints"] {
+/** 2.1.1 names no roles: of an eMSP's modules it is asked for its tokens, and told the others. */
+function endpointOf(endpoint: Members, version: OcpiVersion): PartnerPeer["endpoints"] {
   const { identifier, role, url } = endpoint;
   const isKnown = typeof identifier === "string" && identifier.length <= 64 && typeof url === "string";
+  if (!isKnown || url.length > urlMaxChars) return [];
+  if (version === "2.1.1") return [{ identifier, role: identifier === "tokens" ? "SENDER" : "RECEIVER", url }];
   // Credentials have no direction; some leave their role out.
-  const side = role === "SENDER" || role === "RECEIVER" ? role : "RECEIVER";
-  return isKnown && url.length <= urlMaxChars ? [{ identifier, role: side, url }] : [];
+  return [{ identifier, role: role === "SENDER" || role === "RECEIVER" ? role : "RECEIVER", url }];
 }

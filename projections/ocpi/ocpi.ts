@@ -7,6 +7,7 @@ import { OcpiError, statusCodes } from "./envelope.ts";
 import { installFrame, sendAnswer } from "./frame.ts";
 import { ocpiRoutes, routesAt, type OcpiRoute } from "./routes.ts";
 import type { OcpiServices } from "./services.ts";
+import { versionWith } from "./versions/version.ts";
 
 const prefix = "/ocpi";
 
@@ -29,24 +30,32 @@ export function installOcpi(parent: FastifyInstance, context: ApiOptions, servic
 }
 
 function install(app: FastifyInstance, context: ApiOptions, services: OcpiServices, route: OcpiRoute): void {
-  const { method, access, isFunctional, module, handle } = route;
+  const { method, access, isFunctional, module, version, handle } = route;
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const answer = await handle(callOf(request, reply, context, services));
+    const answer = await handle(callOf(request, reply, context, services, route));
     return sendAnswer(reply, context, answer);
   };
   // The specification's own examples end lists with a slash.
   for (const url of [route.path, `${route.path}/`]) {
-    app.route({ method, url, config: { ocpi: { access, isFunctional, module } }, schema: { hide: true }, handler });
+    const config = { ocpi: { access, isFunctional, module, version } };
+    app.route({ method, url, config, schema: { hide: true }, handler });
   }
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, context: ApiOptions, services: OcpiServices): OcpiCall {
+function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: ApiOptions,
+  services: OcpiServices,
+  { version }: OcpiRoute,
+): OcpiCall {
   const { partner, presented } = request.ocpi!;
   return {
     context,
     services,
     party: partner.party,
     partner,
+    version: version ?? versionWith(partner.doc),
     presented,
     params: request.params as Readonly<Record<string, string>>,
     query: request.query as Readonly<Record<string, unknown>>,

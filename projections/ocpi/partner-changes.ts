@@ -4,15 +4,15 @@ import { randomUUID } from "node:crypto";
 import type { PartnerDoc, PartnerRole } from "../../core/registry/entities.ts";
 import type { Principal } from "../rest/principal.ts";
 import { Problem } from "../rest/problems.ts";
-import { version } from "./credentials.ts";
 import { OcpiError } from "./envelope.ts";
+import { lookUp, type Found } from "./handshake.ts";
 import { showClient } from "./hub-parties.ts";
-import { lookUp, parseCredentials } from "./handshake.ts";
 import { versionsPath, type Partner } from "./partners.ts";
-import { addressWith, type PeerAddress } from "./peer-client.ts";
 import type { OcpiServices } from "./services.ts";
+import { parseCredentials, showCredentials } from "./versions/credentials.ts";
+import { sendsRaw, versionsFor, versionWith } from "./versions/version.ts";
 
-type Options = Pick<PartnerDoc, "allowedHosts" | "rawTokens">;
+type Options = Pick<PartnerDoc, "allowedHosts" | "rawTokens" | "onlyVersion">;
 
 export type PartnerView = ReturnType<typeof showPartner>;
 
@@ -36,7 +36,8 @@ export function showPartner({ partners }: OcpiServices, { party, doc }: Partner)
     version: doc.peer?.version ?? null,
     endpoints: doc.peer?.endpoints ?? [],
     allowedHosts: doc.allowedHosts ?? [],
-    rawTokens: doc.rawTokens === true,
+    rawTokens: sendsRaw(doc, doc.onlyVersion ?? versionWith(doc)),
+    onlyVersion: doc.onlyVersion ?? null,
     hubClients: partners.clientsOf({ party, doc, version: 0 }).map(showClient),
   };
 }
@@ -77,21 +78,31 @@ function requireSetUp({ partners }: OcpiServices): void {
   }
 }
 
+/** What is not named stays. null: as the version has it, or the newest that both speak. */
+export interface PartnerChange extends Pick<PartnerDoc, "allowedHosts"> {
+  readonly paused?: boolean;
+  readonly rawTokens?: boolean | null;
+  readonly onlyVersion?: PartnerDoc["onlyVersion"] | null;
+}
+
+/** Another version is in force from the next exchange of tokens on (`rotatePartner`, or the partner's PUT). */
 export async function changePartner(
   services: OcpiServices,
   by: Principal,
   { party, doc, version: seen }: Partner,
-  change: { readonly paused?: boolean; readonly rawTokens?: boolean; readonly allowedHosts?: readonly string[] },
+  change: PartnerChange,
 ): Promise<PartnerView> {
-  const { paused, rawTokens, allowedHosts, ...rest } = doc;
+  const { paused, rawTokens, allowedHosts, onlyVersion, ...rest } = doc;
   const isPaused = change.paused ?? paused === true;
-  const isRaw = change.rawTokens ?? rawTokens === true;
+  const raw = change.rawTokens === undefined ? rawTokens : change.rawTokens;
+  const only = change.onlyVersion === undefined ? onlyVersion : change.onlyVersion;
   const hosts = change.allowedHosts ?? allowedHosts;
   const next: PartnerDoc = {
     ...rest,
     ...(isPaused && { paused: true as const }),
-    ...(isRaw && { rawTokens: true as const }),
+    ...(typeof raw === "boolean" && { rawTokens: raw }),
     ...(hosts && { allowedHosts: hosts }),
+    ...(only && { onlyVersion: only }),
   };
   const { version: now } = await services.partners.write(party, next, doc.id, seen, by);
   return showPartner(services, { party, doc: next, version: now });
@@ -113,21 +124,20 @@ export async function registerAt(
   const { party } = by;
   const id = randomUUID();
   const { token: ours, sha256 } = partners.issue();
-  const address = addressWith(options, token);
   return talking(async () => {
-    const peer = await lookUp(peers, address, url, version);
+    const found = await lookUp(peers, { doc: options, token }, url, versionsFor(options));
     // It looks us up with our token before it answers, so the token is good before it is told.
     const registering: PartnerDoc = { id, roles: [], state: "registering", tokenSha256: sha256, ...options };
     const { version: seen } = await partners.write(party, registering, id, 0, by);
     try {
-      const theirs = await tell(services, by, address, peer.endpoints, "POST", ours);
+      const theirs = await tell(services, by, found, registering, "POST", ours);
       requireFree(services, by, id, theirs.roles);
       const sealedToken = partners.seal(party, id, "token", theirs.token);
       const doc: PartnerDoc = {
         ...registering,
         roles: theirs.roles,
         state: "registered",
-        peer: { ...peer, versionsUrl: theirs.url, sealedToken },
+        peer: { ...found.peer, versionsUrl: theirs.url, sealedToken },
       };
       const { version: now } = await partners.write(party, doc, id, seen, by);
       return showPartner(services, { party, doc, version: now });
@@ -151,14 +161,14 @@ export async function rotatePartner(services: OcpiServices, by: Principal, partn
   const { token, sha256 } = partners.issue();
   const { versionsUrl } = doc.peer;
   return talking(async () => {
-    const address = peers.addressOf(partner);
-    const peer = await lookUp(peers, address, versionsUrl, version);
+    const { token: presented } = peers.addressOf(partner);
+    const found = await lookUp(peers, { doc, token: presented }, versionsUrl, [doc.onlyVersion ?? versionWith(doc)]);
     const telling: PartnerDoc = { ...doc, nextTokenSha256: sha256 };
     const { version: seen } = await partners.write(party, telling, doc.id, partner.version, by);
     try {
-      const theirs = await tell(services, by, address, peer.endpoints, "PUT", token);
+      const theirs = await tell(services, by, found, doc, "PUT", token);
       const sealedToken = partners.seal(party, doc.id, "token", theirs.token);
-      const next: PartnerDoc = { ...doc, tokenSha256: sha256, peer: { ...peer, sealedToken } };
+      const next: PartnerDoc = { ...doc, tokenSha256: sha256, peer: { ...found.peer, sealedToken } };
       const { version: now } = await partners.write(party, next, doc.id, seen, by);
       return showPartner(services, { party, doc: next, version: now });
     } catch (error) {
@@ -198,20 +208,19 @@ export async function removePartner(services: OcpiServices, by: Principal, partn
   }
 }
 
-type Endpoints = NonNullable<PartnerDoc["peer"]>["endpoints"];
-
 async function tell(
   { partners, peers }: OcpiServices,
   { party }: Principal,
-  address: PeerAddress,
-  endpoints: Endpoints,
+  { address, version, peer: { endpoints } }: Found,
+  { roles: agreed }: PartnerDoc,
   method: "POST" | "PUT",
   token: string,
 ) {
   // Looking up made sure that there is one.
   const { url } = endpoints.find(({ identifier }) => identifier === "credentials")!;
-  const body = { token, url: `${partners.url}${versionsPath}`, roles: partners.ownRoles(party) };
-  return parseCredentials(await peers.call(address, { method, url, body }));
+  const own = { token, url: `${partners.url}${versionsPath}`, roles: partners.ownRoles(party) };
+  const body = showCredentials(version, own);
+  return parseCredentials(version, await peers.call(address, { method, url, body }), agreed);
 }
 
 function requireFree(

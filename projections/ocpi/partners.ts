@@ -12,6 +12,7 @@ import { writeEntity } from "../rest/registry-writer.ts";
 import { OcpiError, statusCodes } from "./envelope.ts";
 import { behindHub, clientsOf } from "./hub-parties.ts";
 import { same } from "./values.ts";
+import { isRouted, sendsRaw, versionWith, type OcpiVersion } from "./versions/version.ts";
 
 export interface Partner {
   /** Ours that it was added to. */
@@ -47,17 +48,24 @@ export class Partners {
     this.box = secret === undefined ? undefined : new SecretBox(secret);
   }
 
-  /** @param presented as the Authorization header has it after `Token `. */
-  byToken(presented: string): { readonly partner: Partner; readonly access: Access } | undefined {
-    const decoded = sha256(Buffer.from(presented, "base64").toString("utf8").trim());
-    const raw = sha256(presented);
+  /**
+   * @param text as the Authorization header has it after `Token `
+   * @param version of the address; null: of none (`/versions`), where a partner of any version begins, in either form
+   */
+  byToken(
+    text: string,
+    version: OcpiVersion | null,
+  ): { readonly partner: Partner; readonly access: Access; readonly presented: string } | undefined {
+    const raw = formOf(text);
+    const decoded = formOf(Buffer.from(text, "base64").toString("utf8").trim());
     for (const partner of this.all()) {
       const { doc } = partner;
-      // OCPI 2.2.1 wants Base64; whether a platform that sends its token as it is is understood is the operator's word.
-      const given = doc.rawTokens ? raw : decoded;
-      if (doc.tokenA?.sha256 === given) return { partner, access: "tokenA" };
-      if (doc.tokenSha256 !== given && doc.nextTokenSha256 !== given) continue;
-      return { partner, access: doc.state === "registered" ? "registered" : "tokenA" };
+      const forms = version === null ? [decoded, raw] : [sendsRaw(doc, version) ? raw : decoded];
+      for (const { sha256: given, presented } of forms) {
+        if (doc.tokenA?.sha256 === given) return { partner, access: "tokenA", presented };
+        if (doc.tokenSha256 !== given && doc.nextTokenSha256 !== given) continue;
+        return { partner, access: doc.state === "registered" ? "registered" : "tokenA", presented };
+      }
     }
     return undefined;
   }
@@ -140,8 +148,9 @@ export class Partners {
     return [{ role: "CPO", country_code, party_id, business_details: { name } }];
   }
 
-  /** Headers of functional modules. @param to absent: its first role that is an eMSP's, or any */
+  /** Headers of functional modules; none in 2.1.1. @param to absent: its first role that is an eMSP's, or any */
   routingTo({ party, doc }: Partner, to?: Pick<PartnerRole, "countryCode" | "partyId">): Record<string, string> {
+    if (!isRouted[versionWith(doc)]) return {};
     const [own] = this.ownRoles(party);
     const role = to ?? doc.roles.find((one) => one.role === "EMSP") ?? doc.roles[0];
     return {
@@ -160,6 +169,10 @@ export class Partners {
 
 function placeOf(party: PartyId, id: string, what: string): string {
   return `${party}/partner/${id}/${what}`;
+}
+
+function formOf(presented: string): { readonly presented: string; readonly sha256: string } {
+  return { presented, sha256: sha256(presented) };
 }
 
 export function isSameParty(

@@ -6,6 +6,7 @@ import type { PartnerDoc } from "../../core/registry/entities.ts";
 import { OcpiError, statusCodes } from "./envelope.ts";
 import type { Partner, Partners } from "./partners.ts";
 import { isMembers } from "./values.ts";
+import { sendsRaw, versionWith, type OcpiVersion } from "./versions/version.ts";
 
 export interface PeerAddress {
   /** What we present, not encoded. */
@@ -41,7 +42,7 @@ export class PeerClient {
   addressOf({ party, doc }: Partner): PeerAddress {
     const token = doc.peer && this.partners.open(party, doc.id, "token", doc.peer.sealedToken);
     if (token === undefined) throw unusable("there is no token for it, or WATTLOG_SECRETS_KEY is another one now");
-    return addressWith(doc, token);
+    return addressWith(doc, token, versionWith(doc));
   }
 
   /**
@@ -82,8 +83,12 @@ export class PeerClient {
   }
 }
 
-export function addressWith(doc: Pick<PartnerDoc, "rawTokens" | "allowedHosts">, token: string): PeerAddress {
-  return { token, rawTokens: doc.rawTokens === true, allowedHosts: doc.allowedHosts ?? [] };
+export function addressWith(
+  doc: Pick<PartnerDoc, "rawTokens" | "allowedHosts">,
+  token: string,
+  version: OcpiVersion,
+): PeerAddress {
+  return { token, rawTokens: sendsRaw(doc, version), allowedHosts: doc.allowedHosts ?? [] };
 }
 
 function unusable(why: string): OcpiError {

@@ -1,4 +1,5 @@
-// The versions of OCPI that are served, and the modules of each. 2.1.1 and 2.3.0 are further rows on the same read models.
+// The versions of OCPI that are served, and the modules of each.
+import type { OcpiVersion } from "./versions/version.ts";
 
 export interface ServedModule {
   readonly identifier:
@@ -11,18 +12,19 @@ export interface ServedModule {
     | "commands"
     | "chargingprofiles"
     | "hubclientinfo";
-  /** OCPI's interface. Credentials have no direction; 2.2.1 asks for a role all the same. */
+  /** OCPI's interface. Credentials have no direction; from 2.2 on a role is asked for all the same. 2.1.1 tells none. */
   readonly role: "SENDER" | "RECEIVER";
   /** Routed between parties: answers carry the routing headers. */
   readonly isFunctional: boolean;
 }
 
 export interface ServedVersion {
-  readonly version: "2.2.1";
+  readonly version: OcpiVersion;
   readonly modules: readonly ServedModule[];
 }
 
 export const servedVersions: readonly ServedVersion[] = [
+  { version: "2.1.1", modules: [{ identifier: "credentials", role: "RECEIVER", isFunctional: false }] },
   {
     version: "2.2.1",
     modules: [
@@ -37,4 +39,5 @@ export const servedVersions: readonly ServedVersion[] = [
       { identifier: "hubclientinfo", role: "RECEIVER", isFunctional: false },
     ],
   },
+  { version: "2.3.0", modules: [{ identifier: "credentials", role: "RECEIVER", isFunctional: false }] },
 ];

@@ -1,10 +1,14 @@
-// The versions module (2.2.1, Versions): which versions there are, and where each one's endpoints are.
+// The versions module: which versions there are (for a partner that is held to one, that one), and where each one's endpoints
+// are.
 import type { OcpiCall, OcpiHandler } from "./call.ts";
 import { servedVersions, type ServedVersion } from "./served.ts";
+import { versionsFor } from "./versions/version.ts";
 
 export const getVersions: OcpiHandler = (call) =>
   Promise.resolve({
-    data: servedVersions.map(({ version }) => ({ version, url: `${call.services.partners.url}/ocpi/${version}` })),
+    data: servedVersions
+      .filter(({ version }) => versionsFor(call.partner.doc).includes(version))
+      .map(({ version }) => ({ version, url: `${call.services.partners.url}/ocpi/${version}` })),
   });
 
 export const versionDetails =
@@ -15,7 +19,8 @@ export const versionDetails =
 function endpointsOf({ services }: OcpiCall, { version, modules }: ServedVersion): readonly object[] {
   return modules.map(({ identifier, role }) => ({
     identifier,
-    role,
+    // 2.1.1 has none: an address is for whoever is given it.
+    ...(version === "2.1.1" ? {} : { role }),
     url: `${services.partners.url}/ocpi/${version}/${identifier}`,
   }));
 }

@@ -11,10 +11,12 @@ import {
   removePartner,
   rotatePartner,
   showPartner,
+  type PartnerChange,
   type PartnerView,
 } from "../ocpi/partner-changes.ts";
 import type { Partner } from "../ocpi/partners.ts";
 import { showPushes } from "../ocpi/pushes/show-pushes.ts";
+import { ocpiVersions } from "../ocpi/versions/version.ts";
 import type { ApiOptions } from "./context.ts";
 import { principalOf } from "./guard.ts";
 import type { Principal } from "./principal.ts";
@@ -36,7 +38,20 @@ const allowedHosts = {
   items: { type: "string", minLength: 1, maxLength: 253, pattern: "^[^/\\s]+$" },
   description: "Hosts of it that may lead to private addresses",
 } as const;
-const rawTokens = { type: "boolean", description: "It sends and expects tokens as they are, not in Base64" } as const;
+const rawTokens = {
+  type: "boolean",
+  description:
+    "Whether it sends and expects tokens as they are, not in Base64; absent: as its version has it (2.1.1 as they are)",
+} as const;
+const onlyVersion = {
+  type: "string",
+  enum: ocpiVersions,
+  description: "Of OCPI, that it is held to; absent: the newest that both speak",
+} as const;
+
+/** How it is spoken to. */
+const manners = { allowedHosts, rawTokens, onlyVersion } as const;
+type Manners = Pick<PartnerDoc, keyof typeof manners>;
 
 const partnerSchema = {
   type: "object",
@@ -51,7 +66,8 @@ const partnerSchema = {
     version: { type: ["string", "null"], description: "Of OCPI, that was agreed on" },
     endpoints: { type: "array", items: { type: "object", additionalProperties: true } },
     allowedHosts,
-    rawTokens,
+    rawTokens: { type: "boolean", description: "As it is in force" },
+    onlyVersion: { type: ["string", "null"] },
     hubClients: {
       type: "array",
       items: { type: "object", additionalProperties: true },
@@ -60,15 +76,13 @@ const partnerSchema = {
   },
 } as const;
 
-interface NewPartner {
+interface NewPartner extends Manners {
   readonly id?: string;
   readonly country: string;
   readonly party: string;
   readonly role: PartnerRole["role"];
   readonly name?: string;
   readonly roles?: readonly { role: PartnerRole["role"]; country: string; party: string; name?: string }[];
-  readonly allowedHosts?: readonly string[];
-  readonly rawTokens?: boolean;
 }
 
 export function installPartners(app: FastifyInstance, context: ApiOptions, services: OcpiServices): void {
@@ -122,48 +136,50 @@ function installWrites(app: FastifyInstance, services: OcpiServices): void {
           role,
           name: roleSchema.properties.name,
           roles: { type: "array", maxItems: 50, items: roleSchema, description: "Further ones of the same platform" },
-          allowedHosts,
-          rawTokens,
+          ...manners,
         },
       },
       response: answers({ 201: partnerSchema }, 409, 422, 503),
     },
     handler: async (request, reply) => {
-      const { id, roles = [], allowedHosts: hosts, rawTokens: raw, ...first } = request.body;
+      const { id, roles = [], ...first } = request.body;
       const all = [first, ...roles].map(roleOf);
-      const options = { ...(hosts && { allowedHosts: hosts }), ...(raw && { rawTokens: true as const }) };
-      const added = await addPartner(services, principalOf(request), id, all, options);
+      const added = await addPartner(services, principalOf(request), id, all, mannersOf(request.body));
       return reply.code(201).send(added);
     },
   });
 
-  app.post<{ Body: { url: string; token: string; allowedHosts?: readonly string[]; rawTokens?: boolean } }>(
-    "/api/v1/partners/register",
-    {
-      config: { role: "admin" },
-      schema: {
-        tags: ["Partners"],
-        summary: "Register at a partner that gave us its versions address and a token",
-        body: {
-          type: "object",
-          required: ["url", "token"],
-          additionalProperties: false,
-          properties: {
-            url: { type: "string", minLength: 1, maxLength: 255 },
-            token: { type: "string", minLength: 1, maxLength: 64 },
-            allowedHosts,
-            rawTokens,
-          },
+  app.post<{ Body: Manners & { url: string; token: string } }>("/api/v1/partners/register", {
+    config: { role: "admin" },
+    schema: {
+      tags: ["Partners"],
+      summary: "Register at a partner that gave us its versions address and a token",
+      body: {
+        type: "object",
+        required: ["url", "token"],
+        additionalProperties: false,
+        properties: {
+          url: { type: "string", minLength: 1, maxLength: 255 },
+          token: { type: "string", minLength: 1, maxLength: 64 },
+          ...manners,
         },
-        response: answers({ 201: partnerSchema }, 409, 422, 503),
       },
-      handler: async (request, reply) => {
-        const { url, token, allowedHosts: hosts, rawTokens: raw } = request.body;
-        const options = { ...(hosts && { allowedHosts: hosts }), ...(raw && { rawTokens: true as const }) };
-        return reply.code(201).send(await registerAt(services, principalOf(request), url, token, options));
-      },
+      response: answers({ 201: partnerSchema }, 409, 422, 503),
     },
-  );
+    handler: async (request, reply) => {
+      const { url, token } = request.body;
+      const options = mannersOf(request.body);
+      return reply.code(201).send(await registerAt(services, principalOf(request), url, token, options));
+    },
+  });
+}
+
+function mannersOf({ allowedHosts: hosts, rawTokens: raw, onlyVersion: only }: Manners): Manners {
+  return {
+    ...(hosts && { allowedHosts: hosts }),
+    ...(raw === undefined ? {} : { rawTokens: raw }),
+    ...(only && { onlyVersion: only }),
+  };
 }
 
 function roleOf({
@@ -176,10 +192,8 @@ function roleOf({
   return { role: name, countryCode: code.toUpperCase(), partyId: id.toUpperCase(), ...named };
 }
 
-type Change = Pick<PartnerDoc, "allowedHosts"> & { readonly paused?: boolean; readonly rawTokens?: boolean };
-
 function installChanges(app: FastifyInstance, services: OcpiServices): void {
-  app.patch<{ Params: { id: string }; Body: Change }>("/api/v1/partners/:id", {
+  app.patch<{ Params: { id: string }; Body: PartnerChange }>("/api/v1/partners/:id", {
     config: { role: "admin" },
     schema: {
       tags: ["Partners"],
@@ -189,7 +203,12 @@ function installChanges(app: FastifyInstance, services: OcpiServices): void {
         type: "object",
         minProperties: 1,
         additionalProperties: false,
-        properties: { paused: { type: "boolean" }, allowedHosts, rawTokens },
+        properties: {
+          paused: { type: "boolean" },
+          allowedHosts,
+          rawTokens: { ...rawTokens, type: ["boolean", "null"] },
+          onlyVersion: { ...onlyVersion, type: ["string", "null"], enum: [...ocpiVersions, null] },
+        },
       },
       response: answers({ 200: partnerSchema }, 404, 412, 422, 503),
     },

@@ -1,4 +1,4 @@
-// An eMSP platform that speaks OCPI 2.2.1, written from the specification alone: versions, credentials in both directions,
+// An eMSP platform that speaks OCPI 2.1.1, 2.2.1 or 2.3.0, one at a time, written from the specification alone: versions, credentials in both directions,
 // commands' results, and whatever it is asked to send.
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 export interface EmspOptions {
   readonly countryCode: string;
   readonly partyId: string;
+  /** That it speaks first; 2.2.1 where nothing else is said. */
+  readonly version?: Emsp["version"];
   /** In its credentials; default EMSP. A HUB lists who is connected to it. */
   readonly role?: string;
   /** Of its versions; a test of versions that do not fit has others. */
@@ -31,15 +33,25 @@ export interface OcpiAnswer<T = unknown> {
   readonly text: string;
 }
 
+interface OwnParty {
+  readonly country_code: string;
+  readonly party_id: string;
+  readonly business_details: object;
+}
+
 interface Credentials {
   readonly token: string;
   readonly url: string;
-  readonly roles: readonly { role: string; country_code: string; party_id: string; business_details: object }[];
+  readonly roles: readonly (OwnParty & { readonly role: string })[];
 }
+
+/** 2.1.1: one party, of no role. */
+type AnyCredentials = Pick<Credentials, "token" | "url"> & Partial<Credentials & OwnParty>;
 
 export interface Endpoint {
   readonly identifier: string;
-  readonly role: string;
+  /** None in 2.1.1. */
+  readonly role?: string;
   readonly url: string;
 }
 
@@ -54,6 +66,7 @@ const pushedModules = ["locations", "tariffs", "sessions", "cdrs"] as const;
 
 export class Emsp implements AsyncDisposable {
   readonly options: EmspOptions;
+  version: "2.1.1" | "2.2.1" | "2.3.0";
   /** What the other side must present. */
   ownToken: string = randomUUID();
   /** What it presents to the other side. */
@@ -94,6 +107,7 @@ export class Emsp implements AsyncDisposable {
 
   private constructor(options: EmspOptions) {
     this.options = options;
+    this.version = options.version ?? "2.2.1";
     this.server = createServer((request, response) => void this.serve(request, response));
   }
 
@@ -146,16 +160,43 @@ export class Emsp implements AsyncDisposable {
   async registerAt(versionsUrl: string, tokenA: string): Promise<OcpiAnswer<Credentials>> {
     this.peerToken = tokenA;
     await this.lookUp(versionsUrl);
-    const url = this.endpoint("credentials");
-    const answer = await this.ask<Credentials>("POST", url, this.credentials());
+    return this.exchangeBy("POST");
+  }
+
+  /** A registered one goes over to another version: its versions are looked up, then PUT (2.1.1, Updating to a newer version). */
+  async changeTo(version: Emsp["version"], versionsUrl: string): Promise<OcpiAnswer<Credentials>> {
+    this.version = version;
+    await this.lookUp(versionsUrl);
+    return this.exchangeBy("PUT");
+  }
+
+  private async exchangeBy(method: "POST" | "PUT"): Promise<OcpiAnswer<Credentials>> {
+    const answer = await this.ask<Credentials>(method, this.endpoint("credentials"), this.ownCredentials());
     if (answer.status === 1000) this.peerToken = answer.data.token;
     return answer;
   }
 
+  /** As its version has them. */
+  private ownCredentials(): AnyCredentials {
+    const { roles, ...both } = this.credentials();
+    if (this.version !== "2.1.1") return { ...both, roles };
+    const { role: _none, ...party } = roles[0]!;
+    return { ...both, ...party };
+  }
+
+  /** 2.1.1 sends tokens as they are, later versions in Base64. */
+  private authorization(token: string): string {
+    return `Token ${this.version === "2.1.1" ? token : Buffer.from(token).toString("base64")}`;
+  }
+
+  private own(path: string): string {
+    return `/emsp/${this.version}${path}`;
+  }
+
   async lookUp(versionsUrl: string): Promise<void> {
     const versions = await this.ask<{ version: string; url: string }[]>("GET", versionsUrl);
-    const found = versions.data.find(({ version }) => version === "2.2.1");
-    if (!found) throw new Error(`no 2.2.1 among ${versions.text}`);
+    const found = versions.data.find(({ version }) => version === this.version);
+    if (!found) throw new Error(`no ${this.version} among ${versions.text}`);
     const details = await this.ask<{ endpoints: Endpoint[] }>("GET", found.url);
     this.endpoints = details.data.endpoints;
   }
@@ -176,7 +217,7 @@ export class Emsp implements AsyncDisposable {
     const response = await fetch(url, {
       method,
       headers: {
-        authorization: `Token ${Buffer.from(this.peerToken).toString("base64")}`,
+        authorization: this.authorization(this.peerToken),
         "x-request-id": randomUUID(),
         "x-correlation-id": randomUUID(),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -222,28 +263,28 @@ export class Emsp implements AsyncDisposable {
       response.end(JSON.stringify({ data, status_code: status, timestamp: new Date().toISOString() }));
     };
     if (this.isBroken || this.breaks(path)) return say(500, 3000);
-    if (headers.authorization !== `Token ${Buffer.from(this.ownToken).toString("base64")}`) return say(401, 2000);
+    if (headers.authorization !== this.authorization(this.ownToken)) return say(401, 2000);
     if (path.startsWith("/emsp/results/")) return say(200, 1000);
     if (path === "/emsp/versions") {
-      const versions = this.options.versions ?? ["2.1.1", "2.2.1"];
+      const versions = this.options.versions ?? ["2.0", this.version];
       return say(
         200,
         1000,
         versions.map((version) => ({ version, url: `${this.base}/emsp/${version}` })),
       );
     }
-    if (path === "/emsp/2.2.1") return say(200, 1000, { version: "2.2.1", endpoints: this.ownEndpoints() });
-    if (path === "/emsp/2.2.1/credentials") return this.exchange(method, body as Credentials, say);
-    if (path.startsWith("/emsp/2.2.1/tokens")) return this.serveTokens(received, response, say);
+    if (path === this.own("")) return say(200, 1000, { version: this.version, endpoints: this.ownEndpoints() });
+    if (path === this.own("/credentials")) return this.exchange(method, body as AnyCredentials, say);
+    if (path.startsWith(this.own("/tokens"))) return this.serveTokens(received, response, say);
     const asked = new URL(path, this.base);
-    if (method === "GET" && asked.pathname === "/emsp/2.2.1/hubclientinfo") {
+    if (method === "GET" && asked.pathname === this.own("/hubclientinfo")) {
       const from = asked.searchParams.get("date_from") ?? "";
       const listed = this.clients.filter(({ last_updated }) => last_updated >= from);
       return say(200, 1000, listed);
     }
     // Sender interface of charging profiles: what changed.
-    if (method === "PUT" && path.startsWith("/emsp/2.2.1/chargingprofiles/")) return say(200, 1000);
-    if (pushedModules.some((module) => path.startsWith(`/emsp/2.2.1/${module}`))) {
+    if (method === "PUT" && path.startsWith(this.own("/chargingprofiles/"))) return say(200, 1000);
+    if (pushedModules.some((module) => path.startsWith(this.own(`/${module}`)))) {
       const take = () => this.take(received);
       if (await this.misbehave?.(received, response, take)) return;
       const { http, status, location } = take();
@@ -260,12 +301,12 @@ export class Emsp implements AsyncDisposable {
     say: (http: number, status: number, data?: unknown) => void,
   ): void {
     const url = new URL(path, this.base);
-    const uid = /^\/emsp\/2\.2\.1\/tokens\/([^/]+)\/authorize$/.exec(url.pathname)?.[1];
+    const uid = /^\/emsp\/[\d.]+\/tokens\/([^/]+)\/authorize$/.exec(url.pathname)?.[1];
     if (method === "POST" && uid !== undefined) {
       const word = this.decide(decodeURIComponent(uid), body);
       return word && say(word.http ?? 200, word.status ?? 1000, word.data);
     }
-    if (method !== "GET" || url.pathname !== "/emsp/2.2.1/tokens") return say(404, 2000);
+    if (method !== "GET" || url.pathname !== this.own("/tokens")) return say(404, 2000);
     const from = url.searchParams.get("date_from");
     const offset = Number(url.searchParams.get("offset") ?? 0);
     const limit = Math.min(this.pageMax, Number(url.searchParams.get("limit") ?? this.pageMax));
@@ -303,30 +344,31 @@ export class Emsp implements AsyncDisposable {
     const { country_code: country, party_id: party, id } = body as Record<string, string>;
     const name = `${country}/${party}/${id}`;
     const found = this.cdrs.get(name);
-    const kept = found ?? { bodies: [], location: `${this.base}/emsp/2.2.1/cdrs/${id}` };
+    const kept = found ?? { bodies: [], location: `${this.base}/emsp/${this.version}/cdrs/${id}` };
     kept.bodies.push(text);
     this.cdrs.set(name, kept);
     return { http: found ? 200 : 201, status: 1000, location: kept.location };
   }
 
   private ownEndpoints(): readonly Endpoint[] {
-    return [
-      { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/2.2.1/credentials` },
-      { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/2.2.1/tokens` },
-      { identifier: "hubclientinfo", role: "SENDER", url: `${this.base}/emsp/2.2.1/hubclientinfo` },
-      { identifier: "chargingprofiles", role: "SENDER", url: `${this.base}/emsp/2.2.1/chargingprofiles` },
+    const all = [
+      { identifier: "credentials", role: "SENDER", url: `${this.base}/emsp/${this.version}/credentials` },
+      { identifier: "tokens", role: "SENDER", url: `${this.base}/emsp/${this.version}/tokens` },
+      { identifier: "chargingprofiles", role: "SENDER", url: `${this.base}/emsp/${this.version}/chargingprofiles` },
+      { identifier: "hubclientinfo", role: "SENDER", url: `${this.base}/emsp/${this.version}/hubclientinfo` },
       ...pushedModules.map((identifier) => ({
         identifier,
         role: "RECEIVER",
-        url: `${this.base}/emsp/2.2.1/${identifier}`,
+        url: `${this.base}/emsp/${this.version}/${identifier}`,
       })),
     ];
+    return this.version === "2.1.1" ? all.map(({ role: _none, ...endpoint }) => endpoint) : all;
   }
 
   /** The other side registers here, or rotates: it is looked up with its new token before it is answered. */
   private async exchange(
     method: string,
-    theirs: Credentials,
+    theirs: AnyCredentials,
     say: (http: number, status: number, data?: unknown) => void,
   ): Promise<void> {
     if (method === "DELETE") {
@@ -340,6 +382,6 @@ export class Emsp implements AsyncDisposable {
       return say(200, 3001);
     }
     this.ownToken = randomUUID();
-    return say(200, 1000, this.credentials());
+    return say(200, 1000, this.ownCredentials());
   }
 }

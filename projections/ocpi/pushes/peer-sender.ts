@@ -4,6 +4,7 @@ import { messageOf } from "../../../core/runtime/errors.ts";
 import { limits } from "../../../core/config/limits.ts";
 import { isAway, type PartyName } from "../hub-parties.ts";
 import type { Partner, Partners } from "../partners.ts";
+import { versionWith } from "../versions/version.ts";
 import type { PeerClient } from "../peer-client.ts";
 import type { ActiveProfiles } from "./active-profiles.ts";
 import { contentOf, type Content, type PushRequest } from "./content.ts";
@@ -101,7 +102,8 @@ export class PeerSender {
     }
     const receiver = receiverOf(doc, moduleOf(waiting.kind));
     if (receiver === undefined) return "nothing";
-    return contentOf({ context: this.parts.needs, party, partner: this.partner }, receiver, waiting);
+    const view = { context: this.parts.needs, party, partner: this.partner, version: versionWith(doc) };
+    return contentOf(view, receiver, waiting);
   }
 
   /** A PATCH that is refused: the partner is asked whether it has the object, and given all of it where it has not. */
