@@ -33,11 +33,6 @@ export function subjectName(party: PartyId, digest: string): string {
   return `${party}/subject/${digest}`;
 }
 
-/** Of all that a party's stations sent in a month (UTC) of log time. */
-export function monthName(party: PartyId, logTime: number): string {
-  return `${party}/month/${new Date(logTime).toISOString().slice(0, "2026-11".length)}`;
-}
-
 const idBytes = 12;
 const keyBytes = 32;
 

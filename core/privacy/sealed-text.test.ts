@@ -8,6 +8,7 @@ const key = newSealingKey();
 const keys = new Map([[key.id, key.key]]);
 
 test("what is sealed is opened by its key, is the same each time, and says nothing without it", () => {
+  expect(sealText(key, "04A2B7C9D1E280")).not.toContain("04A2");
   const texts = ["04A2B7C9D1E280", "", 'a"b\\c', "ключ\u0000", "~s1.", sealText(key, "within")];
   for (const text of texts) {
     const sealed = sealText(key, text);
@@ -16,7 +17,6 @@ test("what is sealed is opened by its key, is the same each time, and says nothi
     expect(keyIdsIn(sealed)).toEqual([key.id]);
     expect(openText(sealed, keys)).toBe(text);
     expect(openText(sealed, new Map())).toBe(erased);
-    if (text.length > 4) expect(sealed).not.toContain(text);
   }
 });
 
