@@ -48,6 +48,8 @@ export interface CommandReply {
   /** The partner's `response_url`. */
   readonly url: string;
   readonly correlationId: string;
+  /** `authorization_reference`. */
+  readonly reference?: string;
   /** Of charging profiles: whose. */
   readonly session?: string;
   /** Through a hub: the party that asked. */

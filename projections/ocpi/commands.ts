@@ -46,6 +46,7 @@ class Refused extends Error {
 interface Prepared {
   readonly station: StationId;
   readonly request: StationCommand;
+  readonly reference?: string | undefined;
 }
 
 type Prepare = (call: OcpiCall, body: Members) => Promise<Prepared>;
@@ -67,8 +68,9 @@ export const postCommand: OcpiHandler = async (call) => {
   const refusal = services.outbound.refusal(responseUrl, partner.doc.allowedHosts ?? []);
   if (refusal !== undefined) throw invalid(`response_url is not an address that is called: ${refusal}.`);
   try {
-    const reply = { of: command, url: responseUrl, correlationId: call.correlationId, ...throughHub(call) };
-    const what = await prepare[command](call, body);
+    const { reference, ...what } = await prepare[command](call, body);
+    const given = { ...(reference === undefined ? {} : { reference }), ...throughHub(call) };
+    const reply = { of: command, url: responseUrl, correlationId: call.correlationId, ...given };
     if (await services.orders.order({ partner, reply, ...what })) return answer("ACCEPTED");
     return answer("REJECTED", "Too many of your commands wait for their results.");
   } catch (error) {
@@ -96,7 +98,7 @@ async function start(call: OcpiCall, body: Members): Promise<Prepared> {
   const reference = optionalTextIn(body, "authorization_reference", 36);
   const { station, target, protocol } = await named(call, body);
   await knowToken(call, token, protocol, reference);
-  return { station, request: startCommand(protocol, token, target, randomInt(1, 2 ** 31)) };
+  return { station, reference, request: startCommand(protocol, token, target, randomInt(1, 2 ** 31)) };
 }
 
 async function stop(call: OcpiCall, body: Members): Promise<Prepared> {
@@ -115,7 +117,7 @@ async function reserve(call: OcpiCall, body: Members): Promise<Prepared> {
   const id = reservationNumber(call.partner.doc.id, textIn(body, "reservation_id", 36));
   const { station, target, protocol } = await named(call, body);
   await knowToken(call, token, protocol, reference);
-  return { station, request: reserveCommand(protocol, token, target, id, utc(expiry)) };
+  return { station, reference, request: reserveCommand(protocol, token, target, id, utc(expiry)) };
 }
 
 async function cancel(call: OcpiCall, body: Members): Promise<Prepared> {

@@ -1,9 +1,11 @@
 // What sessions and CDRs have in common: whose token it was, how it was authorised, where it was (2.2.1, Sessions, CDRs).
 import type { PartyId } from "../../core/ids/ids.ts";
+import type { CommandOrigin } from "../../core/records/frame-record.ts";
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { Partner } from "./partners.ts";
 import { docAtTime, type Place } from "./places.ts";
+import { reservationOf } from "./reservation-facts.ts";
 import { pick, words, type Members } from "./values.ts";
 
 /** The token as it was then; a session goes to its owner alone. undefined: it is not this partner's. */
@@ -31,12 +33,26 @@ interface AuthorisedSession {
 
 type Needs = Pick<ApiOptions, "store" | "registry">;
 
-/** What the partner said in real time, as the fold had it from the station's message; else a command; else its list. */
+/**
+ * How it was started; of the references that the partner gave the last one: a reservation is made before its start, so what was
+ * given for that goes before (2.2.1, Session object, authorization_reference).
+ */
 export async function authorisationOf(
   needs: Needs,
   party: PartyId,
   session: AuthorisedSession,
 ): Promise<Authorisation> {
+  const started = await startOf(needs, party, session);
+  if (started.authorization_reference !== undefined) return started;
+  const reserved = await reservationOf(needs, party, session);
+  if (!reserved) return started;
+  const { isUsed, reference } = reserved;
+  const by = isUsed ? started : ({ auth_method: "COMMAND" } as const);
+  return { ...by, ...(reference === undefined ? {} : { authorization_reference: reference }) };
+}
+
+/** What the partner said in real time, as the fold had it from the station's message; else a command; else its list. */
+async function startOf(needs: Needs, party: PartyId, session: AuthorisedSession): Promise<Authorisation> {
   const asked = await needs.store.reader
     .selectFrom("live_station_document")
     .select("document")
@@ -68,16 +84,17 @@ async function commandOf(
   if (!effect) return { auth_method: "WHITELIST" };
   const command = await store.reader
     .selectFrom("live_command")
-    .select("requested_at")
+    .select(["requested_at", "origin"])
     .where("party", "=", party)
     .where("id", "=", effect.key)
     .executeTakeFirst();
-  // The reference was written with the token just before the command was requested.
+  const reply = command && (JSON.parse(command.origin) as CommandOrigin).reply;
+  // Before commands had it themselves it was written with the token, just before the command was requested.
   const token =
-    command && session.idToken !== null
+    command && !reply && session.idToken !== null
       ? (docAtTime(registry, party, "token", tokenKey(session.idToken), command.requested_at) as TokenDoc | undefined)
       : undefined;
-  const reference = token?.roaming?.reference;
+  const reference = reply?.reference ?? token?.roaming?.reference;
   return { auth_method: "COMMAND", ...(reference === undefined ? {} : { authorization_reference: reference }) };
 }
 
