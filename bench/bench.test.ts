@@ -8,7 +8,6 @@ const program = fileURLToPath(new URL("bench.ts", import.meta.url));
 
 test.each([
   [[], "Name one benchmark"],
-  [["ocpi"], "does not exist yet"],
   [["speed"], "There is no benchmark speed"],
   [["ingest", "--fast"], "--fast"],
   [["ingest", "--cluster"], "ingest has no such form"],

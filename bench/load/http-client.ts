@@ -12,6 +12,8 @@ export interface HttpAnswer {
   readonly text: string;
   /** Its Location, "" where it has none. */
   readonly location: string;
+  /** Status line and headers. */
+  readonly head: string;
 }
 
 /** One connection and its one request. */
@@ -82,6 +84,7 @@ function parse(bytes: Buffer): HttpAnswer | undefined {
     status: Number(head.slice(9, 12)),
     text: bytes.toString("utf8", from, from + length),
     location: /^location: (.*?)\r?$/im.exec(head)?.[1] ?? "",
+    head,
   };
 }
 

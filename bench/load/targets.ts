@@ -128,3 +128,68 @@ export interface Replayed {
   readonly meterValues: number;
   readonly inMemory: { readonly frames: number; readonly cpuMicros: number };
 }
+
+/** Stations that tell statuses: status-stations.ts. */
+export interface StatusStations {
+  /** Each connects, boots and says that every connector is available. */
+  connect(input: StatusStationsOptions): Promise<void>;
+  /** Each goes, comes back, boots and says the same; fifty at a time. */
+  restart(): Promise<void>;
+  /** @returns when each left, epoch ms. */
+  change(input: StatusChanges): Promise<Float64Array>;
+}
+
+export interface StatusStationsOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly stations: number;
+  readonly connectors: number;
+  /** Identities are `<prefix><n>`. */
+  readonly prefix: string;
+}
+
+export interface StatusChanges {
+  readonly count: number;
+  readonly perSecond: number;
+  /** Change k is of connector 1 + floor(k / stations) of station k % stations; this is the first k. */
+  readonly first: number;
+  readonly status: string;
+}
+
+/** Roaming partners: ocpi-partners.ts. */
+export interface OcpiPartners {
+  start(api: { readonly url: string; readonly token: string }): Promise<void>;
+  /** More of them. @param input isPushed: whether they have an interface that is pushed to */
+  register(input: { readonly count: number; readonly isPushed: boolean }): Promise<void>;
+  /** The first ones read the list of locations at once, each from its first page to its last. */
+  page(input: PagedLists): Promise<Paged>;
+  /** In order of registration. */
+  counts(): Promise<readonly Told[]>;
+  /** What was told so far. */
+  forget(): Promise<void>;
+  /** The last ones take connections and never answer any more. */
+  die(input: { readonly count: number }): Promise<void>;
+}
+
+export interface PagedLists {
+  readonly peers: number;
+  /** `limit=100`, and whatever is to be asked for. */
+  readonly query: string;
+}
+
+export interface Paged {
+  readonly pages: number;
+  /** From request to the last byte, ms. */
+  readonly p50: number;
+  readonly p95: number;
+  readonly most: number;
+  /** That each of them was told of. */
+  readonly evses: readonly number[];
+}
+
+export interface Told {
+  readonly statusPushes: number;
+  readonly otherPushes: number;
+  /** EVSE to the moment at which its status came first, epoch ms. */
+  readonly statuses: ReadonlyMap<string, number>;
+}

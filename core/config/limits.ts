@@ -208,6 +208,9 @@ export const limits = {
   /** One request to a partner, and its answer: their lists are paged, their objects are kilobytes. */
   outboundMs: 10_000,
   outboundAnswerBytes: 4 * 1024 * 1024,
+  /** Hosts to which connections are kept for what is sent often, and how many to each. */
+  outboundKeptHosts: 256,
+  outboundKeptSockets: 32,
   /** Objects on a page: told to partners as X-Limit. */
   ocpiPageMax: 250,
   /** From one look at a partner's list of tokens to the next; what changed in between is asked for, and a little of before. */
@@ -238,6 +241,9 @@ export const limits = {
   ocpiResultAttempts: 5,
   /** Readings come every few seconds; a session in between is told to its partner no more often than this. */
   ocpiSessionPushMs: 60_000,
+  /** Statuses that are read at once for a partner that takes them, and those of them that are on their way to it. */
+  ocpiStatusBatch: 256,
+  ocpiStatusesInFlight: 16,
   /** After a push that was not taken; doubled each time, so that one that is back after an hour hears of it in minutes. */
   ocpiPushFirstRetryMs: 1_000,
   ocpiPushLongestRetryMs: 5 * 60_000,

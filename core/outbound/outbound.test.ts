@@ -153,3 +153,39 @@ describe("while somebody waits", () => {
     expect(await send("/large", { answerBytes: 2_000 })).toMatchObject({ result: "answered" });
   });
 });
+
+describe("connections that stay", () => {
+  const patch = (url: string) =>
+    ({ method: "PATCH", url, headers: {}, body: "{}", allowedHosts: [], keeps: true }) as const;
+
+  it("serve the next request to the same address, and no other address's", async () => {
+    const ports: (number | undefined)[] = [];
+    const port = await serve((request, response) => {
+      ports.push(request.socket.remotePort);
+      response.end();
+    });
+    let address = "127.0.0.1";
+    const outbound = createOutbound({ peers: "local", resolve: async () => [address] });
+    const url = `http://emsp.example:${port}/`;
+    for (let sent = 0; sent < 2; sent++) expect(await outbound.send(patch(url))).toMatchObject({ status: 200 });
+    expect(ports[1]).toBe(ports[0]);
+    // What it leads to now is looked at, and nothing goes where it led before.
+    address = "10.0.0.1";
+    expect(await outbound.send(patch(url))).toMatchObject({ result: "refused" });
+    address = "127.0.0.2";
+    expect(await outbound.send(patch(url))).toMatchObject({ result: "failed" });
+    expect(ports).toHaveLength(2);
+  });
+
+  it("that the other side has closed in the same moment cost nothing: it is sent again", async () => {
+    let asked = 0;
+    const port = await serve((request, response) => {
+      if (++asked === 2) request.socket.destroy();
+      else response.end();
+    });
+    const outbound = createOutbound({ peers: "local" });
+    const url = `http://127.0.0.1:${port}/`;
+    for (let sent = 0; sent < 2; sent++) expect(await outbound.send(patch(url))).toMatchObject({ status: 200 });
+    expect(asked).toBe(3);
+  });
+});

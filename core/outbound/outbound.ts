@@ -2,13 +2,14 @@
 // to exactly what was looked at; no redirect is followed; size and time are capped. What comes back is never trusted.
 import { lookup as resolve } from "node:dns/promises";
 import { once } from "node:events";
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from "node:http";
+import { request as requestHttp, type Agent, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 
 import { limits } from "../config/limits.ts";
 import { messageOf } from "../runtime/errors.ts";
 import { isLoopbackAddress, isPublicAddress } from "./addresses.ts";
+import { KeptConnections } from "./kept-connections.ts";
 
 export interface OutboundRequest {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -18,6 +19,8 @@ export interface OutboundRequest {
   /** Less than limits.outboundMs and limits.outboundAnswerBytes, where somebody waits for it. */
   readonly deadlineMs?: number;
   readonly answerBytes?: number;
+  /** On a connection that stays, to the same address; for what may come twice: it is sent again where that had been closed. */
+  readonly keeps?: true;
   /** Host names that may lead to private addresses, as the operator listed them for this partner. */
   readonly allowedHosts: readonly string[];
 }
@@ -44,6 +47,7 @@ export interface Outbound {
 }
 
 export function createOutbound(policy: OutboundPolicy): Outbound {
+  const kept = new KeptConnections();
   const refusal = (url: string, allowedHosts: readonly string[]) => refusalOf(URL.parse(url), policy, allowedHosts);
   return {
     refusal,
@@ -53,7 +57,8 @@ export function createOutbound(policy: OutboundPolicy): Outbound {
       if (url === null || why !== undefined) return { result: "refused", why: why ?? "it is not an address" };
       const found = await pinned(url, policy, request.allowedHosts);
       if ("why" in found) return found;
-      return exchange(url, request, found.address);
+      if (!request.keeps) return exchange(url, request, found.address, false);
+      return exchange(url, request, found.address, kept.to(url, found.address));
     },
   };
 }
@@ -106,8 +111,13 @@ async function resolveAll(host: string): Promise<readonly string[]> {
   return (await resolve(host, { all: true, verbatim: true })).map(({ address }) => address);
 }
 
-async function exchange(url: URL, request: OutboundRequest, address: string): Promise<OutboundAnswer> {
-  const sent = (url.protocol === "https:" ? requestHttps : requestHttp)(url, optionsOf(request, address));
+async function exchange(
+  url: URL,
+  request: OutboundRequest,
+  address: string,
+  agent: Agent | false,
+): Promise<OutboundAnswer> {
+  const sent = (url.protocol === "https:" ? requestHttps : requestHttp)(url, optionsOf(request, address, agent));
   // One that comes while the answer is read is told by the reading.
   sent.on("error", () => undefined);
   try {
@@ -115,18 +125,29 @@ async function exchange(url: URL, request: OutboundRequest, address: string): Pr
     sent.end(request.body);
     return await collect((await answered)[0], Math.min(limits.outboundAnswerBytes, request.answerBytes ?? Infinity));
   } catch (error) {
+    // The other side had closed it in the same moment.
+    if (sent.reusedSocket && closed.has(codeOf(error))) return exchange(url, request, address, false);
     return { result: "failed", why: messageOf(error) };
   }
 }
 
-function optionsOf({ method, headers, body, deadlineMs }: OutboundRequest, address: string): RequestOptions {
+const closed: ReadonlySet<unknown> = new Set(["ECONNRESET", "EPIPE"]);
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+function optionsOf(
+  { method, headers, body, deadlineMs }: OutboundRequest,
+  address: string,
+  agent: Agent | false,
+): RequestOptions {
   const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
   return {
     method,
     headers: { accept: "application/json", ...headers, ...length },
     lookup: always(address),
-    // A kept connection would outlive what was looked at.
-    agent: false,
+    agent,
     signal: AbortSignal.timeout(Math.min(limits.outboundMs, deadlineMs ?? Infinity)),
   };
 }

@@ -76,6 +76,12 @@ const migrations: readonly Migration[] = [
       for (const table of derivedOf(tablesOfVersion10)) await createLiveView(db, table);
     },
   },
+  {
+    version: 11,
+    async apply(db) {
+      await sql`alter table ocpi_push add column body text`.execute(db);
+    },
+  },
 ];
 
 /**

@@ -7,6 +7,7 @@ import { tablesOfVersion6 } from "./schema-version-6.ts";
 import { tablesOfVersion8 } from "./schema-version-8.ts";
 import { tablesOfVersion9 } from "./schema-version-9.ts";
 import { tablesOfVersion10 } from "./schema-version-10.ts";
+import { tablesOfVersion11 } from "./schema-version-11.ts";
 import type { TableName, Tables } from "./tables.ts";
 
 /** A question mark: may be null. */
@@ -21,6 +22,7 @@ const columns = {
   ...tablesOfVersion8,
   ...tablesOfVersion9,
   ...tablesOfVersion10,
+  ...tablesOfVersion11,
 } as const satisfies {
   readonly [Name in TableName]: { readonly [Column in keyof Tables[Name]]: ColumnKind };
 };

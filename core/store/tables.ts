@@ -302,6 +302,7 @@ export interface OcpiPushRow {
   due: number;
   /** Rises with every change that comes while it waits. */
   changed: number;
+  /** JSON, where it was known when it was marked. */ body: string | null;
 }
 
 /** What was tried with an object, and what of it the partner has taken. */

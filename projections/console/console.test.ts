@@ -208,7 +208,7 @@ async function addPartnerWithQueue(): Promise<void> {
   await writeEntity(world, principal, "partner", doc.id, doc, 0);
   const of = { party, partner: doc.id, module: "cdrs", due: Date.now() - 60_000 };
   await world.store.transaction(async (tx) => {
-    await tx.upsert("ocpi_push", [{ ...of, object: "3f2c7a10-2f5e-4d5e-9d3e-7b1f0a6f9c11", changed: 1 }]);
+    await tx.upsert("ocpi_push", [{ ...of, object: "3f2c7a10-2f5e-4d5e-9d3e-7b1f0a6f9c11", changed: 1, body: null }]);
     const problem = "HTTP 200, status 2001: no tariff";
     await tx.upsert("ocpi_dead_letter", [{ ...of, object: "C-2", attempts: 1, problem, died_at: Date.now() }]);
     const peerRow = { party, partner: doc.id, failures: 3, resume_at: Date.now() + 60_000, problem: "HTTP 500" };

@@ -109,24 +109,36 @@ function ownStatus(evse: KnownEvse, { live, occupied, now }: Showing): StatusSin
   return evseStatus(connectors, evse.changedAt);
 }
 
-/** undefined: none of its connectors can be said in OCPI, which wants one at least. */
-function showEvse(evse: KnownEvse, statuses: ReadonlyMap<string, StatusSince>): Shown | undefined {
+/** What of an EVSE does not hang on its status. */
+interface FixedEvse {
+  readonly fields: Members;
+  readonly more: Members;
+}
+
+/** A page has a thousand of them. null: none of its connectors can be said in OCPI, which wants one at least. */
+const fixedEvses = new WeakMap<KnownEvse, FixedEvse | null>();
+
+function fixedOf(evse: KnownEvse): FixedEvse | null {
+  const found = fixedEvses.get(evse);
+  if (found !== undefined) return found;
   const { doc, changedAt } = evse;
   const connectors = (doc.connectors ?? []).flatMap((connector) => showConnector(connector, changedAt) ?? []);
-  if (connectors.length === 0) return undefined;
+  const { capabilities, ...fields } = pick(doc, evseFields);
+  const abilities = withConnectorRequired(doc, Array.isArray(capabilities) ? (capabilities as string[]) : []);
+  const more = { ...(abilities.length === 0 ? {} : { capabilities: abilities }), connectors };
+  const made = connectors.length === 0 ? null : { fields, more };
+  fixedEvses.set(evse, made);
+  return made;
+}
+
+function showEvse(evse: KnownEvse, statuses: ReadonlyMap<string, StatusSince>): Shown | undefined {
+  const fixed = fixedOf(evse);
+  if (!fixed) return undefined;
+  const { doc, changedAt } = evse;
   const siblings = siblingsOf(doc).flatMap((uid) => statuses.get(uid) ?? []);
   const { status, since } = besideSiblings(statuses.get(doc.uid)!, siblings);
   const lastUpdated = Math.max(changedAt, since);
-  const { capabilities, ...fields } = pick(doc, evseFields);
-  const abilities = withConnectorRequired(doc, Array.isArray(capabilities) ? (capabilities as string[]) : []);
-  const object = {
-    uid: doc.uid,
-    ...fields,
-    status,
-    ...(abilities.length === 0 ? {} : { capabilities: abilities }),
-    connectors,
-    last_updated: utc(lastUpdated),
-  };
+  const object = { uid: doc.uid, ...fixed.fields, status, ...fixed.more, last_updated: utc(lastUpdated) };
   return { object, lastUpdated };
 }
 

@@ -5,33 +5,40 @@ import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { notFound, statusCodes } from "./envelope.ts";
 import { LiveStatus } from "./live-status.ts";
 import { knownLocation, missingFields, showLocation, type KnownLocation, type Shown } from "./location-object.ts";
-import { isWithin, pageAnswer, pageQuery } from "./paging.ts";
+import { isWithin, pageAnswer, pageQuery, type PageQuery } from "./paging.ts";
 import { isMembers, same, type Members } from "./values.ts";
 
 export const listLocations: OcpiHandler = async (call) => {
   const page = pageQuery(call);
-  const all = [...knownLocations(call.context, call.party)];
-  if (page.from === undefined && page.to === undefined) {
-    const items = await show(call, all.slice(page.offset, page.offset + page.limit));
-    return pageAnswer(
-      call,
-      page,
-      all.length,
-      items.map(({ object }) => object),
-    );
-  }
-  const passed = await call.services.watermark.passed();
-  const shown = (await show(call, all)).filter(
-    ({ lastUpdated }) => lastUpdated < passed && isWithin(page, lastUpdated),
-  );
-  const items = shown.slice(page.offset, page.offset + page.limit);
+  const isDated = page.from !== undefined || page.to !== undefined;
+  const { total, items } = await (isDated ? pageByDate(call, page) : pageOfAll(call, page));
   return pageAnswer(
     call,
     page,
-    shown.length,
+    total,
     items.map(({ object }) => object),
   );
 };
+
+interface ShownPage {
+  readonly total: number;
+  readonly items: readonly Shown[];
+}
+
+async function pageOfAll(call: OcpiCall, { offset, limit }: PageQuery): Promise<ShownPage> {
+  const all = toldLocations(call.context, call.party);
+  return { total: all.length, items: await show(call, all.slice(offset, offset + limit)) };
+}
+
+async function pageByDate(call: OcpiCall, page: PageQuery): Promise<ShownPage> {
+  const { context, party, services } = call;
+  const { times, passed } = await services.locationTimes.of(party);
+  const isListed = (at: number | undefined) => at !== undefined && at < passed && isWithin(page, at);
+  const ids = [...context.registry.ids(party, "location")].filter((id) => isListed(times.get(id)));
+  const shown = await showLocations(call, ids.slice(page.offset, page.offset + page.limit));
+  // What has changed since is in a later list: told now, it would hide others that changed before it.
+  return { total: ids.length, items: [...shown.values()].filter(({ lastUpdated }) => isListed(lastUpdated)) };
+}
 
 export const getLocation: OcpiHandler = async (call) => ({ data: await locationIn(call) });
 
@@ -73,6 +80,26 @@ export function locationId({ registry }: ApiOptions, party: PartyId, wanted: str
   return undefined;
 }
 
+interface ToldList {
+  /** Of the registry. */
+  readonly offset: number;
+  readonly list: readonly KnownLocation[];
+}
+
+const lists = new WeakMap<ApiOptions["registry"], Map<PartyId, ToldList>>();
+
+/** Pages of the same list follow each other: ten thousand locations are looked through once for all of them. */
+function toldLocations(context: ApiOptions, party: PartyId): readonly KnownLocation[] {
+  const { offset } = context.registry.position;
+  const parties = lists.get(context.registry) ?? new Map<PartyId, ToldList>();
+  lists.set(context.registry, parties);
+  const found = parties.get(party);
+  if (found?.offset === offset) return found.list;
+  const list = [...knownLocations(context, party)];
+  parties.set(party, { offset, list });
+  return list;
+}
+
 const told = new WeakSet<object>();
 
 /** By creation. One that OCPI cannot say is told to the operator, once a version. */
@@ -91,7 +118,10 @@ function* knownLocations({ registry, logger }: ApiOptions, party: PartyId): Iter
   }
 }
 
-type LocationView = Pick<OcpiView, "context" | "party">;
+interface LocationView {
+  readonly context: Pick<OcpiView["context"], "store" | "registry" | "clock">;
+  readonly party: PartyId;
+}
 
 /** Of ids that exist; those that OCPI cannot say are left out. */
 export async function showLocations(view: LocationView, ids: Iterable<string>): Promise<ReadonlyMap<string, Shown>> {

@@ -25,6 +25,8 @@ export interface PeerRequest {
   /** Where somebody waits for the answer: see `OutboundRequest`. */
   readonly deadlineMs?: number;
   readonly answerBytes?: number;
+  /** On a connection that stays: see `OutboundRequest`. */
+  readonly keeps?: true;
 }
 
 const success = /^1\d{3}$/;
@@ -64,10 +66,11 @@ export class PeerClient {
 
   /** Whatever comes back. Never throws. */
   send({ token, rawTokens, allowedHosts }: PeerAddress, request: PeerRequest) {
-    const { method, url, body, correlationId = randomUUID(), routing = {}, deadlineMs, answerBytes } = request;
+    const { method, url, body, correlationId = randomUUID(), routing = {}, deadlineMs, answerBytes, keeps } = request;
     return this.outbound.send({
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(answerBytes === undefined ? {} : { answerBytes }),
+      ...(keeps && { keeps }),
       method,
       url,
       allowedHosts,

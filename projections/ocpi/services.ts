@@ -4,6 +4,7 @@ import { createOutbound } from "../../core/outbound/outbound.ts";
 import type { CommandSender } from "../rest/command-sender.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import { CommandOrders } from "./command-orders.ts";
+import { LocationTimes } from "./location-times.ts";
 import { Partners } from "./partners.ts";
 import { PeerClient } from "./peer-client.ts";
 import { Watermark } from "./watermark.ts";
@@ -13,6 +14,7 @@ export interface OcpiServices {
   readonly outbound: Outbound;
   readonly peers: PeerClient;
   readonly watermark: Watermark;
+  readonly locationTimes: LocationTimes;
   readonly sender: CommandSender;
   readonly orders: CommandOrders;
 }
@@ -22,5 +24,7 @@ export function createServices(context: ApiOptions, sender: CommandSender): Ocpi
   const outbound = createOutbound({ peers: context.ocpi?.peers ?? "public" });
   const peers = new PeerClient(outbound, partners);
   const orders = new CommandOrders(context, sender);
-  return { partners, outbound, peers, sender, orders, watermark: new Watermark(context) };
+  const watermark = new Watermark(context);
+  const locationTimes = new LocationTimes(context, watermark);
+  return { partners, outbound, peers, sender, orders, watermark, locationTimes };
 }

@@ -1,4 +1,5 @@
 // What is sent for a mark: made when it is sent, from what is true then, but for CDRs, whose bytes are kept from the first try on.
+import type { PartyId } from "../../../core/ids/ids.ts";
 import { findCdr } from "../cdrs.ts";
 import type { OcpiView } from "../call.ts";
 import type { PartyName } from "../hub-parties.ts";
@@ -61,7 +62,6 @@ async function evseStatus(view: OcpiView, receiver: string, { object }: Waiting)
   const evses = Array.isArray(shown?.object["evses"]) ? shown.object["evses"].filter(isMembers) : [];
   const evse = evses.find(({ uid }) => evseObject(id, String(uid)) === object);
   if (!shown || !evse) return "nothing";
-  const { status, last_updated } = evse;
   const base = `${receiver}/${ownParty(view)}`;
   const whole = {
     method: "PUT",
@@ -72,10 +72,20 @@ async function evseStatus(view: OcpiView, receiver: string, { object }: Waiting)
   return {
     method: "PATCH",
     url: `${base}/${object}`,
-    body: JSON.stringify({ status, last_updated }),
+    body: statusBody(evse),
     told: null,
     whole,
   };
+}
+
+/** Of a PATCH that tells no more than the status. */
+export function statusBody({ status, last_updated }: Members): string {
+  return JSON.stringify({ status, last_updated });
+}
+
+/** Of a status that is known already. @param object location and EVSE, as in an address */
+export function statusUrl(party: PartyId, receiver: string, object: string): string {
+  return `${receiver}/${ownParty({ party })}/${object}`;
 }
 
 async function tariff(view: OcpiView, receiver: string, { object: id }: Waiting): Promise<Content> {
@@ -121,6 +131,6 @@ function ownerIn({ cdr_token: token }: Members): { readonly to?: PartyName } {
 }
 
 /** Country code and party id, as paths of 2.2.1 have them. */
-function ownParty({ party }: OcpiView): string {
+function ownParty({ party }: Pick<OcpiView, "party">): string {
   return `${party.slice(0, 2)}/${party.slice(2)}`;
 }

@@ -29,6 +29,8 @@ export interface Mark {
   readonly object: string;
   /** Not sent before, and those with an earlier one go first; epoch ms. */
   readonly due: number;
+  /** Of a status: JSON, as it is now. */
+  readonly body?: string;
 }
 
 /** An EVSE within an address: ids may have any character. */
@@ -46,9 +48,9 @@ export function locationOfEvse(object: string): string {
  */
 export async function markChange(db: Store["reader"], marks: readonly Mark[]): Promise<Change> {
   const merged = new Map<string, OcpiPushRow>();
-  for (const { party, partner, kind: module, object, due } of marks) {
+  for (const { party, partner, kind: module, object, due, body = null } of marks) {
     const before = merged.get(keyOf({ party, partner, module, object }));
-    const row = { party, partner, module, object, due: Math.min(due, before?.due ?? due), changed: 1 };
+    const row = { party, partner, module, object, due: Math.min(due, before?.due ?? due), changed: 1, body };
     merged.set(keyOf(row), row);
   }
   for (const existing of await waiting(db, [...merged.values()])) {
@@ -80,6 +82,6 @@ async function waiting(db: Store["reader"], rows: readonly OcpiPushRow[]): Promi
   return found;
 }
 
-function keyOf({ party, partner, module, object }: Omit<OcpiPushRow, "due" | "changed">): string {
+function keyOf({ party, partner, module, object }: Omit<OcpiPushRow, "due" | "changed" | "body">): string {
   return JSON.stringify([party, partner, module, object]);
 }

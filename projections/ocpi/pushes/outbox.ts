@@ -27,6 +27,12 @@ export interface Waiting<Kind extends PushKind = PushKind> extends PeerKey {
 type WaitingOf<Kind extends PushKind> = Kind extends PushKind ? Waiting<Kind> : never;
 type WaitingIn<Lane> = Lane extends "results" ? Waiting<"results"> : WaitingOf<ObjectKind>;
 
+/** An EVSE whose status is known already. */
+export interface MarkedStatus extends Waiting<"evses"> {
+  /** JSON: what a PATCH of it has. */
+  readonly status: string;
+}
+
 export class Outbox {
   private readonly store: Store;
 
@@ -88,6 +94,57 @@ export class Outbox {
       await tx.remove("ocpi_dead_letter", [keyOf(waiting)]);
       if (!delivery) return tx.remove("ocpi_delivery", [keyOf(waiting)]);
       return tx.upsert("ocpi_delivery", [{ ...deliveryOf(waiting), attempts: 0, body: null, ...delivery }]);
+    });
+  }
+
+  /** Statuses that go as they were marked: no one that was tried before, and none of which only the registry told. */
+  async statuses({ party, partner }: PeerKey, now: number, most: number): Promise<readonly MarkedStatus[]> {
+    const rows = await this.store.reader
+      .selectFrom("ocpi_push as p")
+      .leftJoin("ocpi_delivery as d", (join) =>
+        join
+          .onRef("d.party", "=", "p.party")
+          .onRef("d.partner", "=", "p.partner")
+          .onRef("d.module", "=", "p.module")
+          .onRef("d.object", "=", "p.object"),
+      )
+      .select(["p.module", "p.object", "p.due", "p.changed", "p.body", "d.attempts"])
+      .where("p.party", "=", party)
+      .where("p.partner", "=", partner)
+      .where("p.due", "<=", now)
+      .orderBy("p.due")
+      .orderBy("p.module")
+      .orderBy("p.object")
+      .limit(most)
+      .execute();
+    const other = rows.findIndex(
+      ({ module, body, attempts }) => module !== "evses" || body === null || attempts !== null,
+    );
+    return rows.slice(0, other < 0 ? rows.length : other).map(({ object, due, changed, body }) => {
+      const untried = { attempts: 0, told: null, deliveredAt: null, body: null };
+      return { party, partner, kind: "evses", object, due, changed, ...untried, status: body! };
+    });
+  }
+
+  /** Those that were not marked again meanwhile are done. */
+  told(statuses: readonly MarkedStatus[]): Promise<void> {
+    return this.store.transaction(async (tx) => {
+      for (const [changed, same] of Map.groupBy(statuses, (status) => status.changed)) {
+        const { party, partner } = same[0]!;
+        await tx.db
+          .deleteFrom("ocpi_push")
+          .where("party", "=", party)
+          .where("partner", "=", partner)
+          .where("module", "=", "evses")
+          .where("changed", "=", changed)
+          .where(
+            "object",
+            "in",
+            same.map(({ object }) => object),
+          )
+          .execute();
+      }
+      await tx.remove("ocpi_dead_letter", statuses.map(keyOf));
     });
   }
 
@@ -188,7 +245,7 @@ async function reviveIn(tx: StoreTransaction, party: string, partner: string, no
   // One of the same object that waits goes with what is true then anyway.
   await tx.insertNew(
     "ocpi_push",
-    dead.map((row) => ({ ...row, due: now, changed: 1 })),
+    dead.map((row) => ({ ...row, due: now, changed: 1, body: null })),
   );
   await tx.db.deleteFrom("ocpi_dead_letter").where("party", "=", party).where("partner", "=", partner).execute();
 }

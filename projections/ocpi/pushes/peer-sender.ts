@@ -5,12 +5,12 @@ import { limits } from "../../../core/config/limits.ts";
 import { isAway, type PartyName } from "../hub-parties.ts";
 import type { Partner, Partners } from "../partners.ts";
 import { versionWith } from "../versions/version.ts";
-import type { PeerClient } from "../peer-client.ts";
+import type { PeerAddress, PeerClient } from "../peer-client.ts";
 import type { ActiveProfiles } from "./active-profiles.ts";
-import { contentOf, type Content, type PushRequest } from "./content.ts";
+import { contentOf, statusUrl, type Content, type PushRequest } from "./content.ts";
 import { moduleOf, type ObjectKind } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
-import type { Outbox, Waiting as WaitingFor } from "./outbox.ts";
+import type { MarkedStatus, Outbox, Waiting as WaitingFor } from "./outbox.ts";
 import { pauseAfter } from "./patience.ts";
 import { partyNameOf, profilesOf, receiverOf } from "./peers.ts";
 import { digestOf, verdictOf, type Verdict } from "./verdict.ts";
@@ -26,6 +26,7 @@ export interface SenderParts {
 }
 
 type Outcome = "done" | "failed";
+type Failure = Extract<Verdict, { kind: "failed" }>;
 type Waiting = WaitingFor<"profiles"> | WaitingFor<Exclude<ObjectKind, "profiles">>;
 
 /** Of one run: made anew for each, so that what an operator changed counts. */
@@ -33,6 +34,8 @@ export class PeerSender {
   private readonly parts: SenderParts;
   private readonly partner: Partner;
   private row: OcpiPeerRow;
+  /** Opened once: unsealing its token costs as much as a push. */
+  private opened: PeerAddress | undefined;
   private lastAnswered = false;
 
   constructor(parts: SenderParts, partner: Partner, row: OcpiPeerRow) {
@@ -47,6 +50,13 @@ export class PeerSender {
     while (!isStopped()) {
       const [head, second] = await outbox.first(this.row, "objects", needs.clock.now(), 2);
       if (!head) return;
+      if (head.kind === "evses" && this.row.failures === 0) {
+        const statuses = await outbox.statuses(this.row, needs.clock.now(), limits.ocpiStatusBatch);
+        if (statuses.length > 1) {
+          if ((await this.tellStatuses(statuses, isStopped)) === "failed") return;
+          continue;
+        }
+      }
       const isSuspect = second !== undefined && head.attempts >= limits.ocpiPushSuspectAttempts;
       const outcome = isSuspect ? await this.tellPoison(head, second) : await this.deliver(head);
       if (outcome === "failed") return;
@@ -94,6 +104,52 @@ export class PeerSender {
     return verdict.kind === "failed" ? "failed" : "done";
   }
 
+  /**
+   * Statuses of different EVSEs wait for each other nowhere: some at a time are on their way, so that a partner far off hears of
+   * as many as one nearby. What is refused goes the long way, one by one.
+   */
+  private async tellStatuses(statuses: readonly MarkedStatus[], isStopped: () => boolean): Promise<Outcome> {
+    const taken: MarkedStatus[] = [];
+    const refused: MarkedStatus[] = [];
+    let failed: { readonly status: MarkedStatus; readonly verdict: Failure } | undefined;
+    const rest = statuses.values();
+    const lane = async (): Promise<void> => {
+      for (const status of rest) {
+        const verdict = await this.tellStatus(status);
+        if (verdict.kind === "delivered") taken.push(status);
+        else if (verdict.kind === "refused") refused.push(status);
+        else failed ??= { status, verdict };
+        if (failed || isStopped()) return;
+      }
+    };
+    await Promise.all(Array.from({ length: limits.ocpiStatusesInFlight }, lane));
+    if (taken.length > 0) await this.toldAll(taken);
+    for (const status of refused) if (!failed && (await this.deliver(status)) === "failed") return "failed";
+    if (!failed) return "done";
+    await this.parts.outbox.begin(failed.status, null);
+    await this.failed(failed.status, failed.verdict);
+    return "failed";
+  }
+
+  private async tellStatus({ object, status }: MarkedStatus): Promise<Verdict> {
+    const { party, doc } = this.partner;
+    const receiver = receiverOf(doc, "locations");
+    if (receiver === undefined) return { kind: "refused", why: "it has no such interface", isAbsent: true };
+    return this.ask({ method: "PATCH", url: statusUrl(party, receiver, object), body: status, keeps: true });
+  }
+
+  private async toldAll(statuses: readonly MarkedStatus[]): Promise<void> {
+    await this.parts.outbox.told(statuses);
+    for (const status of statuses) this.count(status, "delivered");
+    await this.seen(this.parts.needs.clock.now());
+  }
+
+  /** @throws OcpiError where the token cannot be opened */
+  private get address(): PeerAddress {
+    this.opened ??= this.parts.peers.addressOf(this.partner);
+    return this.opened;
+  }
+
   private async contentOf(waiting: Waiting): Promise<Content> {
     const { party, doc } = this.partner;
     if (waiting.kind === "profiles") {
@@ -122,15 +178,18 @@ export class PeerSender {
     readonly url: string;
     readonly body?: string;
     readonly to?: PartyName;
-  }) {
+    /** On a connection that stays: what may come twice. */
+    readonly keeps?: true;
+  }): Promise<Verdict> {
     const { peers, partners } = this.parts;
     const { party, doc } = this.partner;
     const [own] = partners.ownRoles(party);
-    const { method, url, body, to } = request;
+    const { method, url, body, to, keeps } = request;
     const routing = partners.routingTo(this.partner, to);
     try {
-      const sent = { method, url, routing, ...(body === undefined ? {} : { body: JSON.parse(body) as unknown }) };
-      return verdictOf(await peers.send(peers.addressOf(this.partner), sent), { roles: doc.roles, own: own! });
+      const content = body === undefined ? {} : { body: JSON.parse(body) as unknown };
+      const sent = { method, url, routing, ...content, ...(keeps && { keeps }) };
+      return verdictOf(await peers.send(this.address, sent), { roles: doc.roles, own: own! });
     } catch (error) {
       // No key, or another one: the operator is told beside what waits.
       return { kind: "failed", why: messageOf(error), isAnswered: false } as const;
@@ -147,13 +206,17 @@ export class PeerSender {
       await outbox.delivered(waiting, { told: sent.told, proof: null, delivered_at: null });
     } else await outbox.delivered(waiting, undefined);
     this.count(waiting, verdict.isRepeat ? "exists" : "delivered");
+    await this.seen(now);
+  }
+
+  /** It takes pushes; once a minute is enough for people. */
+  private async seen(now: number): Promise<void> {
     const { failures, delivered_at: before } = this.row;
-    // Once a minute is enough for people.
     if (failures === 0 && before !== null && now - before < limits.ocpiPushSeenMs) return;
     await this.keep({ ...this.row, failures: 0, resume_at: 0, problem: null, delivered_at: now });
   }
 
-  private async failed(waiting: Waiting, { why, isAnswered }: Extract<Verdict, { kind: "failed" }>): Promise<void> {
+  private async failed(waiting: Waiting, { why, isAnswered }: Failure): Promise<void> {
     const { clock, logger } = this.parts.needs;
     const failures = this.row.failures + 1;
     const pause = pauseAfter(failures, this.parts.random());

@@ -99,6 +99,37 @@ describe("pushes", () => {
     expect(await rollingRestart(roaming, emsp, 100)).toEqual({ changed: ["INOPERATIVE"], others: 0 });
   });
 
+  it("statuses that change together are told side by side, each once; the partner that fails at one has the others, and then that one", async () => {
+    const emsp = await partnerWith("ABC", card());
+    const names = Array.from({ length: 40 }, (_, of) => `${station()}-${of}`);
+    await roaming.rest("POST", "/locations", aLocation({ id: locationId(), evses: names.map(evseOf) }));
+    const location = `${module("locations")}/DE/WLG/${locationId()}`;
+    await eventually("the location", () => emsp.objects.has(location));
+    const patches = () => emsp.received.filter(({ method, path }) => method === "PATCH" && path.startsWith(location));
+    let failures = 2;
+    let [open, most] = [0, 0];
+    emsp.misbehave = async ({ method, path }, response) => {
+      if (method !== "PATCH") return false;
+      most = Math.max(most, ++open);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      open--;
+      if (!path.endsWith("-7") || failures-- <= 0) return false;
+      response.writeHead(500).end();
+      return true;
+    };
+    const writers = names.map((name) => new StationWriter(name));
+    await roaming.events(writers.flatMap((writer) => [writer.online(), writer.status(1, "Faulted")]));
+    await eventually("every status", async () => {
+      const told = new Set(patches().map(({ path }) => path));
+      return told.size === names.length && failures < 0 && (await waiting(roaming)).length === 0;
+    });
+    expect(most).toBeGreaterThan(1);
+    // Those that were on their way with it may have failed to be counted, never to be told.
+    const repeated = patches().length - names.length;
+    expect(repeated).toBe(2);
+    expect(patches().map(({ body }) => (body as { status: string }).status)).toEqual(patches().map(() => "OUTOFORDER"));
+  });
+
   it("a PATCH of what the partner does not have leads to GET and PUT", async () => {
     const emsp = await partnerWith("ABC", card());
     await place();
