@@ -68,6 +68,21 @@ export class Line {
     });
   }
 
+  /** 2.1: nobody answers it. */
+  send(action: string, payload: object): FrameRecord {
+    const messageId = `m${++this.messages}`;
+    return this.record({
+      kind: "exchange",
+      protocol: this.protocol,
+      action,
+      messageId,
+      call: bytes([6, messageId, action, payload]),
+      answer: null,
+      facts: {},
+      annotations: [],
+    });
+  }
+
   // --- 1.6 ---
 
   start(

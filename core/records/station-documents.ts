@@ -47,6 +47,18 @@ export const collections = {
   authorisations: "named",
   /** What stations of 2.1 say that their transactions cost (costDetails). Key: session id. */
   localCosts: "named",
+  /** Of distributed energy resources (2.1). Key: the control's id. */
+  derControls: "named",
+  derAlarms: "notice",
+  /** Of a monitor's values (2.1). Key: the stream's number. */
+  eventStreams: "named",
+  /** That a station of 2.1 knows. Key: tariff id. */
+  stationTariffs: "named",
+  batterySwaps: "notice",
+  /** Of ad hoc payments (2.1). */
+  settlements: "notice",
+  /** Key: transaction id. */
+  priorityCharging: "named",
   /** In either direction. */
   dataTransfers: "notice",
 } as const satisfies Readonly<Record<string, "notice" | "named">>;

@@ -143,7 +143,7 @@ const of21: readonly (readonly [string, Decider])[] = [
   ["NotifyPeriodicEventStream", empty],
   ["NotifyPriorityCharging", empty],
   ["NotifySettlement", empty],
-  ["OpenPeriodicEventStream", rejected],
+  ["OpenPeriodicEventStream", constant({ status: "Accepted" })],
   ["PullDynamicScheduleUpdate", rejected],
   ["ReportDERControl", empty],
   ["VatNumberValidation", vatNumber],

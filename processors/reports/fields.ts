@@ -4,6 +4,8 @@ import { afterReboot } from "./after-reboot.ts";
 import { certificates } from "./certificates.ts";
 import { charging } from "./charging.ts";
 import { dataTransfers } from "./data-transfers.ts";
+import { derControls } from "./der-controls.ts";
+import { eventStreams } from "./event-streams.ts";
 import type { Done, Field, Report } from "./field.ts";
 import { firmware } from "./firmware.ts";
 import { localList } from "./local-list.ts";
@@ -13,6 +15,8 @@ import { publishedFirmware } from "./published-firmware.ts";
 import { remoteStarts } from "./remote-starts.ts";
 import { reservations } from "./reservations.ts";
 import { securityEvents } from "./security-events.ts";
+import { smallReports } from "./small-reports.ts";
+import { stationTariffs } from "./station-tariffs.ts";
 import { uploads } from "./uploads.ts";
 import { variables } from "./variables.ts";
 
@@ -21,6 +25,8 @@ const fields: readonly Field[] = [
   certificates,
   charging,
   dataTransfers,
+  derControls,
+  eventStreams,
   firmware,
   localList,
   messages,
@@ -29,6 +35,8 @@ const fields: readonly Field[] = [
   remoteStarts,
   reservations,
   securityEvents,
+  smallReports,
+  stationTariffs,
   uploads,
   variables,
 ];

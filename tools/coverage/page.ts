@@ -15,16 +15,16 @@ export interface Row {
   readonly effect: Effect | undefined;
 }
 
-const today: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1"];
+const versions: readonly Protocol[] = ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"];
 
-/** Of the versions that are covered, in alphabetical order; versions whose effect is the same share a row. */
+/** In alphabetical order; versions whose effect is the same share a row. */
 export function rows(direction: "toCsms" | "toStation"): readonly Row[] {
   const goesThere = direction === "toCsms" ? isFromStation : isToStation;
   const table = direction === "toCsms" ? toCsms : toStation;
-  const names = new Set(today.flatMap((protocol) => [...actions[protocol].keys()]));
+  const names = new Set(versions.flatMap((protocol) => [...actions[protocol].keys()]));
   return [...names].toSorted().flatMap((action) => {
     const byEffect = new Map<Effect | undefined, Protocol[]>();
-    for (const protocol of today) {
+    for (const protocol of versions) {
       if (!actions[protocol].has(action) || !goesThere(protocol, action)) continue;
       const effect = table[`${protocol}/${action}`] ?? table[action];
       byEffect.set(effect, [...(byEffect.get(effect) ?? []), protocol]);
@@ -33,15 +33,10 @@ export function rows(direction: "toCsms" | "toStation"): readonly Row[] {
   });
 }
 
-/** Actions of 2.1 that no version before it has. */
-export function notYet(): readonly string[] {
-  return [...actions["ocpp2.1"].keys()].filter((action) => !actions["ocpp2.0.1"].has(action)).toSorted();
-}
-
 function tableOf(direction: "toCsms" | "toStation"): string[] {
   const lines = rows(direction).map(({ action, protocols, effect }) => {
-    const versions = protocols.map((protocol) => protocol.replace("ocpp", "")).join(", ");
-    return `| ${action} | ${versions} | ${effect?.effect ?? ""} | \`${effect?.route ?? ""}\` | ${effect?.test ?? ""} |`;
+    const spoken = protocols.map((protocol) => protocol.replace("ocpp", "")).join(", ");
+    return `| ${action} | ${spoken} | ${effect?.effect ?? ""} | \`${effect?.route ?? ""}\` | ${effect?.test ?? ""} |`;
   });
   return ["| action | version | effect | where to read it | test |", "|---|---|---|---|---|", ...lines];
 }
@@ -65,13 +60,6 @@ export function page(): string {
     "answer is kept verbatim and mapped to an outcome by `core/ocpp/command-outcome.ts`.",
     "",
     ...tableOf("toStation"),
-    "",
-    "## 2.1",
-    "",
-    "Stations may speak 2.1: what it shares with 2.0.1 has the effects above. Its own actions are answered or sent true to their schema and are",
-    "in the log; they have no further effect yet:",
-    "",
-    `${notYet().join(", ")}.`,
     "",
   ].join("\n");
 }
