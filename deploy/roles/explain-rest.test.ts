@@ -1,5 +1,4 @@
 // Explanations over REST, as JSON and as PDF.
-import { inflateSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
@@ -10,6 +9,7 @@ import { createExplainer } from "../../processors/explain/explain.ts";
 import { idOf, Line, party } from "../../processors/station.test-helper.ts";
 import { createApi, type Api } from "../../projections/rest/api.ts";
 import type { ShownExplanation } from "../../projections/rest/explain-format.ts";
+import { textOfPdf } from "./pdf-text.test-helper.ts";
 import { RebuildWorld, up } from "./rebuild-world.test-helper.ts";
 
 const adminToken = "admin-token-of-the-test";
@@ -79,7 +79,7 @@ test("explain: as a PDF with the same text, what its fonts cannot show escaped",
   const answer = await get(`/api/v1/sessions/${id}/explain.pdf`);
   expect(answer.headers["content-type"]).toBe("application/pdf");
   expect(answer.rawPayload.subarray(0, 5).toString()).toBe("%PDF-");
-  const text = textOf(answer.rawPayload);
+  const text = textOfPdf(answer.rawPayload);
   expect(text).toContain("Total 10.00 excl. VAT, 12.00 incl. VAT EUR");
   expect(text).toContain("onerror=alert(1)>");
   expect(text).toContain("\\u202e");
@@ -92,16 +92,3 @@ test("explain: 404 where there is no such session, 401 without a token, 429 wher
   const many = await Promise.all(Array.from({ length: 12 }, () => get(`/api/v1/sessions/${id}/explain`)));
   expect(new Set(many.map(({ statusCode }) => statusCode))).toEqual(new Set([200, 429]));
 });
-
-/** Of the content streams: the hex strings of their TJ operators, joined. */
-function textOf(pdf: Buffer): string {
-  const text = pdf.toString("latin1");
-  const streams = [...text.matchAll(/\/Length (\d+)[^>]*>>\s*stream\r?\n/g)].map((match) => {
-    const from = match.index + match[0].length;
-    return inflateSync(pdf.subarray(from, from + Number(match[1]))).toString("latin1");
-  });
-  const shows = streams.join("\n").matchAll(/\[(.*?)\] TJ/g);
-  return Array.from(shows, ([, parts]) =>
-    Array.from(parts!.matchAll(/<([0-9a-f]*)>/g), ([, hex]) => Buffer.from(hex!, "hex").toString("latin1")).join(""),
-  ).join("\n");
-}

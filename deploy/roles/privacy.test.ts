@@ -2,7 +2,6 @@
 // frames, sessions, CDRs, commands, documents and the registry can have one.
 import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { inflateSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EmbeddedBusHub } from "../../core/bus/bus-embedded.ts";
@@ -16,6 +15,7 @@ import { told } from "../../processors/reports/reports.test-helper.ts";
 import { idOf, Line, party } from "../../processors/station.test-helper.ts";
 import { createApi, type Api } from "../../projections/rest/api.ts";
 import { sha256 } from "../../projections/rest/principal.ts";
+import { textOfPdf } from "./pdf-text.test-helper.ts";
 import { RebuildWorld, up } from "./rebuild-world.test-helper.ts";
 
 /** No other text here is like it, in whatever case or encoding. */
@@ -170,23 +170,11 @@ async function pseudonym(): Promise<string> {
 
 /** Also behind Base64, as cursors and bytes are, in whatever case, and in the text of a PDF. */
 function names(body: Buffer): boolean {
-  const text = body.subarray(0, 5).toString() === "%PDF-" ? pdfText(body) : body.toString("utf8");
+  const text = body.subarray(0, 5).toString() === "%PDF-" ? textOfPdf(body) : body.toString("utf8");
   const decoded = Array.from(text.matchAll(/[A-Za-z0-9+/_-]{12,}/g), ([word]) =>
     Buffer.from(word, "base64").toString(),
   );
   return [text, ...decoded].join("\n").toLowerCase().includes(uid.toLowerCase());
-}
-
-function pdfText(pdf: Buffer): string {
-  const text = pdf.toString("latin1");
-  const streams = [...text.matchAll(/\/Length (\d+)[^>]*>>\s*stream\r?\n/g)].map((match) => {
-    const from = match.index + match[0].length;
-    return inflateSync(pdf.subarray(from, from + Number(match[1]))).toString("latin1");
-  });
-  const shows = streams.join("\n").matchAll(/\[(.*?)\] TJ/g);
-  return Array.from(shows, ([, parts]) =>
-    Array.from(parts!.matchAll(/<([0-9a-f]*)>/g), ([, hex]) => Buffer.from(hex!, "hex").toString("latin1")).join(""),
-  ).join("\n");
 }
 
 /** Routes of the document that show the token to the role, and those that refuse it. */
