@@ -1,11 +1,19 @@
 // L3: each ended transaction has exactly one CDR or one recorded reason; its energy is that of the true meter.
 import type { Kysely } from "kysely";
 
+import type { CdrReviewAction } from "../../core/records/cdr-review.ts";
+import type { Cdr } from "../../core/records/domain-event.ts";
 import type { CdrRow, Schema, SessionRow } from "../../core/store/tables.ts";
 import { isCut, type JournalFacts, type TxFacts } from "./journal-facts.ts";
 import { Findings, type Check } from "./report.ts";
 
 const mwhPerWh = 1000;
+
+interface Cdrs {
+  readonly bySession: ReadonlyMap<string, CdrRow[]>;
+  /** Ids of those that somebody decided to correct. */
+  readonly corrected: ReadonlySet<string>;
+}
 
 interface Tally {
   /** See `isCut`. */
@@ -17,7 +25,7 @@ interface Tally {
 export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts): Promise<Check> {
   const findings = new Findings();
   const sessions = await sessionsOf(db, facts);
-  const cdrs = await cdrsOf(db, facts);
+  const cdrs: Cdrs = { bySession: await cdrsOf(db, facts), corrected: await correctedOf(db) };
   const matched = new Set<string>();
   const tally: Tally = { cut: isCut(facts), journalMwh: 0, cdrMwh: 0 };
   let checked = 0;
@@ -41,20 +49,14 @@ export async function checkTransactions(db: Kysely<Schema>, facts: JournalFacts)
   return findings.check("L3", "transactions against sessions and CDRs", checked);
 }
 
-function checkOne(
-  tx: TxFacts,
-  found: readonly SessionRow[],
-  cdrs: ReadonlyMap<string, CdrRow[]>,
-  tally: Tally,
-  findings: Findings,
-): void {
+function checkOne(tx: TxFacts, found: readonly SessionRow[], cdrs: Cdrs, tally: Tally, findings: Findings): void {
   const { end } = tx;
   const name = `Transaction ${tx.tx} of ${tx.station}`;
   if (tx.names.size > 1)
     findings.problem("renamed", () => `${name} was given several ids: ${[...tx.names].join(", ")}.`);
   if (found.length > 1) findings.problem("sessions", () => `${name} has ${found.length} sessions.`);
   const [session] = found;
-  const issued = found.flatMap((row) => cdrs.get(row.id) ?? []);
+  const issued = found.flatMap((row) => cdrs.bySession.get(row.id) ?? []);
   // A credit CDR takes one back.
   const standing = issued.reduce((sum, cdr) => sum + (cdr.credits === null ? 1 : -1), 0);
   if (standing > 1 || standing < 0) findings.problem("cdrs", () => `${name} has ${standing} CDRs.`);
@@ -63,9 +65,14 @@ function checkOne(
     if (standing > 0 && !tally.cut) findings.problem("early", () => `${name} has a CDR and has not ended.`);
     return;
   }
-  for (const cdr of issued) tally.cdrMwh += cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh;
+  const isReviewed = isCorrectedByReview(issued, cdrs.corrected);
+  const billedMwh = issued.reduce((sum, cdr) => sum + (cdr.credits === null ? cdr.energy_mwh : -cdr.energy_mwh), 0);
   const trueMwh = (end.meterStopWh - end.meterStartWh) * mwhPerWh;
-  if (standing > 0) tally.journalMwh += trueMwh;
+  if (isReviewed) findings.count("correctedByReview");
+  else {
+    tally.cdrMwh += billedMwh;
+    if (standing > 0) tally.journalMwh += trueMwh;
+  }
   if (!end.answered) {
     findings.count("unanswered");
     return;
@@ -78,7 +85,18 @@ function checkOne(
       "missing",
       () => `${name} ended and has neither a CDR nor a reason; its session is ${session.status}.`,
     );
-  checkEnergy(name, session, issued, trueMwh, findings);
+  checkEnergy(name, session, isReviewed ? [] : issued, trueMwh, findings);
+}
+
+/**
+ * What a person named as energy is a recorded reason for another one than the meter's; of the session and in the sums the meter
+ * counts. The CDR's own word is not enough: the decision must be there, about it or the one that it replaces.
+ */
+function isCorrectedByReview(issued: readonly CdrRow[], corrected: ReadonlySet<string>): boolean {
+  const last = issued.findLast((cdr) => cdr.credits === null);
+  if (!last) return false;
+  const { annotations, replaces } = JSON.parse(last.document) as Pick<Cdr, "annotations" | "replaces">;
+  return annotations.includes("correctedByReview") && corrected.has(replaces ?? last.id);
 }
 
 function checkEnergy(
@@ -103,7 +121,7 @@ function checkNothingElse(
   facts: JournalFacts,
   sessions: ReadonlyMap<string, SessionRow[]>,
   matched: ReadonlySet<string>,
-  cdrs: ReadonlyMap<string, CdrRow[]>,
+  cdrs: Cdrs,
   findings: Findings,
 ): void {
   // 1.6: a start whose answer never came has a session under a name that the station never heard.
@@ -122,7 +140,7 @@ function checkNothingElse(
       );
   }
   const known = new Set([...sessions.values()].flat().map((session) => session.id));
-  for (const [sessionId, rows] of cdrs) {
+  for (const [sessionId, rows] of cdrs.bySession) {
     if (!known.has(sessionId))
       findings.problem("unexpected", () => `CDR ${rows[0]!.id} is of session ${sessionId}, which does not exist.`);
   }
@@ -142,6 +160,15 @@ async function cdrsOf(db: Kysely<Schema>, facts: JournalFacts): Promise<Readonly
     rows.filter((row) => facts.stations.has(row.station)),
     (row) => row.session_id,
   );
+}
+
+async function correctedOf(db: Kysely<Schema>): Promise<ReadonlySet<string>> {
+  const rows = await db.selectFrom("live_cdr_review").select(["id", "decisions"]).execute();
+  const isCorrected = (decisions: string) =>
+    (JSON.parse(decisions) as readonly { readonly action: CdrReviewAction }[]).some(
+      ({ action }) => action === "correct",
+    );
+  return new Set(rows.flatMap(({ id, decisions }) => (isCorrected(decisions) ? [id] : [])));
 }
 
 function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, Row[]> {

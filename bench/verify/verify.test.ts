@@ -1,6 +1,8 @@
 // The checker is tested: an honest run is clean, and each planted fault fails on the line that is there for it.
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import type { Store } from "../../core/store/store.ts";
+import type { CdrReviewRow } from "../../core/store/tables.ts";
 import type { JournalLine } from "../fleet/journal-format.ts";
 import type { Check, VerifyReport } from "./report.ts";
 import { commandId, run, type Run } from "./world.test-helper.ts";
@@ -221,6 +223,45 @@ test("L3: a recorded reason stands for a CDR, its absence does not", async () =>
   const without = await made.judge(made.lines);
   expect(line(without, "L3").problems).toEqual([expect.stringContaining("neither a CDR nor a reason")]);
 });
+
+test("L3: a person's correction is a recorded reason for another energy; the CDR's own word for it is none", async () => {
+  const made = await runOf();
+  await made.tamper(async (store) => {
+    const { document } = await store.reader.selectFrom("cdr").select("document").executeTakeFirstOrThrow();
+    const cdr = { ...(JSON.parse(document) as object), energyMwh: 7_000, annotations: ["correctedByReview"] };
+    await store.transaction((tx) =>
+      tx.db
+        .updateTable("cdr")
+        .set({ energy_mwh: 7_000, document: JSON.stringify(cdr) })
+        .execute(),
+    );
+  });
+  const alone = await made.judge(made.lines);
+  expect(line(alone, "L3").problems).toContainEqual(expect.stringContaining("the CDR says 7 Wh"));
+  await made.tamper((store) =>
+    store.transaction(async (tx) => tx.insertNew("cdr_review", [await correctionOf(store)])),
+  );
+  const decided = await made.judge(made.lines);
+  expect(line(decided, "L3")).toMatchObject({ ok: true, counts: { correctedByReview: 1, billed: 1 } });
+});
+
+async function correctionOf(store: Store): Promise<CdrReviewRow> {
+  const { table_set, partition, id, session_id, party, station, last_updated } = await store.reader
+    .selectFrom("cdr")
+    .selectAll()
+    .executeTakeFirstOrThrow();
+  const decision = {
+    of: "held",
+    action: "correct",
+    actor: "somebody",
+    why: "the meter was exchanged",
+    at: last_updated,
+  };
+  return {
+    ...{ table_set, partition, id, session_id, party, station, last_updated },
+    ...{ state: "corrected", reasons: "[]", document: null, decisions: JSON.stringify([decision]), held_at: null },
+  };
+}
 
 // --- L4 ---
 
