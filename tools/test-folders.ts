@@ -36,6 +36,10 @@ export const SERVER_FAULT_TESTS = [
   "test/cluster/server-kills-long.test.ts",
   "test/faults/kafka-brokers.test.ts",
   "test/faults/matrix-long.test.ts",
+  // For `npm test`, once it was seen to hold often enough beside other work; then LONG_ONLY_ROWS of test/house/fault-matrix.ts shrink.
+  "test/faults/matrix.test.ts",
+  // Fifteen thousand stations come back twice.
+  "test/faults/reconnect-storm-long.test.ts",
   "test/faults/restored-log-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
   "test/ocpi/push-faults.test.ts",

@@ -26,7 +26,7 @@ export const detoured = "gateway-1";
 
 const roles = ["gateway", "gateway", "processor", "processor", "projector", "api"];
 const diskMegabytes = 256;
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 const keptLines = 400;
 
 type Undo = () => Promise<void> | void;
@@ -52,7 +52,7 @@ export interface LoggedRecord {
 
 /** @returns what the matrix needs and this machine has not. */
 export async function missingServers(): Promise<string | undefined> {
-  return (await serversForTests(["kafka3", "redis", "postgres"])).missing;
+  return (await serversForTests(["kafka", "redis", "postgres"])).missing;
 }
 
 export class FaultWorld implements AsyncDisposable {
@@ -129,13 +129,22 @@ export class FaultWorld implements AsyncDisposable {
       .reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
   }
 
-  /** Every record of `ocpp.frames` of stations whose identity begins so, partition by partition. */
-  async frames(prefix: string): Promise<LoggedRecord[]> {
+  /** Where each partition of `ocpp.frames` ends now. */
+  ends(): Promise<number[]> {
+    const { log } = this.parts;
+    const each = Array.from({ length: partitions }, (_, partition) => log.endOffset(log.topics.frames, partition));
+    return Promise.all(each);
+  }
+
+  /**
+   * Every record of `ocpp.frames` of stations whose identity begins so, partition by partition.
+   * @param from offsets, by partition
+   */
+  async frames(prefix: string, from: readonly number[] = []): Promise<LoggedRecord[]> {
     const { log } = this.parts;
     const found: LoggedRecord[] = [];
-    for (let partition = 0; partition < partitions; partition++) {
-      const end = await log.endOffset(log.topics.frames, partition);
-      for await (const { records } of log.read(log.topics.frames, partition, 0, end)) {
+    for (const [partition, end] of (await this.ends()).entries()) {
+      for await (const { records } of log.read(log.topics.frames, partition, from[partition] ?? 0, end)) {
         for (const { key, logTime, value } of records) {
           if (key.slice(key.indexOf("/") + 1).startsWith(prefix))
             found.push({ partition, logTime, record: decodeRecord(value) });

@@ -2,7 +2,7 @@
 // balancer does it.
 import { freePorts } from "../harness/ports.ts";
 import { Relay } from "../harness/relay.ts";
-import { sleep } from "../harness/wait.ts";
+import { eventually, sleep } from "../harness/wait.ts";
 
 const lookEveryMs = 250;
 /** Above what a gateway takes on a busy machine, below the patience of stations. */
@@ -16,6 +16,7 @@ interface Gateway {
 export class Front implements AsyncDisposable {
   readonly url: string;
   readonly relay: Relay;
+  private readonly ready: ReadonlySet<number>;
   private readonly over = new AbortController();
   private readonly looking: Promise<unknown>;
 
@@ -30,8 +31,16 @@ export class Front implements AsyncDisposable {
 
   private constructor(relay: Relay, gateways: () => readonly Gateway[], ready: Set<number>) {
     this.relay = relay;
+    this.ready = ready;
     this.url = `ws://127.0.0.1:${relay.port}`;
     this.looking = Promise.all(gateways().map((_, index) => this.look(() => gateways()[index]!, ready)));
+  }
+
+  /** Once it is missed, what still leads to it is ended. */
+  async forsake(gateway: Gateway): Promise<void> {
+    const port = portOf(gateway);
+    await eventually("a gateway to be missed", () => !this.ready.has(port));
+    this.relay.cut(port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -42,13 +51,15 @@ export class Front implements AsyncDisposable {
 
   private async look(gateway: () => Gateway, ready: Set<number>): Promise<void> {
     while (!this.over.signal.aborted) {
-      const { adminUrl, url = "" } = gateway();
+      const { adminUrl } = gateway();
       const signal = AbortSignal.timeout(answerWithinMs);
       const answer = await fetch(`${adminUrl}/health/ready`, { signal }).catch(() => undefined);
-      const port = Number(new URL(url).port);
+      const port = portOf(gateway());
       if (answer?.ok) ready.add(port);
       else ready.delete(port);
       await sleep(lookEveryMs);
     }
   }
 }
+
+const portOf = ({ url = "" }: Gateway): number => Number(new URL(url).port);

@@ -7,9 +7,9 @@ import { gatewayFrozen, gatewayKilled, rollingUpdate } from "./rows-gateways.ts"
 import { brokerKilled, cutOff, sickPartition } from "./rows-log.ts";
 import { postgresFaults, redisFaults } from "./rows-servers.ts";
 import { halfOpen, notReading, reconnectStorm } from "./rows-stations.ts";
-import { useMatrix } from "./use-matrix.ts";
+import { useLongMatrix } from "./use-matrix.ts";
 
-const expectHeld = useMatrix("full");
+const expectHeld = useLongMatrix();
 const rowMs = 900_000;
 
 test(

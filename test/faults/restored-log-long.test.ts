@@ -19,7 +19,7 @@ import { bootedStation } from "../harness/station.ts";
 import { eventually, sleep } from "../harness/wait.ts";
 import { startWattlog } from "../harness/wattlog.ts";
 import { mirror } from "./mirror.ts";
-import { fleetWords } from "./row.ts";
+import { fleetWords } from "./load.ts";
 
 const partitions = 3;
 const cluster = useOwnCluster({ roles: ["gateway", "processor", "projector", "api"], partitions });

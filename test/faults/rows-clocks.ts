@@ -7,7 +7,8 @@ import { startFleet } from "../harness/fleet.ts";
 import { projectRoot } from "../harness/paths.ts";
 import { sleep } from "../harness/wait.ts";
 import type { FaultWorld } from "./fault-world.ts";
-import { fleetWords, type Row } from "./row.ts";
+import { fleetWords, targetOf } from "./load.ts";
+import type { Injection, Row } from "./row.ts";
 
 /** More than an hour, so that no rounding of zones hides it. */
 const hourMs = 3_700_000;
@@ -29,10 +30,9 @@ const since1970 = shiftedBy(5 * 86_400_000 - Date.now());
 
 export const clocks: Row = {
   name: "clock ±1 h, DST, station clock at 1970",
-  fleet: { offline: 0, disorder: 0 },
-  fleetEnvironment: since1970,
-  async inject({ world, size, prefix, journal, injected, heals, must, afterwards }) {
-    const wrong = {
+  async inject(injection) {
+    const { world, prefix, load, injected, heals, must, afterwards } = injection;
+    const wrong: Readonly<Record<string, Record<string, string>>> = {
       "gateway-1": shiftedBy(hourMs),
       "gateway-2": endsSummerTime(),
       "processor-1": shiftedBy(-hourMs),
@@ -40,30 +40,50 @@ export const clocks: Row = {
       "projector-1": shiftedBy(hourMs),
       "api-1": shiftedBy(-hourMs),
     };
-    injected("stations in 1970");
-    for (const [name, environment] of Object.entries(wrong)) {
+    await ofEach(injection, async (name) => {
       await world.cluster.end(name, "SIGTERM");
-      await world.cluster.start(name, environment);
+      await world.cluster.start(name, wrong[name]);
       injected(`${name}: its clock is wrong`);
-    }
-    const target = { ocppUrl: world.parts.front.url, httpUrl: world.cluster.consoleUrl, token: world.cluster.token };
-    const { commands: _, ...words } = { ...fleetWords, offline: 0, disorder: 0 };
-    const seconds = size === "quick" ? 10 : 30;
-    const more = { prefix: `${prefix}DST`, stations: 12, seed: 7, journal, seconds };
-    const fleet = startFleet(target, { ...words, ...more }, endsSummerTime());
-    injected("stations at the end of summer time");
-    const summary = await fleet.summary(120_000);
-    must(`${summary.sessionsSettled} sessions over the end of summer time`, summary.sessionsSettled > 0);
+    });
+    await chargeByWrongClocks(injection);
     heals();
-    for (const name of Object.keys(wrong)) await world.cluster.restart(name, "SIGTERM");
+    await ofEach(injection, (name) => world.cluster.restart(name, "SIGTERM"));
     await sleep(1_000);
     afterwards(async () => {
-      const { compared, wrong: wrongs } = await durations(world, `${prefix}DST`, journal);
+      const { compared, wrong: wrongs } = await durations(world, `${prefix}DST`, load.clocksApart);
       must(`only ${compared} durations could be compared`, compared > 10);
       for (const sentence of wrongs) must(sentence, false);
     });
   },
 };
+
+/** Every process: one after the other, in the quick form all at once. */
+async function ofEach({ world, size }: Injection, work: (name: string) => Promise<void>): Promise<void> {
+  const names = world.cluster.processes.map(({ name }) => name);
+  if (size === "quick") await Promise.all(names.map(work));
+  else for (const name of names) await work(name);
+}
+
+/** Stations in 1970, which are sent commands, and stations at the end of summer time. */
+async function chargeByWrongClocks({ world, size, prefix, load, injected, must }: Injection): Promise<void> {
+  const own = { offline: 0, disorder: 0, journal: load.clocksApart, seconds: size === "quick" ? 10 : 30, stations: 12 };
+  const { commands: _, ...silent } = fleetWords;
+  const target = targetOf(world);
+  const begun = {
+    "in 1970": startFleet(target, { ...fleetWords, ...own, prefix: `${prefix}OLD`, seed: 8 }, since1970),
+    "at the end of summer time": startFleet(
+      target,
+      { ...silent, ...own, prefix: `${prefix}DST`, seed: 7 },
+      endsSummerTime(),
+    ),
+  };
+  for (const [when, fleet] of Object.entries(begun)) {
+    injected(`stations ${when}`);
+    const { sessionsSettled, unanswered } = await fleet.summary(120_000);
+    must(`${sessionsSettled} sessions of stations ${when}`, sessionsSettled > 0);
+    must(`${unanswered} messages of stations ${when} stayed unanswered`, unanswered === 0);
+  }
+}
 
 /**
  * How long sessions took, by the tables and by the stations' own clocks. Not of those in 1970: commands reset some of them, and over

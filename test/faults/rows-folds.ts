@@ -7,7 +7,7 @@ import { partitionOf } from "../../core/log/partition.ts";
 import { party } from "../harness/gateway.ts";
 import { projectRoot } from "../harness/paths.ts";
 import { bootedStation, type TestStation } from "../harness/station.ts";
-import { eventually, sleep } from "../harness/wait.ts";
+import { eventually, lastAnswer, sleep } from "../harness/wait.ts";
 import { type FaultWorld } from "./fault-world.ts";
 import { partitions } from "./partitions.ts";
 import { stationOf } from "./probe.ts";
@@ -15,6 +15,8 @@ import type { Injection, Row } from "./row.ts";
 import { loseCommits } from "./rows-servers.ts";
 
 const processors = ["processor-1", "processor-2"];
+/** What a fold that was restarted has to catch up with, on a machine that is busy with all roles and others. */
+const patience = { timeoutMs: 120_000, everyMs: 200 };
 /** Of a partition: more than one batch of a fold that keeps up. */
 const copies = 200;
 
@@ -22,13 +24,31 @@ export const repeated: Row = {
   name: "duplicate delivery, offsets rewound, rebalance storm, zombie consumer",
   async inject(injection) {
     await writeAgain(injection);
-    const before = await rewinds(injection.world);
-    await loseCommits(injection);
+    await rewound(injection);
     await rebalanceStorm(injection);
     await zombie(injection);
-    injection.must("no fold noticed that commits were lost", (await rewinds(injection.world)) > before);
   },
 };
+
+/** Where the server had written everything by chance, nothing was lost: then once more. */
+const lossAttempts = 3;
+const noticedWithinMs = 15_000;
+
+async function rewound(injection: Injection): Promise<void> {
+  const { world, must } = injection;
+  const before = await rewinds(world);
+  let noticed = false;
+  for (let attempt = 0; attempt < lossAttempts && !noticed; attempt++) {
+    await loseCommits(injection);
+    const now = await lastAnswer(
+      () => rewinds(world),
+      (count) => count > before,
+      { timeoutMs: noticedWithinMs },
+    );
+    noticed = now > before;
+  }
+  must("no fold noticed that commits were lost", noticed);
+}
 
 async function rewinds(world: FaultWorld): Promise<number> {
   const of = (role: string) => world.metric(role, "ocpp_log_anomalies_total", 'kind="storeRewound"');
@@ -54,8 +74,8 @@ async function writeAgain({ world, injected }: Injection): Promise<void> {
 async function rebalanceStorm({ world, rng, size, injected, heals }: Injection): Promise<void> {
   for (let round = 0; round < (size === "quick" ? 2 : 6); round++) {
     const name = processors[rng.int(0, 1)]!;
-    // Also longer than the ten seconds for which its partitions are kept.
-    const awayMs = round % 2 === 0 ? 12_000 : rng.int(100, 2_000);
+    // Also longer than the ten seconds for which its partitions are kept; in short so does the zombie.
+    const awayMs = size === "full" && round % 2 === 0 ? 12_000 : rng.int(100, 2_000);
     await world.cluster.end(name, rng.chance(0.5) ? "SIGKILL" : "SIGTERM");
     await sleep(awayMs);
     heals();
@@ -75,7 +95,7 @@ async function zombie({ world, injected, heals }: Injection): Promise<void> {
         const owners = await world.query("select distinct owner from assignment where role = 'processor'");
         return owners.every(({ owner }) => owner === "processor-1");
       },
-      { timeoutMs: 60_000, everyMs: 300 },
+      patience,
     );
     await sleep(2_000);
   } finally {
@@ -91,10 +111,12 @@ export const poison: Row = {
     const mark = `${prefix}POISON`;
     const url = world.parts.front.url;
     const broken = { NODE_OPTIONS: `--import ${join(projectRoot, "test/faults/poison-fold.ts")}`, TEST_POISON: mark };
-    for (const name of processors) {
-      await world.cluster.end(name, "SIGTERM");
-      await world.cluster.start(name, broken);
-    }
+    await Promise.all(
+      processors.map(async (name) => {
+        await world.cluster.end(name, "SIGTERM");
+        await world.cluster.start(name, broken);
+      }),
+    );
     await using station = await bootedStation({ url, id: mark });
     station.sendRaw("[2,");
     injected("bytes that are no message");
@@ -105,22 +127,30 @@ export const poison: Row = {
     injected("a record that cannot be decoded");
     await charge(station);
     injected("a record that cannot be folded");
-    const rows = await eventually("three rows in quarantine", async () => {
-      const found = await world.rest.all<QuarantineView>(`/quarantine?station=${mark}`);
-      return found.length >= 3 && found;
-    });
+    const rows = await eventually(
+      "three rows in quarantine",
+      async () => {
+        const found = await world.rest.all<QuarantineView>(`/quarantine?station=${mark}`);
+        return found.length >= 3 && found;
+      },
+      patience,
+    );
     const stages = rows.map(({ stage }) => stage).toSorted();
     must(`rows of ${stages.join()}`, stages.join() === "decode,fold,gateway");
     must("the poisoned start made a session", (await sessionsOf(world, mark)).length === 0);
     await neighbourCharges(injection, stationOf(`${prefix}NEXT`, partition));
     heals();
-    for (const name of processors) await world.cluster.restart(name, "SIGTERM");
+    await Promise.all(processors.map((name) => world.cluster.restart(name, "SIGTERM")));
     const held = rows.find(({ stage }) => stage === "fold");
     if (held) await world.rest.post(`/quarantine/${encodeURIComponent(held.id)}/redrive`, {});
-    const [session] = await eventually("the redriven session", async () => {
-      const found = await sessionsOf(world, mark);
-      return found.some(({ status }) => status === "completed") && found;
-    });
+    const [session] = await eventually(
+      "the redriven session",
+      async () => {
+        const found = await sessionsOf(world, mark);
+        return found.some(({ status }) => status === "completed") && found;
+      },
+      patience,
+    );
     must(`the redriven session has ${session?.energyWh} Wh`, session?.energyWh === 3_000);
   },
 };

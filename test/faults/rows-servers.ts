@@ -178,6 +178,7 @@ export async function loseCommits({ world, injected }: Injection): Promise<void>
   };
   await set("alter system set synchronous_commit = off");
   await set("alter system set wal_writer_delay = '10s'");
+  await set("alter system set wal_writer_flush_after = '1GB'");
   await set("select pg_reload_conf()");
   await sleep(2_000);
   await killServer(postgres.node("postgres").pid);
@@ -185,5 +186,6 @@ export async function loseCommits({ world, injected }: Injection): Promise<void>
   injected("offsets rewound: the store lost its last commits");
   await set("alter system reset synchronous_commit");
   await set("alter system reset wal_writer_delay");
+  await set("alter system reset wal_writer_flush_after");
   await set("select pg_reload_conf()");
 }

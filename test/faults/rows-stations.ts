@@ -3,42 +3,83 @@ import { connect } from "node:net";
 
 import { encodeFrame, opcodes } from "../../bench/fleet/ws-frames.ts";
 import { limits } from "../../core/config/limits.ts";
-import type { CommandView, StationView } from "../harness/rest.ts";
-import { TestStation } from "../harness/station.ts";
+import type { StationView } from "../harness/rest.ts";
+import { freePorts } from "../harness/ports.ts";
+import { Relay } from "../harness/relay.ts";
+import { bootedStation, TestStation } from "../harness/station.ts";
 import { eventually, lastAnswer, sleep, within } from "../harness/wait.ts";
-import type { LoggedRecord } from "./fault-world.ts";
+import type { FaultWorld, LoggedRecord } from "./fault-world.ts";
 import { Probe } from "./probe.ts";
-import { connected, type Injection, type Row } from "./row.ts";
+import type { Injection, Row } from "./row.ts";
 
 export const halfOpen: Row = {
   name: "half-open charger link",
   fleet: { "message-timeout": 3 },
   async inject(injection) {
-    const { world, rng, size, stations, prefix, injected, heals, must, afterwards } = injection;
-    const { relay } = world.parts.front;
-    const before = await world.metric("gateway", "ocpp_gateway_takeovers_total");
+    const { world, size, load, prefix, heals, must, afterwards } = injection;
     const forgotten = size === "full" ? await forgottenStation(injection) : undefined;
-    for (let round = 0; round < (size === "quick" ? 1 : 3); round++) {
-      await connected(world, stations);
-      const count = relay.silence(() => rng.chance(0.5));
-      injected(`${count} links fell silent`);
-      // Their stations give them up after two time-outs; the gateway has heard nothing and still holds the old sockets.
-      await eventually(
-        "new sockets to take over from silent ones",
-        async () => (await world.metric("gateway", "ocpp_gateway_takeovers_total")) > before,
-        { timeoutMs: 40_000 },
-      );
-      await sleep(2_000);
-      heals();
-      relay.release();
-    }
+    await silentStations(injection);
+    if (size === "full") for (let round = 0; round < 3; round++) await silentFleet(injection);
+    heals();
     await forgotten?.();
     afterwards(async () => {
-      const several = stationsWithSeveral(await world.frames(prefix));
-      must(`held twice: ${several.join()}`, several.length === 0);
+      // In a load that goes on gateways are killed: what they held never says goodbye.
+      const among =
+        size === "full"
+          ? [...(await world.frames(load.prefix)), ...(await world.frames(prefix))]
+          : await world.frames(prefix);
+      const several = stationsWithSeveral(among);
+      must(`held twice: ${several.join()}`, among.length > 0 && several.length === 0);
     });
   },
 };
+
+const silentOnes = 6;
+
+/** Stations that learn of it at once and come back while the gateway still holds their old sockets. */
+async function silentStations({ world, prefix, injected, heals, must }: Injection): Promise<void> {
+  const url = world.cluster.of("gateway-2").url!;
+  const [port] = await freePorts(1);
+  await using link = await Relay.listen(Number(port), () => Number(new URL(url).port));
+  const ids = Array.from({ length: silentOnes }, (_, i) => `${prefix}HALF${i}`);
+  const old = await Promise.all(ids.map((id) => bootedStation({ url: `ws://127.0.0.1:${port}`, id })));
+  const takeovers = () => world.metric("gateway-2", "ocpp_gateway_takeovers_total");
+  const before = await takeovers();
+  const count = link.silence(() => true);
+  injected(`${count} links fell silent`);
+  const anew = await Promise.all(ids.map((id) => bootedStation({ url, id })));
+  const taken = await lastAnswer(takeovers, (now) => now >= before + silentOnes);
+  must(`${taken - before} of ${silentOnes} new sockets took over`, taken >= before + silentOnes);
+  heals();
+  link.release();
+  for (const station of old)
+    must(`${station.id}: its old socket stays`, (await within(endsWithinMs, station.closed)) !== "nothing");
+  for (const station of anew) {
+    must(
+      `${station.id}: its new socket is closed`,
+      station.isOpen && (await station.call("Heartbeat", {})) !== undefined,
+    );
+    await station.close();
+  }
+}
+
+const endsWithinMs = 30_000;
+
+/** Half of the fleet's, whose stations give them up after two time-outs; the gateway has heard nothing and still holds the sockets. */
+async function silentFleet({ world, rng, load, injected, heals }: Injection): Promise<void> {
+  const { relay } = world.parts.front;
+  await load.connected();
+  const takeovers = () => world.metric("gateway", "ocpp_gateway_takeovers_total");
+  const before = await takeovers();
+  const count = relay.silence(() => rng.chance(0.5));
+  injected(`${count} links fell silent`);
+  await eventually("new sockets to take over from silent ones", async () => (await takeovers()) > before, {
+    timeoutMs: 40_000,
+  });
+  await sleep(2_000);
+  heals();
+  relay.release();
+}
 
 /** One that never comes back: @returns what waits until the gateway has noticed. */
 async function forgottenStation({ world, prefix, injected, must }: Injection): Promise<() => Promise<void>> {
@@ -69,8 +110,9 @@ function stationsWithSeveral(frames: readonly LoggedRecord[]): string[] {
   return [...open].flatMap(([station, sources]) => (sources.size > 1 ? [station] : []));
 }
 
-/** Of one command, below what the api takes. */
+/** Of one command: below what the api takes, and each of them three bytes on the way to the station. */
 const payloadChars = 60_000;
+const payloadChar = "€";
 const mostCommands = 200;
 
 export const notReading: Row = {
@@ -93,16 +135,7 @@ export const notReading: Row = {
     );
     const since = performance.now();
     injected("a station stopped reading");
-    let asked = 0;
-    while (!deaf.isClosed && asked < mostCommands) {
-      const payload = { vendorId: "flood", data: "x".repeat(payloadChars) };
-      const { body } = await world.rest.command(id, { action: "DataTransfer", payload, timeoutSeconds: 5 });
-      asked++;
-      // What it has not read it may still answer, once it was sent: the next one goes out at once.
-      const sent = async () => (await world.rest.get<CommandView>(`/commands/${body.id}`)).status !== "requested";
-      await eventually("the command to be sent", sent, { everyMs: 20 });
-      deaf.say([3, body.id, { status: "Accepted" }]);
-    }
+    const asked = await commandUntilClosed(world, deaf, id);
     const reasons = (await world.frames(id)).flatMap(({ record }) =>
       record.kind === "disconnected" ? [record.reason] : [],
     );
@@ -117,9 +150,34 @@ export const notReading: Row = {
   },
 };
 
+/** @returns how many commands it took. */
+async function commandUntilClosed(world: FaultWorld, deaf: DeafStation, id: string): Promise<number> {
+  const payload = { vendorId: "flood", data: payloadChar.repeat(payloadChars) };
+  let from = await world.ends();
+  for (let asked = 1; asked <= mostCommands; asked++) {
+    const next = await world.ends();
+    const { body } = await world.rest.command(id, { action: "DataTransfer", payload, timeoutSeconds: 5 });
+    const since = from;
+    const came = await eventually("the command to end, or the station to be closed", async () => {
+      const records = (await world.frames(id, since)).map(({ record }) => record);
+      if (records.some(({ kind }) => kind === "disconnected")) return "closed";
+      const own = records.flatMap((record) =>
+        "commandId" in record && record.commandId === body.id ? [record.kind] : [],
+      );
+      if (own.includes("commandResult") || own.includes("commandEnded")) return "ended";
+      // What it has not read it may still answer, once it was sent, which is a little after the log knows: then the next goes out.
+      if (own.includes("commandSent")) deaf.say([3, body.id, { status: "Accepted" }]);
+      return undefined;
+    });
+    if (came === "closed") return asked;
+    from = next;
+  }
+  return mostCommands;
+}
+
 /** Writes what it is told to, reads the answer to its upgrade, and nothing after it. */
 class DeafStation {
-  isClosed = false;
+  private isClosed = false;
   private readonly socket: ReturnType<typeof connect>;
 
   static async at(url: string, id: string): Promise<DeafStation> {
@@ -162,19 +220,18 @@ export const reconnectStorm: Row = {
   name: "reconnect storm (all stations at once)",
   stations: 300,
   fleet: { speed: 60, reconnect: 0, offline: 0 },
-  async inject({ world, size, stations, injected, heals, must }) {
+  async inject({ world, size, load, injected, heals, must }) {
+    const { stations } = load;
     for (let round = 0; round < (size === "quick" ? 1 : 4); round++) {
-      await connected(world, stations);
-      const before = await world.metric("gateway", "ocpp_gateway_upgrades_total");
+      await load.connected();
+      const upgrades = () => world.metric("gateway", "ocpp_gateway_upgrades_total", 'result="accepted"');
+      const before = await upgrades();
       heals();
       const count = world.parts.front.relay.cut();
       injected(`${count} links were cut at once`);
       await sleep(300);
-      await connected(world, stations);
-      await eventually("everyone to be let in again", async () => {
-        const upgrades = await world.metric("gateway", "ocpp_gateway_upgrades_total", 'result="accepted"');
-        return upgrades >= before + count * 0.9;
-      });
+      await load.connected();
+      await eventually("everyone to be let in again", async () => (await upgrades()) >= before + count * 0.9);
       must(`only ${count} of ${stations} stations were cut off`, count >= stations * 0.9);
     }
   },

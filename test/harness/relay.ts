@@ -11,6 +11,8 @@ const both: readonly Direction[] = ["there", "back"];
 interface Link {
   readonly client: Socket;
   readonly target: Socket;
+  /** The port that it leads to. */
+  readonly to: number;
   readonly held: Set<Direction>;
 }
 
@@ -65,12 +67,14 @@ export class Relay implements AsyncDisposable {
     return count;
   }
 
-  /** Every link, without a word. @returns how many. */
-  cut(): number {
-    const { size } = this.links;
-    for (const { client, target } of this.links) for (const socket of [client, target]) socket.resetAndDestroy();
-    this.links.clear();
-    return size;
+  /** Every link, or every one to this port, without a word. @returns how many. */
+  cut(to?: number): number {
+    const ended = [...this.links].filter((link) => to === undefined || link.to === to);
+    for (const link of ended) {
+      for (const socket of [link.client, link.target]) socket.resetAndDestroy();
+      this.links.delete(link);
+    }
+    return ended.length;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -80,7 +84,7 @@ export class Relay implements AsyncDisposable {
 
   private join(client: Socket, to: number): void {
     const target = connect({ port: to, host: "127.0.0.1", allowHalfOpen: true });
-    const link: Link = { client, target, held: new Set(this.held) };
+    const link: Link = { client, target, to, held: new Set(this.held) };
     this.links.add(link);
     carry(link, "there");
     carry(link, "back");
