@@ -146,6 +146,34 @@ describe("wattlog is killed at each step of a CDR's push", () => {
   });
 });
 
+test("killed between a partner's command and its end, wattlog tells the result once that is known", async () => {
+  await using emsp = await partner("CMD");
+  await wattlog.rest.post("/locations", location);
+  const path = "/emsp/results/unlock";
+  {
+    await using charger = await TestStation.connect({ url: wattlog.ocppUrl, id: station, onCommand: () => undefined });
+    await charger.call("BootNotification", { chargePointVendor: "Test", chargePointModel: "T1" });
+    const place = { location_id: "TOWN-HALL", evse_uid: "EVSE-1", connector_id: "1" };
+    const order = { response_url: `${emsp.base}${path}`, ...place };
+    // Refused until the station is known to be there.
+    await eventually("the command to be taken", async () => {
+      const { data } = await emsp.ask<{ result: string }>(
+        "POST",
+        `${emsp.endpoint("commands")}/UNLOCK_CONNECTOR`,
+        order,
+      );
+      return data.result === "ACCEPTED";
+    });
+    await eventually("the station to be asked", () => charger.commands.length > 0);
+    await wattlog.kill9();
+  }
+  await restart();
+  // Half a minute after the command, for the station will not say it any more.
+  await eventually("the result", () => emsp.at(path).length > 0, { timeoutMs: 120_000 });
+  await eventually("nothing to wait", async () => (await queueOf(emsp)).waitingCount === 0);
+  expect(emsp.at(path).map(({ body }) => body)).toEqual([{ result: "TIMEOUT" }]);
+}, 180_000);
+
 describe("a partner that does everything wrong", () => {
   test("delays nobody, and is told everything once it is well", async () => {
     const sick = await partner("SIC");

@@ -165,6 +165,7 @@ describe("a roaming partner", () => {
     });
     expect(running).toMatchObject({ authorization_reference: "REF-1", cdr_token: { uid: "APP-7", type: "APP_USER" } });
     keep("session", [running]);
+    await limits(running["id"], transactionId);
     expect(await order("STOP_SESSION", { session_id: running["id"] })).toMatchObject({ result: "ACCEPTED" });
     expect(station.commands.at(-1)).toMatchObject({ action: "RemoteStopTransaction", payload: { transactionId } });
     const timestamp = new Date().toISOString();
@@ -175,6 +176,24 @@ describe("a roaming partner", () => {
     keep("cdr", [bill]);
     expect(await sessions()).toHaveLength(before + 1);
   });
+
+  /** In the words of the station's version, at the transaction that runs. */
+  async function limits(session: unknown, transactionId: number): Promise<void> {
+    const path = "/emsp/results/profile";
+    const answer = await emsp.ask("PUT", `${emsp.endpoint("chargingprofiles")}/${String(session)}`, {
+      charging_profile: { charging_rate_unit: "A", charging_profile_period: [{ start_period: 0, limit: 10 }] },
+      response_url: `${emsp.base}${path}`,
+    });
+    expect(answer.data).toMatchObject({ result: "ACCEPTED" });
+    expect(await eventually("the result", () => emsp.at(path)[0]?.body)).toEqual({ result: "ACCEPTED" });
+    expect(station.commands.at(-1)).toMatchObject({
+      action: "SetChargingProfile",
+      payload: {
+        connectorId: 1,
+        csChargingProfiles: { transactionId, chargingSchedule: { chargingSchedulePeriod: [{ limit: 10 }] } },
+      },
+    });
+  }
 
   async function order(command: string, body: object): Promise<unknown> {
     const path = `/emsp/results/${command}`;
