@@ -283,8 +283,8 @@ ${importHelp(
                             register there, with the token that it gave us
   wattlog partner rotate ID   new tokens: exchanged where it is registered, else a new token A
   wattlog partner queue ID    what waits to be pushed to it, what it refused, and why
-  wattlog partner resync ID   push everything again: tariffs, locations, open sessions, CDRs without proof of delivery;
-                            and read its whole list of tokens
+  wattlog partner resync ID   push everything again: tariffs, locations, open sessions, CDRs without proof of delivery, or
+                            that it says it has no more; and read its whole list of tokens
   wattlog partner retry ID    push what it refused again, and do not wait for the next try
   --allow-host HOST         a host of it may lead to private addresses; more than one may be named
   --raw-tokens              it sends and expects tokens as they are, not in Base64 (2.1.1 does so without this)

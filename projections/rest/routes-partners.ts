@@ -297,7 +297,7 @@ function installPushes(app: FastifyInstance, context: ApiOptions, services: Ocpi
   for (const [what, summary] of [
     [
       "resync",
-      "Push everything again: tariffs, locations, open sessions, CDRs of a month that have no proof of delivery; and read its whole list of tokens",
+      "Push everything again: tariffs, locations, open sessions, CDRs of a month that have no proof of delivery, or that the partner says it has no more; and read its whole list of tokens",
     ],
     ["retry", "Push dead letters again, and do not wait for the next try"],
   ] as const) {

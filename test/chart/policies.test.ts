@@ -113,6 +113,20 @@ describe("NetworkPolicies", () => {
     expect(portsOf(open, "projector", "Egress")).toContain("443");
   });
 
+  test("whoever speaks to roaming partners has their settings and the key that unseals their tokens; jobs have no key", () => {
+    const has = Object.fromEntries(
+      podsOf(manifests).map(({ role, spec }) => {
+        const { env } = spec.containers[0];
+        const key = env.find(({ name }) => name === "WATTLOG_SECRETS_KEY")?.valueFrom?.secretKeyRef;
+        const url = env.find(({ name }) => name === "WATTLOG_OCPI_URL")?.value;
+        return [role, { key: key && `${key.name}/${key.key}`, url }];
+      }),
+    );
+    const speaks = { key: "wattlog/secrets-key", url: "https://roaming.example.com" };
+    expect(has).toMatchObject({ gateway: speaks, projector: speaks, api: speaks });
+    for (const job of ["topics", "migrate", "archiver"]) expect(has[job]).toMatchObject({ key: undefined });
+  });
+
   test("https goes to the world, not to the private networks", () => {
     const policy = open.find(({ metadata }) => metadata.name === "rel-wattlog-to-https")?.spec as unknown as PolicySpec;
     expect(policy.egress?.[0]?.to).toEqual([

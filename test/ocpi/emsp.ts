@@ -346,6 +346,7 @@ export class Emsp implements AsyncDisposable {
     const found = this.cdrs.get(name);
     const kept = found ?? { bodies: [], location: `${this.base}/emsp/${this.version}/cdrs/${id}` };
     kept.bodies.push(text);
+    this.objects.set(new URL(kept.location).pathname, body);
     this.cdrs.set(name, kept);
     return { http: found ? 200 : 201, status: 1000, location: kept.location };
   }

@@ -20,6 +20,8 @@ export interface Waiting<Kind extends PushKind = PushKind> extends PeerKey {
   /** Of a CDR, from the first try on: JSON. */
   readonly body: string | null;
   readonly told: string | null;
+  /** Of a CDR that was taken: its Location at the partner's. */
+  readonly proof: string | null;
   readonly deliveredAt: number | null;
 }
 
@@ -56,7 +58,17 @@ export class Outbox {
           .onRef("d.module", "=", "p.module")
           .onRef("d.object", "=", "p.object"),
       )
-      .select(["p.module", "p.object", "p.due", "p.changed", "d.attempts", "d.body", "d.told", "d.delivered_at"])
+      .select([
+        "p.module",
+        "p.object",
+        "p.due",
+        "p.changed",
+        "d.attempts",
+        "d.body",
+        "d.told",
+        "d.proof",
+        "d.delivered_at",
+      ])
       .where("p.party", "=", party)
       .where("p.partner", "=", partner)
       .where("p.due", "<=", now)
@@ -66,18 +78,21 @@ export class Outbox {
       .orderBy("p.object")
       .limit(most)
       .execute();
-    const waiting = rows.map(({ module, object, due, changed, attempts, body, told, delivered_at: deliveredAt }) => ({
-      party,
-      partner,
-      kind: module as PushKind,
-      object,
-      due,
-      changed,
-      attempts: attempts ?? 0,
-      body,
-      told,
-      deliveredAt,
-    }));
+    const waiting = rows.map(
+      ({ module, object, due, changed, attempts, body, told, proof, delivered_at: deliveredAt }) => ({
+        party,
+        partner,
+        kind: module as PushKind,
+        object,
+        due,
+        changed,
+        attempts: attempts ?? 0,
+        body,
+        told,
+        proof,
+        deliveredAt,
+      }),
+    );
     return waiting as WaitingIn<Lane>[];
   }
 
@@ -121,7 +136,7 @@ export class Outbox {
       ({ module, body, attempts }) => module !== "evses" || body === null || attempts !== null,
     );
     return rows.slice(0, other < 0 ? rows.length : other).map(({ object, due, changed, body }) => {
-      const untried = { attempts: 0, told: null, deliveredAt: null, body: null };
+      const untried = { attempts: 0, told: null, proof: null, deliveredAt: null, body: null };
       return { party, partner, kind: "evses", object, due, changed, ...untried, status: body! };
     });
   }
@@ -255,8 +270,8 @@ function keyOf({ party, partner, kind: module, object }: Pick<Waiting, keyof Pee
 }
 
 function deliveryOf(waiting: Waiting): OcpiDeliveryRow {
-  const { attempts, body, told, deliveredAt } = waiting;
-  return { ...keyOf(waiting), attempts, body, told, proof: null, delivered_at: deliveredAt };
+  const { attempts, body, told, proof, deliveredAt } = waiting;
+  return { ...keyOf(waiting), attempts, body, told, proof, delivered_at: deliveredAt };
 }
 
 /** Unless it was marked again meanwhile. */

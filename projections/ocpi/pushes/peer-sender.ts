@@ -7,6 +7,7 @@ import type { Partner, Partners } from "../partners.ts";
 import { versionWith } from "../versions/version.ts";
 import type { PeerAddress, PeerClient } from "../peer-client.ts";
 import type { ActiveProfiles } from "./active-profiles.ts";
+import { holds, isAtPartner } from "./cdr-check.ts";
 import { contentOf, statusUrl, type Content, type PushRequest } from "./content.ts";
 import { moduleOf, type ObjectKind } from "./marks.ts";
 import type { PushNeeds } from "./needs.ts";
@@ -28,6 +29,15 @@ export interface SenderParts {
 type Outcome = "done" | "failed";
 type Failure = Extract<Verdict, { kind: "failed" }>;
 type Waiting = WaitingFor<"profiles"> | WaitingFor<Exclude<ObjectKind, "profiles">>;
+
+interface Question {
+  readonly method: PushRequest["method"] | "GET";
+  readonly url: string;
+  readonly body?: string;
+  readonly to?: PartyName;
+  /** On a connection that stays: what may come twice. */
+  readonly keeps?: true;
+}
 
 /** Of one run: made anew for each, so that what an operator changed counts. */
 export class PeerSender {
@@ -76,6 +86,7 @@ export class PeerSender {
   }
 
   private async deliver(waiting: Waiting): Promise<Outcome> {
+    if (waiting.kind === "cdrs" && waiting.deliveredAt !== null) return this.checkCdr(waiting);
     const content = await this.contentOf(waiting);
     const { outbox, needs } = this.parts;
     if (content === "nothing") {
@@ -102,6 +113,32 @@ export class PeerSender {
     else if (verdict.kind === "refused") await this.bury({ ...waiting, attempts: waiting.attempts + 1 }, verdict.why);
     else await this.failed(waiting, verdict);
     return verdict.kind === "failed" ? "failed" : "done";
+  }
+
+  /** One that was taken: the partner is asked whether it has it, and is sent the same bytes again where it has not. */
+  private async checkCdr(waiting: Waiting): Promise<Outcome> {
+    const { outbox } = this.parts;
+    const { proof, told, deliveredAt } = waiting;
+    const made = await this.contentOf({ ...waiting, deliveredAt: null, body: null });
+    if (proof === null || made === "nothing" || !isAtPartner(proof, receiverOf(this.partner.doc, "cdrs") ?? "")) {
+      await outbox.drop(waiting);
+      return "done";
+    }
+    const body = "body" in made && digestOf(made.body ?? "") === told ? made.body : undefined;
+    await outbox.begin(waiting, null);
+    const [verdict, answer] = await this.exchange({ method: "GET", url: proof });
+    if (verdict.kind === "failed") {
+      await this.failed(waiting, verdict);
+      return "failed";
+    }
+    const isAbsent = verdict.kind === "refused" && verdict.isAbsent;
+    if (isAbsent && body !== undefined) return this.deliver({ ...waiting, deliveredAt: null, body });
+    await outbox.delivered(waiting, { told, proof, delivered_at: deliveredAt });
+    const isOther = verdict.kind === "delivered" && body !== undefined && !holds(answer, body);
+    if (isAbsent) await this.bury(waiting, "the partner has it no more, and it cannot be made again byte for byte");
+    else if (isOther) await this.bury(waiting, "the partner has another CDR at the Location that it gave for this one");
+    else this.count(waiting, "exists");
+    return "done";
   }
 
   /**
@@ -173,14 +210,12 @@ export class PeerSender {
     return [request.whole, await this.ask(request.whole)];
   }
 
-  private async ask(request: {
-    readonly method: PushRequest["method"] | "GET";
-    readonly url: string;
-    readonly body?: string;
-    readonly to?: PartyName;
-    /** On a connection that stays: what may come twice. */
-    readonly keeps?: true;
-  }): Promise<Verdict> {
+  private async ask(request: Question): Promise<Verdict> {
+    return (await this.exchange(request))[0];
+  }
+
+  /** @returns what it means, and the body of the answer */
+  private async exchange(request: Question): Promise<readonly [Verdict, string]> {
     const { peers, partners } = this.parts;
     const { party, doc } = this.partner;
     const [own] = partners.ownRoles(party);
@@ -189,10 +224,12 @@ export class PeerSender {
     try {
       const content = body === undefined ? {} : { body: JSON.parse(body) as unknown };
       const sent = { method, url, routing, ...content, ...(keeps && { keeps }) };
-      return verdictOf(await peers.send(this.address, sent), { roles: doc.roles, own: own! });
+      const answer = await peers.send(this.address, sent);
+      const verdict = verdictOf(answer, { roles: doc.roles, own: own! });
+      return [verdict, answer.result === "answered" ? answer.body : ""];
     } catch (error) {
       // No key, or another one: the operator is told beside what waits.
-      return { kind: "failed", why: messageOf(error), isAnswered: false } as const;
+      return [{ kind: "failed", why: messageOf(error), isAnswered: false }, ""];
     }
   }
 
@@ -201,7 +238,7 @@ export class PeerSender {
     const now = needs.clock.now();
     if (waiting.kind === "cdrs") {
       const told = digestOf(sent.body ?? "");
-      await outbox.delivered(waiting, { told, proof: verdict.location, delivered_at: now });
+      await outbox.delivered(waiting, { told, proof: verdict.location ?? waiting.proof, delivered_at: now });
     } else if (sent.told !== null) {
       await outbox.delivered(waiting, { told: sent.told, proof: null, delivered_at: null });
     } else await outbox.delivered(waiting, undefined);

@@ -191,23 +191,44 @@ describe("pushes", () => {
     expect([bodies.length, new Set(bodies).size, emsp.cdrs.size]).toEqual([2, 1, 1]);
   });
 
-  it("resync pushes everything again but what is proven", async () => {
+  it("resync pushes everything again, and asks for each CDR that was taken where it is: what is gone goes again with the same bytes", async () => {
     const emsp = await partnerWith("ABC", card());
     await place();
     const events = new StationWriter(station()).session(card(), 1_000_000, 1);
+    const id = cdrIdIn(events);
+    const name = `DE/WLG/${id}`;
+    const kept = `${module("cdrs")}/${id}`;
+    const bodies = () => emsp.cdrs.get(name)?.bodies ?? [];
     await roaming.events(events);
-    await eventually("the CDR", () => emsp.cdrs.has(`DE/WLG/${cdrIdIn(events)}`));
-    await eventually("all of it", async () => (await waiting(roaming)).length === 0);
+    await eventually("the CDR", () => emsp.cdrs.has(name));
+    const settled = () => eventually("all of it", async () => (await waiting(roaming)).length === 0);
+    await settled();
+    const resync = async () => {
+      const asked = emsp.at(kept).length;
+      await roaming.rest("POST", "/partners/DEABC-EMSP/resync");
+      await eventually("the question", () => emsp.at(kept).length > asked);
+      await settled();
+    };
+    await resync();
+    expect(bodies()).toHaveLength(1);
     emsp.objects.clear();
-    const posts = pushesTo(emsp, "cdrs").length;
-    await roaming.rest("POST", "/partners/DEABC-EMSP/resync");
+    await resync();
     const [location, tariff] = [
       `${module("locations")}/DE/WLG/${locationId()}`,
       `${module("tariffs")}/DE/WLG/standard`,
     ];
-    await eventually("both", () => emsp.objects.has(location) && emsp.objects.has(tariff));
-    await eventually("all of it", async () => (await waiting(roaming)).length === 0);
-    expect(pushesTo(emsp, "cdrs")).toHaveLength(posts);
+    expect([location, tariff, kept].map((path) => emsp.objects.has(path))).toEqual([true, true, true]);
+    expect(bodies()).toHaveLength(2);
+    expect(new Set(bodies()).size).toBe(1);
+    expect(await proofOf(id)).toMatchObject({ proof: emsp.cdrs.get(name)!.location });
+    // What it has there is not what it took.
+    emsp.objects.set(kept, { ...(emsp.objects.get(kept) as object), total_energy: 99 });
+    await resync();
+    expect(bodies()).toHaveLength(2);
+    expect(await roaming.rest("GET", "/partners/DEABC-EMSP/pushes")).toMatchObject({
+      deadLetters: [{ module: "cdrs", object: id, problem: expect.stringContaining("another CDR") }],
+    });
+    expect(await proofOf(id)).toBeDefined();
   });
 });
 

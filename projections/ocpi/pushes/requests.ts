@@ -74,6 +74,7 @@ async function everything(needs: PushNeeds, partner: Partner, since: number): Pr
     ...of("locations", registry.ids(party, "location")),
     ...(await activeSessionsOf(needs, partner)),
     ...(await cdrsOf(needs, partner, since)),
+    ...(await takenCdrsOf(needs, partner, since)),
   ];
 }
 
@@ -91,6 +92,25 @@ async function activeSessionsOf(needs: PushNeeds, partner: Partner): Promise<rea
   return rows
     .filter((row) => isTokenOf(needs, partner, row.id_token, Math.min(row.started_at, row.last_updated)))
     .map(({ id }) => ({ party, partner: doc.id, kind: "sessions", object: id, due }));
+}
+
+/** Those of which it said where it keeps them: it is asked whether it still does. */
+async function takenCdrsOf(
+  { store, clock }: PushNeeds,
+  { party, doc }: Partner,
+  since: number,
+): Promise<readonly Mark[]> {
+  const due = clock.now();
+  const rows = await store.reader
+    .selectFrom("ocpi_delivery")
+    .select("object")
+    .where("party", "=", party)
+    .where("partner", "=", doc.id)
+    .where("module", "=", "cdrs")
+    .where("delivered_at", ">=", since)
+    .where("proof", "is not", null)
+    .execute();
+  return rows.map(({ object }) => ({ party, partner: doc.id, kind: "cdrs", object, due }));
 }
 
 /** Those without a proof of delivery. */
