@@ -1,16 +1,19 @@
-// Sender interface of CDRs (2.2.1, CDRs): immutable, with location, tariff and token as they were when the session began.
+// Sender interface of CDRs (CDRs): immutable, with location, tariff and token as they were when the session began.
 import type { Cdr, CdrLine, CdrPeriod } from "../../core/records/domain-event.ts";
 import { tokenKey, type TokenDoc } from "../../core/registry/entities.ts";
 import type { CdrRow } from "../../core/store/tables.ts";
 import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
-import { docAtTime, placeAtPosition, placeAtTime } from "./places.ts";
+import { docAtTime, placeAtPosition, placeAtTime, type Place } from "./places.ts";
+import { locationOfPlace } from "./location-object.ts";
 import { authorisationOf, cdrLocation } from "./session-facts.ts";
 import { currencyOf, showPeriod } from "./sessions.ts";
 import { signedDataOf } from "./signed-data.ts";
-import { showTariff } from "./tariffs.ts";
 import { cdrTokenOf } from "./token-object.ts";
 import { hours, kwh, numberOf, utc, type Members } from "./values.ts";
+import { cdrIn, isBilledIn } from "./versions/bills.ts";
+import { hasStandard, locationIn } from "./versions/locations.ts";
+import { tariffIn } from "./versions/tariffs.ts";
 
 const rowsAtOnce = 1_000;
 
@@ -40,6 +43,7 @@ interface OwnCdr {
   readonly row: Row;
   readonly cdr: Cdr;
   readonly token: TokenDoc;
+  readonly place: Place;
   readonly location: Members;
 }
 
@@ -82,7 +86,7 @@ async function* ownCdrs(call: OcpiCall, from: number, until: number): AsyncItera
 const withoutPrice: ReadonlySet<string> = new Set(["tariffRestrictionsUnsupported", "tariffInvalid"]);
 
 /** undefined: it is not this partner's, or cannot be told: the operator is. */
-function ownCdr({ context, party, partner }: OcpiView, row: Row): OwnCdr | undefined {
+function ownCdr({ context, party, partner, version }: OcpiView, row: Row): OwnCdr | undefined {
   const cdr = JSON.parse(row.document) as Cdr;
   if (cdr.idToken === null) return undefined;
   const key = tokenKey(cdr.idToken);
@@ -95,10 +99,12 @@ function ownCdr({ context, party, partner }: OcpiView, row: Row): OwnCdr | undef
   // Where it was registered only afterwards, as it was registered first.
   const place =
     placeAtPosition(context.registry, party, of, cdr.registry) ?? placeAtTime(context.registry, party, of, first);
-  const location = place && cdrLocation(place);
+  const location = place && hasStandard(version, place.connector) ? cdrLocation(place) : undefined;
   const unpriced = cdr.total === null && cdr.annotations.some((word) => withoutPrice.has(word));
-  if (location && !unpriced) return { row, cdr, token, location };
-  const why = unpriced ? "its price is not known" : "OCPI needs more of its location";
+  const isBilled = isBilledIn(version, cdr);
+  if (place && location && !unpriced && isBilled) return { row, cdr, token, place, location };
+  const unsaid = isBilled ? "OCPI needs more of its location" : "OCPI 2.1.1 knows neither credits nor corrections";
+  const why = unpriced ? "its price is not known" : unsaid;
   context.logger.warn({ cdr: row.id, station: row.station, why }, "a CDR is withheld from its partner");
   return undefined;
 }
@@ -106,13 +112,22 @@ function ownCdr({ context, party, partner }: OcpiView, row: Row): OwnCdr | undef
 /** Before every log time. */
 const first = -Infinity;
 
-async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): Promise<Members> {
-  const { context, party } = call;
+async function showCdr(call: OcpiView, own: OwnCdr): Promise<Members> {
+  const { row, cdr, place } = own;
+  const location = locationIn[call.version](locationOfPlace(call.party, place, row.last_updated));
+  return cdrIn[call.version](await wholeCdr(call, own), { location, lines: cdr.lines });
+}
+
+/** In the words of 2.2.1, but for its tariff. */
+async function wholeCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): Promise<Members> {
+  const { context, party, version } = call;
   const total = costOf(cdr.lines, cdr.total);
   const periods = periodsOf(cdr);
   const parking = hours(periods.reduce((ms, p) => ms + (p.dimension === "PARKING_TIME" ? p.durationMs : 0), 0));
   const { registry } = context;
   const tariff = cdr.tariffId === null ? undefined : registry.find(party, "tariff", cdr.tariffId, cdr.registry);
+  const changedAt = tariff ? logTimeOf(call, cdr.tariffId!, tariff.version) : 0;
+  const shown = tariff && tariffIn[version]({ doc: tariff.doc, party, changedAt });
   return {
     country_code: party.slice(0, 2),
     party_id: party.slice(2),
@@ -121,11 +136,11 @@ async function showCdr(call: OcpiView, { row, cdr, token, location }: OwnCdr): P
     start_date_time: utc(Math.min(cdr.startedAt, periods[0]!.startedAt)),
     end_date_time: utc(cdr.endedAt),
     session_id: row.session_id,
-    cdr_token: cdrTokenOf(token, party),
+    cdr_token: cdrTokenOf(token, party, version),
     ...(await authorisationOf(context, party, { id: row.session_id, station: row.station, idToken: cdr.idToken })),
     cdr_location: location,
     currency: cdr.currency ?? currencyOf(context, party, undefined),
-    ...(tariff ? { tariffs: [showTariff(tariff.doc, party, logTimeOf(call, cdr.tariffId!, tariff.version))] } : {}),
+    ...(shown ? { tariffs: [shown] } : {}),
     charging_periods: periods.map((period) => showPeriod(period, cdr.tariffId)),
     ...signedDataOf(cdr),
     // Of a credit CDR negative, and nothing else is (2.2.1, 10.2.1.2): all other fields are those of what it credits.

@@ -74,7 +74,13 @@ export function unlockCommand(protocol: Protocol, { evseId = 1, connectorId = 1 
   return { action: "UnlockConnector", payload };
 }
 
-const tokenTypes = { RFID: "ISO14443", APP_USER: "Central", AD_HOC_USER: "Central", OTHER: "Central" } as const;
+const tokenTypes = {
+  RFID: "ISO14443",
+  EMAID: "eMAID",
+  APP_USER: "Central",
+  AD_HOC_USER: "Central",
+  OTHER: "Central",
+} as const;
 
 function idToken({ uid, type }: OcpiToken): object {
   return { idToken: uid, type: tokenTypes[type] };

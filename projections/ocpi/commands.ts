@@ -29,6 +29,8 @@ import { ownSession } from "./sessions.ts";
 import { idTagOf, parseToken, tokenDocOf, type OcpiToken } from "./token-object.ts";
 import { isOwnOrLeft } from "./token-store.ts";
 import { isMembers, optionalTextIn, same, textIn, timeIn, utc, type Members } from "./values.ts";
+import { commandResponseIn, hasCommand, ownerOf, readReservation, readToken } from "./versions/tokens.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
 type CommandResponse = "NOT_SUPPORTED" | "REJECTED" | "ACCEPTED" | "UNKNOWN_SESSION";
 
@@ -60,9 +62,9 @@ const prepare: Readonly<Record<CommandName, Prepare>> = {
 };
 
 export const postCommand: OcpiHandler = async (call) => {
-  const { body, params, partner, services } = call;
+  const { body, params, partner, services, version } = call;
   const command = commandNames.find((known) => known === params["command"]);
-  if (!command) throw notFound("There is no such command.");
+  if (!command || !hasCommand(version, command)) throw notFound("There is no such command.");
   if (!isMembers(body)) throw invalid("An object is needed.");
   const responseUrl = textIn(body, "response_url", 255);
   const refusal = services.outbound.refusal(responseUrl, partner.doc.allowedHosts ?? []);
@@ -71,19 +73,18 @@ export const postCommand: OcpiHandler = async (call) => {
     const { reference, ...what } = await prepare[command](call, body);
     const given = { ...(reference === undefined ? {} : { reference }), ...throughHub(call) };
     const reply = { of: command, url: responseUrl, correlationId: call.correlationId, ...given };
-    if (await services.orders.order({ partner, reply, ...what })) return answer("ACCEPTED");
-    return answer("REJECTED", "Too many of your commands wait for their results.");
+    if (await services.orders.order({ partner, reply, ...what })) return answer(version, "ACCEPTED");
+    return answer(version, "REJECTED", "Too many of your commands wait for their results.");
   } catch (error) {
-    if (error instanceof Refused) return answer(error.result, error.message);
-    if (isUnsendable(error)) return answer("REJECTED", error.message);
+    if (error instanceof Refused) return answer(version, error.result, error.message);
+    if (isUnsendable(error)) return answer(version, "REJECTED", error.message);
     throw error;
   }
 };
 
-function answer(result: CommandResponse, sentence?: string): OcpiAnswer {
+function answer(version: OcpiVersion, result: CommandResponse, sentence?: string): OcpiAnswer {
   const timeout = result === "ACCEPTED" ? commandTimeoutSeconds : 0;
-  const message = sentence === undefined ? {} : { message: [{ language: "en", text: sentence }] };
-  return { data: { result, timeout, ...message } };
+  return { data: commandResponseIn(version, result, timeout, sentence) };
 }
 
 /** What a body names: a location of ours, an EVSE of it, a connector of that. */
@@ -114,14 +115,18 @@ async function reserve(call: OcpiCall, body: Members): Promise<Prepared> {
   const expiry = timeIn(body, "expiry_date");
   if (expiry <= call.context.clock.now()) throw invalid("expiry_date must be in the future.");
   const reference = optionalTextIn(body, "authorization_reference", 36);
-  const id = reservationNumber(call.partner.doc.id, textIn(body, "reservation_id", 36));
+  const id = reservationNumber(call.partner.doc.id, reservationIn(call, body));
   const { station, target, protocol } = await named(call, body);
   await knowToken(call, token, protocol, reference);
   return { station, reference, request: reserveCommand(protocol, token, target, id, utc(expiry)) };
 }
 
+function reservationIn({ version }: OcpiCall, body: Members): string {
+  return textIn(readReservation(version, body), "reservation_id", 36);
+}
+
 async function cancel(call: OcpiCall, body: Members): Promise<Prepared> {
-  const id = reservationNumber(call.partner.doc.id, textIn(body, "reservation_id", 36));
+  const id = reservationNumber(call.partner.doc.id, reservationIn(call, body));
   const found = await call.context.store.reader
     .selectFrom("live_station_document")
     .select(["station", "document"])
@@ -145,8 +150,8 @@ async function unlock(call: OcpiCall, body: Members): Promise<Prepared> {
 }
 
 /** Not whether it is valid: the partner has said so by sending it. @throws OcpiError 2001 it is another party's */
-function ownToken({ context, partner }: OcpiCall, body: Members): OcpiToken {
-  const token = parseToken(body["token"]);
+function ownToken({ context, partner, version }: OcpiCall, body: Members): OcpiToken {
+  const token = parseToken(readToken(version, body["token"], ownerOf(partner.doc)));
   if (actsFor(context.registry, partner, token.countryCode, token.partyId)) return token;
   throw invalid("token must be of a party that you act for.");
 }

@@ -6,10 +6,10 @@ import { ocpiRoutes, type OcpiRoute } from "./routes.ts";
 
 export const coveragePage = fileURLToPath(new URL("../../docs/ocpi-coverage.md", import.meta.url));
 
-/** What OCPI 2.2.1 has for a CPO and wattlog has not, each with what follows for a partner. */
+/** What OCPI has for a CPO and wattlog has not, each with what follows for a partner. */
 const open = [
   ["sessions PENDING and RESERVATION", "a session begins ACTIVE"],
-  ["OCPI 2.1.1 and 2.3.0", "not among the versions that are told"],
+  ["OCPI 2.3.0 bookings, payments and invoicereconciliation", "not among the endpoints that are told"],
 ] as const;
 
 /** What is asked of a partner's sender interfaces, and told there: call, when, the test's file and title. */

@@ -1,19 +1,20 @@
-// An OCPI Location from the registry's document and its history: what it says, since when, and what was taken away.
+// An OCPI Location from the registry's document and its history: what it says, since when, and what was taken away. It has the
+// fields of every version; `versions/locations.ts` has what each is told.
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { Version } from "../../core/registry/fold.ts";
 import type { LocationDoc } from "../../core/registry/entities.ts";
 import { besideSiblings, connectorStatus, evseStatus, type StatusSince } from "./evse-status.ts";
 import type { LiveStatus } from "./live-status.ts";
-import { connectorKey, type ConnectorDoc, type EvseDoc } from "./places.ts";
+import { connectorKey, type ConnectorDoc, type EvseDoc, type Place } from "./places.ts";
 import { pick, utc, words, type Members } from "./values.ts";
 
 const locationFields = words(`publish_allowed_to name address city postal_code state country coordinates
   related_locations parking_type directions operator suboperator owner facilities time_zone opening_times
-  charging_when_closed images energy_mix`);
+  charging_when_closed images energy_mix parking_places help_phone`);
 const evseFields = words(`evse_id status_schedule capabilities floor_level coordinates physical_reference directions
-  parking_restrictions images`);
+  parking_restrictions images parking accepted_service_providers`);
 const connectorFields = words(`id standard format power_type max_voltage max_amperage max_electric_power tariff_ids
-  terms_and_conditions`);
+  terms_and_conditions capabilities`);
 const neededOfLocation = ["address", "city", "country", "coordinates", "time_zone"] as const;
 const neededOfConnector = ["standard", "format", "power_type", "max_voltage", "max_amperage"] as const;
 
@@ -87,17 +88,34 @@ export function showLocation(location: KnownLocation, showing: Showing): Shown {
   const evses = location.evses.flatMap((evse) => showEvse(evse, statuses) ?? []);
   const lastUpdated = Math.max(changedAt, ...evses.map((evse) => evse.lastUpdated));
   const object = {
-    // Whatever the document says: they must be those of the address that it is pushed to.
-    country_code: showing.party.slice(0, 2),
-    party_id: showing.party.slice(2),
-    id: doc.id,
-    // Nobody said that drivers may see it.
-    publish: doc["publish"] === true,
-    ...pick(doc, locationFields),
+    ...headOf(doc, showing.party),
     ...(evses.length === 0 ? {} : { evses: evses.map((evse) => evse.object) }),
     last_updated: utc(lastUpdated),
   };
   return { object, lastUpdated };
+}
+
+/**
+ * With the one EVSE and connector of a session, which charges there.
+ * @param at epoch ms: as of when it is told
+ */
+export function locationOfPlace(party: PartyId, { location, evse, connector }: Place, at: number): Members {
+  const last_updated = utc(at);
+  const connectors = [{ ...pick(connector, connectorFields), last_updated }];
+  const told = { uid: evse.uid, ...pick(evse, evseFields), status: "CHARGING", connectors, last_updated };
+  return { ...headOf(location, party), evses: [told], last_updated };
+}
+
+function headOf(doc: LocationDoc, party: PartyId): Members {
+  return {
+    // Whatever the document says: they must be those of the address that it is pushed to.
+    country_code: party.slice(0, 2),
+    party_id: party.slice(2),
+    id: doc.id,
+    // Nobody said that drivers may see it.
+    publish: doc["publish"] === true,
+    ...pick(doc, locationFields),
+  };
 }
 
 function ownStatus(evse: KnownEvse, { live, occupied, now }: Showing): StatusSince {

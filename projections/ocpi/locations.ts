@@ -1,4 +1,4 @@
-// Sender interface of locations (2.2.1, Locations).
+// Sender interface of locations (Locations).
 import type { PartyId } from "../../core/ids/ids.ts";
 import type { ApiOptions } from "../rest/context.ts";
 import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
@@ -7,6 +7,8 @@ import { LiveStatus } from "./live-status.ts";
 import { knownLocation, missingFields, showLocation, type KnownLocation, type Shown } from "./location-object.ts";
 import { isWithin, pageAnswer, pageQuery, type PageQuery } from "./paging.ts";
 import { isMembers, same, type Members } from "./values.ts";
+import { isToldIn, locationIn } from "./versions/locations.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
 export const listLocations: OcpiHandler = async (call) => {
   const page = pageQuery(call);
@@ -26,7 +28,7 @@ interface ShownPage {
 }
 
 async function pageOfAll(call: OcpiCall, { offset, limit }: PageQuery): Promise<ShownPage> {
-  const all = toldLocations(call.context, call.party);
+  const all = toldLocations(call.context, call.party).filter(({ doc }) => isToldIn(call.version, doc));
   return { total: all.length, items: await show(call, all.slice(offset, offset + limit)) };
 }
 
@@ -34,13 +36,17 @@ async function pageByDate(call: OcpiCall, page: PageQuery): Promise<ShownPage> {
   const { context, party, services } = call;
   const { times, passed } = await services.locationTimes.of(party);
   const isListed = (at: number | undefined) => at !== undefined && at < passed && isWithin(page, at);
-  const ids = [...context.registry.ids(party, "location")].filter((id) => isListed(times.get(id)));
+  const isTold = (id: string) => {
+    const known = knownLocation(context.registry.versions(party, "location", id));
+    return known !== undefined && isToldIn(call.version, known.doc);
+  };
+  const ids = [...context.registry.ids(party, "location")].filter((id) => isListed(times.get(id)) && isTold(id));
   const shown = await showLocations(call, ids.slice(page.offset, page.offset + page.limit));
   // What has changed since is in a later list: told now, it would hide others that changed before it.
   return { total: ids.length, items: [...shown.values()].filter(({ lastUpdated }) => isListed(lastUpdated)) };
 }
 
-export const getLocation: OcpiHandler = async (call) => ({ data: await locationIn(call) });
+export const getLocation: OcpiHandler = async (call) => ({ data: await theLocation(call) });
 
 export const getEvse: OcpiHandler = async (call) => ({ data: await evseIn(call) });
 
@@ -52,17 +58,19 @@ export const getConnector: OcpiHandler = async (call) => {
   return { data: found };
 };
 
-async function locationIn(call: OcpiCall): Promise<Members> {
+async function theLocation(call: OcpiCall): Promise<Members> {
   const { registry } = call.context;
   const id = locationId(call.context, call.party, call.params["location"] ?? "");
   const known = id === undefined ? undefined : knownLocation(registry.versions(call.party, "location", id));
-  if (!known) throw notFound("There is no such location.", statusCodes.unknownLocation);
+  if (!known || !isToldIn(call.version, known.doc)) {
+    throw notFound("There is no such location.", statusCodes.unknownLocation);
+  }
   const [shown] = await show(call, [known]);
   return shown!.object;
 }
 
 async function evseIn(call: OcpiCall): Promise<Members> {
-  const location = await locationIn(call);
+  const location = await theLocation(call);
   const wanted = call.params["evse"] ?? "";
   const found = membersOf(location["evses"]).find(({ uid }) => typeof uid === "string" && same(uid, wanted));
   if (!found) throw notFound("There is no such EVSE.", statusCodes.unknownLocation);
@@ -121,13 +129,16 @@ function* knownLocations({ registry, logger }: ApiOptions, party: PartyId): Iter
 interface LocationView {
   readonly context: Pick<OcpiView["context"], "store" | "registry" | "clock">;
   readonly party: PartyId;
+  /** Absent: with what any version has. */
+  readonly version?: OcpiVersion;
 }
 
-/** Of ids that exist; those that OCPI cannot say are left out. */
+/** Of ids that exist; those that OCPI cannot say, or its version must not, are left out. */
 export async function showLocations(view: LocationView, ids: Iterable<string>): Promise<ReadonlyMap<string, Shown>> {
   const known = [...ids].flatMap((id) => {
     const location = knownLocation(view.context.registry.versions(view.party, "location", id));
-    return location ? [{ id, location }] : [];
+    const isTold = location && (view.version === undefined || isToldIn(view.version, location.doc));
+    return isTold ? [{ id, location }] : [];
   });
   const shown = await show(
     view,
@@ -136,12 +147,17 @@ export async function showLocations(view: LocationView, ids: Iterable<string>): 
   return new Map(known.map(({ id }, at) => [id, shown[at]!]));
 }
 
-async function show({ context, party }: LocationView, locations: readonly KnownLocation[]): Promise<readonly Shown[]> {
+async function show(
+  { context, party, version }: LocationView,
+  locations: readonly KnownLocation[],
+): Promise<readonly Shown[]> {
   const stations = locations.flatMap(({ evses }) =>
     evses.flatMap(({ doc }) => (doc.connectors ?? []).flatMap(({ stationId }) => stationId ?? [])),
   );
   const live = await LiveStatus.of(context, party, stations);
   const occupied = context.registry.setting(party, "occupiedStatus") === "CHARGING" ? "CHARGING" : "BLOCKED";
   const showing = { party, live, occupied, now: context.clock.now() } as const;
-  return locations.map((location) => showLocation(location, showing));
+  const shown = locations.map((location) => showLocation(location, showing));
+  if (version === undefined) return shown;
+  return shown.map(({ object, lastUpdated }) => ({ object: locationIn[version](object), lastUpdated }));
 }

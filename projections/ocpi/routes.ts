@@ -12,6 +12,7 @@ import { listSessions, putChargingPreferences } from "./sessions.ts";
 import { listTariffs } from "./tariffs.ts";
 import { getToken, patchToken, putToken } from "./tokens.ts";
 import { getVersions, versionDetails } from "./versions.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -36,7 +37,7 @@ type ModuleRow = readonly [method: Method, path: string, handle: OcpiHandler, fi
 
 const handshake = "a partner registers with token A, which is dead afterwards, and is looked up before it is answered";
 
-/** Of 2.2.1, by module; paths below the module's own. */
+/** Of every version, by module; paths below the module's own. */
 const rows: Readonly<Record<ServedModule["identifier"], readonly ModuleRow[]>> = {
   credentials: [
     ["GET", "", getCredentials, "credentials.ts", handshake],
@@ -117,6 +118,23 @@ const rows: Readonly<Record<ServedModule["identifier"], readonly ModuleRow[]>> =
   ],
 };
 
+/** Titles of the tests that go through all of a version's modules. */
+const ofVersion: Readonly<Record<Exclude<OcpiVersion, "2.2.1">, string>> = {
+  "2.1.1": "2.1.1: every object and request is as that version has it, from registration to the bill",
+  "2.3.0": "2.3.0: every object and request is as that version has it, from registration to the bill",
+};
+/** Not in 2.1.1. */
+const later: ReadonlySet<string> = new Set(["/:session/charging_preferences"]);
+
+function rowsOf(version: OcpiVersion, identifier: ServedModule["identifier"]): readonly ModuleRow[] {
+  if (version === "2.2.1") return rows[identifier];
+  const had = version === "2.1.1" ? rows[identifier].filter(([, path]) => !later.has(path)) : rows[identifier];
+  return had.map(([method, path, handle, file, test]) => {
+    const isSame = identifier === "chargingprofiles" || identifier === "hubclientinfo" || later.has(path);
+    return [method, path, handle, file, isSame ? test : ofVersion[version]];
+  });
+}
+
 function routesOf(served: ServedVersion): readonly OcpiRoute[] {
   const { version, modules } = served;
   const details: OcpiRoute = {
@@ -132,7 +150,7 @@ function routesOf(served: ServedVersion): readonly OcpiRoute[] {
     test: handshake,
   };
   const all = modules.flatMap(({ identifier, role, isFunctional }) =>
-    rows[identifier].map(([method, path, handle, file, test]): OcpiRoute => {
+    rowsOf(version, identifier).map(([method, path, handle, file, test]): OcpiRoute => {
       const access = identifier === "credentials" ? "tokenA" : "registered";
       const full = `/${version}/${identifier}${path}`;
       return { version, module: identifier, role, method, path: full, access, isFunctional, handle, file, test };

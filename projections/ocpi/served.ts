@@ -23,21 +23,29 @@ export interface ServedVersion {
   readonly modules: readonly ServedModule[];
 }
 
+/** From 2.2 on. */
+const modules: readonly ServedModule[] = [
+  { identifier: "credentials", role: "RECEIVER", isFunctional: false },
+  { identifier: "locations", role: "SENDER", isFunctional: true },
+  { identifier: "tariffs", role: "SENDER", isFunctional: true },
+  { identifier: "sessions", role: "SENDER", isFunctional: true },
+  { identifier: "cdrs", role: "SENDER", isFunctional: true },
+  { identifier: "tokens", role: "RECEIVER", isFunctional: true },
+  { identifier: "commands", role: "RECEIVER", isFunctional: true },
+  { identifier: "chargingprofiles", role: "RECEIVER", isFunctional: true },
+  { identifier: "hubclientinfo", role: "RECEIVER", isFunctional: false },
+];
+
+/** 2.1.1: nothing is routed, and these are all that it has. */
+const firstModules = ["credentials", "locations", "tariffs", "sessions", "cdrs", "tokens", "commands"];
+
 export const servedVersions: readonly ServedVersion[] = [
-  { version: "2.1.1", modules: [{ identifier: "credentials", role: "RECEIVER", isFunctional: false }] },
   {
-    version: "2.2.1",
-    modules: [
-      { identifier: "credentials", role: "RECEIVER", isFunctional: false },
-      { identifier: "locations", role: "SENDER", isFunctional: true },
-      { identifier: "tariffs", role: "SENDER", isFunctional: true },
-      { identifier: "sessions", role: "SENDER", isFunctional: true },
-      { identifier: "cdrs", role: "SENDER", isFunctional: true },
-      { identifier: "tokens", role: "RECEIVER", isFunctional: true },
-      { identifier: "commands", role: "RECEIVER", isFunctional: true },
-      { identifier: "chargingprofiles", role: "RECEIVER", isFunctional: true },
-      { identifier: "hubclientinfo", role: "RECEIVER", isFunctional: false },
-    ],
+    version: "2.1.1",
+    modules: modules
+      .filter(({ identifier }) => firstModules.includes(identifier))
+      .map((module) => ({ ...module, isFunctional: false })),
   },
-  { version: "2.3.0", modules: [{ identifier: "credentials", role: "RECEIVER", isFunctional: false }] },
+  { version: "2.2.1", modules },
+  { version: "2.3.0", modules },
 ];

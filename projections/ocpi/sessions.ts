@@ -1,6 +1,6 @@
-// Sender interface of sessions (2.2.1, Sessions): to the owner of the token alone, in kWh.
+// Sender interface of sessions (Sessions): to the owner of the token alone, in kWh.
 import type { PartyId } from "../../core/ids/ids.ts";
-import type { Cdr, CdrPeriod, Price } from "../../core/records/domain-event.ts";
+import type { Cdr, CdrLine, CdrPeriod, Price } from "../../core/records/domain-event.ts";
 import type { TariffDoc, TokenDoc } from "../../core/registry/entities.ts";
 import type { SessionRow } from "../../core/store/tables.ts";
 import type { ApiOptions } from "../rest/context.ts";
@@ -8,9 +8,12 @@ import type { OcpiCall, OcpiHandler, OcpiView } from "./call.ts";
 import { invalid, notFound } from "./envelope.ts";
 import { pageAnswer, pageOf, pageQuery } from "./paging.ts";
 import { placeOfSession, type Place } from "./places.ts";
+import { locationOfPlace } from "./location-object.ts";
 import { authorisationOf, tokenAtTime } from "./session-facts.ts";
 import { cdrTokenOf } from "./token-object.ts";
 import { hours, isMembers, kwh, numberOf, parseUtc, utc, type Members } from "./values.ts";
+import { sessionIn } from "./versions/bills.ts";
+import { hasStandard, locationIn } from "./versions/locations.ts";
 
 /** Rows looked at in one step while a partner's own are looked for. */
 const rowsAtOnce = 2_000;
@@ -61,14 +64,14 @@ interface Facts {
   readonly place: Place;
 }
 
-function factsOf({ context, party, partner }: OcpiView, row: Key): Facts | undefined {
+function factsOf({ context, party, partner, version }: OcpiView, row: Key): Facts | undefined {
   const token = tokenAtTime(context, partner, row.id_token, Math.min(row.started_at, row.last_updated));
   if (!token) return undefined;
   const place = placeOfSession(context.registry, party, row);
-  if (place) return { token, place };
+  if (place && hasStandard(version, place.connector)) return { token, place };
   context.logger.warn(
     { session: row.id, station: row.station },
-    "no location has this station: its partner is not told",
+    "no location has this station, or its connector is of no standard that OCPI has: its partner is not told",
   );
   return undefined;
 }
@@ -87,28 +90,23 @@ export async function showSessions(call: OcpiView, ids: readonly string[]): Prom
   for (const id of ids) {
     const row = byId.get(id);
     const facts = row && factsOf(call, row);
-    if (row && facts) shown.push(await showSession(context, party, row, facts));
+    if (row && facts) shown.push(await showSession(call, row, facts));
   }
   return shown;
 }
 
-async function showSession(
-  context: OcpiView["context"],
-  party: PartyId,
-  row: SessionRow,
-  facts: Facts,
-): Promise<Members> {
+async function showSession({ context, party, version }: OcpiView, row: SessionRow, facts: Facts): Promise<Members> {
   const { place, token } = facts;
   const told = await chargingOf(context, party, row);
   const [excl, incl] = [numberOf(told.total?.exclVat), numberOf(told.total?.inclVat)];
-  return {
+  const session = {
     country_code: party.slice(0, 2),
     party_id: party.slice(2),
     id: row.id,
     start_date_time: utc(row.started_at),
     ...(row.ended_at === null ? {} : { end_date_time: utc(row.ended_at) }),
     kwh: kwh(row.energy_mwh),
-    cdr_token: cdrTokenOf(token, party),
+    cdr_token: cdrTokenOf(token, party, version),
     ...(await authorisationOf(context, party, { ...row, idToken: row.id_token })),
     location_id: place.location.id,
     evse_uid: place.evse.uid,
@@ -121,6 +119,8 @@ async function showSession(
     status: row.status === "active" ? "ACTIVE" : "COMPLETED",
     last_updated: utc(row.last_updated),
   };
+  const location = locationIn[version](locationOfPlace(party, place, row.last_updated));
+  return sessionIn[version](session, { location, lines: told.lines ?? [] });
 }
 
 interface Charging {
@@ -128,6 +128,7 @@ interface Charging {
   readonly tariffId: string | null;
   readonly currency: string | null;
   readonly total: Price | null;
+  readonly lines?: readonly CdrLine[];
 }
 
 /** Of an ended session what its CDR says, of one that goes on what its readings give so far. */

@@ -1,11 +1,14 @@
-// OCPI's Token object (2.2.1, Tokens): what a partner may push, and what the registry keeps of it.
+// OCPI's Token object (2.2.1 and 2.3.0, Tokens): what a partner may push, and what the registry keeps of it. Other versions' are
+// brought into these words first (`versions/tokens.ts`).
 import { createHash } from "node:crypto";
 
 import type { RoamingToken, TokenDoc } from "../../core/registry/entities.ts";
 import { invalid } from "./envelope.ts";
 import { isMembers, optionalTextIn, textIn, timeIn, withoutNulls, type Members } from "./values.ts";
+import { tokenTypeIn } from "./versions/tokens.ts";
+import type { OcpiVersion } from "./versions/version.ts";
 
-const types = ["AD_HOC_USER", "APP_USER", "OTHER", "RFID"] as const;
+const types = ["AD_HOC_USER", "APP_USER", "EMAID", "OTHER", "RFID"] as const;
 const whitelists = ["ALWAYS", "ALLOWED", "ALLOWED_OFFLINE", "NEVER"] as const;
 export type OcpiTokenType = (typeof types)[number];
 
@@ -76,13 +79,13 @@ export function idTagOf(uid: string, protocol: string): string {
   return createHash("sha256").update(uid.toLowerCase()).digest("hex").slice(0, idTagMaxChars).toUpperCase();
 }
 
-export function cdrTokenOf(doc: TokenDoc, party: string): Members {
+export function cdrTokenOf(doc: TokenDoc, party: string, version: OcpiVersion): Members {
   const token = doc.roaming?.token ?? {};
   return {
     country_code: token["country_code"] ?? party.slice(0, 2),
     party_id: token["party_id"] ?? party.slice(2),
     uid: token["uid"] ?? doc.uid,
-    type: doc.type === "EMAID" ? "OTHER" : doc.type,
+    type: tokenTypeIn(version, doc.type),
     contract_id: doc.contractId,
   };
 }

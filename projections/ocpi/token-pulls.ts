@@ -10,6 +10,8 @@ import type { PushNeeds } from "./pushes/needs.ts";
 import type { Turn } from "./pushes/partner-rounds.ts";
 import { partyNameOf, tokensOf } from "./pushes/peers.ts";
 import { parseToken } from "./token-object.ts";
+import { ownerOf, readToken } from "./versions/tokens.ts";
+import { versionWith } from "./versions/version.ts";
 import { isStored, storeToken } from "./token-store.ts";
 
 export class TokenPulls implements PulledList {
@@ -37,7 +39,7 @@ export class TokenPulls implements PulledList {
 
   private async store(partner: Partner, object: unknown): Promise<"stored" | "unchanged" | "refused"> {
     try {
-      const token = parseToken(object);
+      const token = parseToken(readToken(versionWith(partner.doc), object, ownerOf(partner.doc)));
       if (!actsFor(this.needs.registry, partner, token.countryCode, token.partyId)) return "refused";
       if (isStored(this.needs, partner, token)) return "unchanged";
       await storeToken(this.needs, partner, token);

@@ -7,24 +7,28 @@ import { invalid, notFound, statusCodes, type OcpiAnswer } from "./envelope.ts";
 import { actsFor } from "./partners.ts";
 import { parseToken, parseTokenType, type OcpiToken } from "./token-object.ts";
 import { isOf, storeToken } from "./token-store.ts";
-import { isMembers, same, timeIn } from "./values.ts";
+import { isMembers, same, timeIn, utc } from "./values.ts";
+import { readToken, readTokenPatch, tokenIn } from "./versions/tokens.ts";
 
 export const getToken: OcpiHandler = (call) => {
   const { doc } = owned(call);
-  return Promise.resolve({ data: doc.roaming!.token });
+  return Promise.resolve({ data: tokenIn(call.version, doc.roaming!.token) });
 };
 
 export const putToken: OcpiHandler = async (call) => {
-  const token = parseToken(call.body);
+  const { country = "", party = "" } = call.params;
+  const owner = { countryCode: country.toUpperCase(), partyId: party.toUpperCase() };
+  const token = parseToken(readToken(call.version, call.body, owner));
   requirePath(call, token);
   return store(call, token);
 };
 
 export const patchToken: OcpiHandler = async (call) => {
   if (!isMembers(call.body)) throw invalid("An object is needed.");
-  timeIn(call.body, "last_updated");
+  const patch = readTokenPatch(call.version, call.body, utc(call.context.clock.now()));
+  timeIn(patch, "last_updated");
   const { doc } = owned(call);
-  const token = parseToken(mergePatch(doc.roaming!.token, call.body));
+  const token = parseToken(mergePatch(doc.roaming!.token, patch));
   requirePath(call, token);
   return store(call, token);
 };

@@ -5,8 +5,9 @@ import type { OcpiView } from "../call.ts";
 import type { PartyName } from "../hub-parties.ts";
 import { showLocations } from "../locations.ts";
 import { showSessions } from "../sessions.ts";
-import { showTariff } from "../tariffs.ts";
 import { isMembers, type Members } from "../values.ts";
+import { appendsPeriods } from "../versions/bills.ts";
+import { tariffIn } from "../versions/tariffs.ts";
 import { evseObject, locationOfEvse, type ObjectKind } from "./marks.ts";
 import type { Waiting as WaitingFor } from "./outbox.ts";
 import { sessionPush, type ToldSession } from "./session-push.ts";
@@ -95,14 +96,17 @@ async function tariff(view: OcpiView, receiver: string, { object: id }: Waiting)
   const found = registry.find(view.party, "tariff", id);
   if (!last) return "nothing";
   if (!found) return { method: "DELETE", url, told: null };
-  return { method: "PUT", url, body: JSON.stringify(showTariff(found.doc, view.party, last.logTime)), told: null };
+  const shown = tariffIn[view.version]({ doc: found.doc, party: view.party, changedAt: last.logTime });
+  if (!shown) return { withheld: `OCPI ${view.version} cannot say its price` };
+  return { method: "PUT", url, body: JSON.stringify(shown), told: null };
 }
 
 async function session(view: OcpiView, receiver: string, { object: id, attempts, told }: Waiting): Promise<Content> {
   const [shown] = await showSessions(view, [id]);
   if (!shown) return { withheld: "no location has its station, or its token is another partner's" };
   // An attempt whose answer never came may have arrived.
-  const known = attempts === 0 && told !== null ? (JSON.parse(told) as ToldSession) : undefined;
+  const isKnown = attempts === 0 && told !== null && appendsPeriods[view.version];
+  const known = isKnown ? (JSON.parse(told) as ToldSession) : undefined;
   const url = `${receiver}/${ownParty(view)}/${encodeURIComponent(id)}`;
   const request = { ...requestOf(url, shown, known), ...ownerIn(shown) };
   return request.method === "PATCH"

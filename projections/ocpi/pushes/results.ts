@@ -18,6 +18,8 @@ import type { Partner } from "../partners.ts";
 import { peerWay, type PeerWay } from "../peer-way.ts";
 import { placeOfSession } from "../places.ts";
 import { isMembers, type Members } from "../values.ts";
+import { commandResultIn } from "../versions/tokens.ts";
+import { versionWith } from "../versions/version.ts";
 import type { PushNeeds } from "./needs.ts";
 import { Outbox, type Waiting } from "./outbox.ts";
 import { PartnerRounds, type Turn } from "./partner-rounds.ts";
@@ -106,7 +108,14 @@ export class ResultSender {
       this.way ??= peerWay(this.needs);
       const { peers, partners } = this.way;
       const routing = partners.routingTo(partner, to);
-      const answer = await peers.send(peers.addressOf(partner), { method: "POST", url, correlationId, routing, body });
+      const said = commandResultIn(versionWith(partner.doc), body);
+      const answer = await peers.send(peers.addressOf(partner), {
+        method: "POST",
+        url,
+        correlationId,
+        routing,
+        body: said,
+      });
       if (answer.result !== "answered") return { why: `${answer.result}: ${answer.why}`, isFinal: false };
       if (answer.status < 300) return undefined;
       return { why: `HTTP ${answer.status}`, isFinal: answer.status < 500 && answer.status !== 429 };

@@ -16,6 +16,8 @@ import { envelopeIn, strangerIn } from "../pushes/verdict.ts";
 import { parseToken } from "../token-object.ts";
 import { isStored, storeToken } from "../token-store.ts";
 import { isMembers, same, type Members } from "../values.ts";
+import { ownerOf, readToken, tokenTypeIn } from "../versions/tokens.ts";
+import { versionWith } from "../versions/version.ts";
 import { Turnstile } from "./turnstile.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
@@ -100,7 +102,7 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
     try {
       const answer = await peers.send(peers.addressOf(partner), {
         method: "POST",
-        url: `${url}/${encodeURIComponent(uid)}/authorize?type=${token.type}`,
+        url: `${url}/${encodeURIComponent(uid)}/authorize?type=${tokenTypeIn(versionWith(partner.doc), token.type)}`,
         ...(body && { body }),
         routing: partners.routingTo(partner, owner),
         deadlineMs,
@@ -121,7 +123,7 @@ class RealTimeAuthoriser implements PartnerAuthoriser {
   private async keep(partner: Partner, object: unknown, uid: string): Promise<void> {
     const { logger } = this.needs;
     try {
-      const token = parseToken(object);
+      const token = parseToken(readToken(versionWith(partner.doc), object, ownerOf(partner.doc)));
       if (!same(token.uid, uid) || !actsFor(this.needs.registry, partner, token.countryCode, token.partyId)) return;
       if (!isStored(this.needs, partner, token)) await storeToken(this.needs, partner, token);
     } catch (error) {
