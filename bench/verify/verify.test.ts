@@ -257,10 +257,9 @@ async function correctionOf(store: Store): Promise<CdrReviewRow> {
     why: "the meter was exchanged",
     at: last_updated,
   };
-  return {
-    ...{ table_set, partition, id, session_id, party, station, last_updated },
-    ...{ state: "corrected", reasons: "[]", document: null, decisions: JSON.stringify([decision]), held_at: null },
-  };
+  const decisions = JSON.stringify([decision]);
+  const place = { table_set, partition, id, session_id, party, station, last_updated };
+  return { ...place, state: "corrected", reasons: "[]", document: null, decisions, held_at: null };
 }
 
 // --- L4 ---

@@ -3,15 +3,17 @@ import { existsSync } from "node:fs";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it, type TestContext } from "vitest";
 
-import { logKey, newConnectionId, trusted } from "../../core/ids/ids.ts";
+import { logKey, newConnectionId, trusted, type SessionId } from "../../core/ids/ids.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import { encodeRecord } from "../../core/records/codec.ts";
+import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import type { Projector } from "../models/projector.ts";
 import type { Api } from "../rest/api.ts";
 import { writeEntity } from "../rest/registry-writer.ts";
 import { eventually } from "../../test/harness/wait.ts";
 import { worldAdapters } from "../../test/harness/world-adapters.ts";
+import { framesIn } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
 import { adminToken, party, World } from "../testing/world.ts";
 
@@ -162,12 +164,34 @@ it("partners: what one refused is seen and sent again, and what waits, with why"
   });
 });
 
+it("reviews: a held CDR is seen with why, and is decided about only with a reason", async (context) => {
+  await addHeldCdr();
+  await open(context, { width: 390, height: 844 }, async (page, base) => {
+    await page.goto(`${base}/#/reviews`);
+    const card = page.getByRole("region", { name: "CP-HELD" });
+    await card.getByText("energyAbovePower").waitFor();
+    const shot = process.env["WATTLOG_SHOT"];
+    if (shot) await page.screenshot({ path: shot, fullPage: true });
+    await card.getByRole("button", { name: "Never issue it" }).click();
+    await card.getByLabel("Why").fill("the meter was exchanged");
+    await card.getByRole("button", { name: "Correct the energy" }).click();
+    expect(await reviewsInLog(), "without a reason, without an energy").toEqual([]);
+    await card.getByLabel("Energy in kWh").fill("7.5");
+    await card.getByRole("button", { name: "Correct the energy" }).click();
+    await eventually("the decision to be in the log", async () => (await reviewsInLog()).length > 0);
+    expect(await reviewsInLog()).toMatchObject([
+      { of: "held", action: "correct", why: "the meter was exchanged", values: { energyMwh: 7_500_000 } },
+    ]);
+  });
+});
+
 it("on a phone nothing scrolls sideways, and every page has its landmarks and names", async (context) => {
   await open(context, { width: 390, height: 844 }, async (page, base) => {
     for (const [path, heading] of [
       ["/#/", "Stations"],
       ["/#/sessions", "Sessions"],
       ["/#/partners", "Partners"],
+      ["/#/reviews", "Reviews"],
       ["/#/health", "Station health"],
       ["/#/stations/CP-BERLIN-1", "CP-BERLIN-1"],
     ] as const) {
@@ -198,6 +222,23 @@ it("signing in with a token, and out again", async (context) => {
     expect(await page.locator("details.route").count()).toBeGreaterThan(30);
   });
 });
+
+/** A session of 90 kWh whose CDR waits for somebody, beside one that has its CDR. */
+async function addHeldCdr(): Promise<void> {
+  const station = new StationWriter("CP-HELD", Date.now() - 600_000);
+  const sold = station.session("RFID-6", 10_000_000, 1);
+  const issued = sold.flatMap(({ body }) => (body.kind === "cdrIssued" ? [body.cdr] : []))[0]!;
+  const going = station.session("RFID-7", 90_000_000, 1, true);
+  const { sessionId } = going[0]!.body as { readonly sessionId: SessionId };
+  const cdr = { ...issued, id: "held-1", sessionId, idToken: "RFID-7", energyMwh: 90_000_000 };
+  const held = station.event({ kind: "cdrHeld", sessionId, cdr, reasons: ["energyAbovePower"] });
+  await world.appendEvents([...sold, ...going, held]);
+  await world.caughtUp(projector);
+}
+
+async function reviewsInLog(): Promise<readonly FrameRecord[]> {
+  return (await framesIn(world, "CP-HELD")).filter(({ kind }) => kind === "cdrReview");
+}
 
 /** As it is while the partner is away: nobody pushes here. */
 async function addPartnerWithQueue(): Promise<void> {

@@ -5,13 +5,14 @@ import { explainPage } from "./explain.mjs";
 import { fleetPage } from "./fleet.mjs";
 import { healthPage } from "./health.mjs";
 import { partnersPage } from "./partners.mjs";
+import { reviewsPage } from "./reviews.mjs";
 import { sessionsPage } from "./sessions.mjs";
 import { stationPage } from "./station.mjs";
 
 const main = document.querySelector("#main");
 let leave;
 
-const pages = { "/sessions": sessionsPage, "/health": healthPage, "/partners": partnersPage };
+const pages = { "/sessions": sessionsPage, "/reviews": reviewsPage, "/health": healthPage, "/partners": partnersPage };
 
 let showing = Promise.resolve();
 
