@@ -55,7 +55,10 @@ export const gatewayFrozen: Row = {
   },
 };
 
-/** Closes of one gateway that is replaced, within a second of the log's time: its own rate, and what a burst may add. */
+/**
+ * Closes of one gateway that is replaced, within a second of its own clock (the log gets several at once): its rate, and what the
+ * jitter of its pauses may add.
+ */
 const closesAtMost = limits.closesPerSecond * 1.25;
 /** More than a gateway may close within a second: the second one that is replaced holds nearly all of them. */
 export const rollingStations = 300;
@@ -77,10 +80,10 @@ export const rollingUpdate: Row = {
     heals();
     const until = Date.now();
     afterwards(async () => {
-      const closes = (await world.frames(prefix)).flatMap(({ record, logTime }) =>
-        record.kind === "disconnected" && record.reason === "draining" ? [logTime] : [],
+      const closes = (await world.frames(prefix)).flatMap(({ record }) =>
+        record.kind === "disconnected" && record.reason === "draining" ? [record.arrivedAt] : [],
       );
-      const own = closes.filter((logTime) => logTime >= since && logTime <= until);
+      const own = closes.filter((at) => at >= since && at <= until);
       const most = mostWithin(own, 1_000);
       must(`only ${own.length} stations were sent away`, own.length >= stations);
       must(`${most} stations were closed within a second`, most <= closesAtMost);
