@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0: any free one; `port()` tells. */
   readonly port: number;
+  /** False: that port stays closed, `port()` is 0, and stations connect by TLS alone. */
+  readonly plain?: boolean;
   /** A second port, by TLS; undefined: none. */
   readonly tls?: OcppTls | undefined;
   /** Which proxies are believed, and whose certificates; absent: nobody and nobody's. */
@@ -150,7 +152,7 @@ class GatewayService implements Gateway {
       endTelling?.();
       await unlisten();
     };
-    this.listeningOn = await this.server.listen(options.host, options.port);
+    if (options.plain !== false) this.listeningOn = await this.server.listen(options.host, options.port);
     this.tlsListeningOn = await this.door?.listen(options.host);
     this.housekeeping = this.deps.clock.after(housekeepingMs, () => this.keepHouse());
   }

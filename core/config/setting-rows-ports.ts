@@ -23,6 +23,13 @@ export const portRows = {
     unit: "port",
     sentence: "Charging stations connect here: ws://host:port/<identity>.",
   },
+  ocppPlain: {
+    env: "WATTLOG_OCPP_PLAIN",
+    kind: "boolean",
+    fallback: "true",
+    unit: "true or false",
+    sentence: "Whether that port is open; false: stations connect by TLS alone, at the port below.",
+  },
   ocppTlsPort: {
     env: "WATTLOG_OCPP_TLS_PORT",
     kind: "port",

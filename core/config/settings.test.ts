@@ -179,6 +179,9 @@ test("what certificates of stations need is set as a whole or refused", () => {
   expect(refusal({ ...header, WATTLOG_TRUSTED_PROXIES: "10.0.0.0/8" })).toContain("WATTLOG_OCPP_ORGANIZATIONS");
   expect(readSettings({ ...tls, ...ours, WATTLOG_OCPP_CLIENT_CA_FILE: "c" })).toMatchObject({ ocppTlsPort: 9443 });
   expect(refusal({ ...tls, WATTLOG_OCPP_PORT: "9443" })).toContain("WATTLOG_OCPP_TLS_PORT");
+  expect(refusal({ WATTLOG_OCPP_PLAIN: "false" })).toContain("leaves no port for stations");
+  const closed = { ...tls, WATTLOG_OCPP_PLAIN: "false", WATTLOG_OCPP_PORT: "9443" };
+  expect(readSettings(closed)).toMatchObject({ ocppPlain: false, ocppTlsPort: 9443 });
   expect(organizationsIn(ours.WATTLOG_OCPP_ORGANIZATIONS)).toEqual(["ACME, Inc.", "Other"]);
 });
 

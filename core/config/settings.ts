@@ -163,6 +163,8 @@ function requireCertificateSense(settings: Settings): void {
     throw refuse(`${cert.env} and ${key.env} are set together or not at all.`);
   if (ocppClientCaFile !== "" && ocppTlsCertFile === "")
     throw refuse(`${ca.env} is set, but there is no TLS port: set ${cert.env} and ${key.env}.`);
+  if (!settings.ocppPlain && ocppTlsCertFile === "")
+    throw refuse(`${rows.ocppPlain.env}=false leaves no port for stations: set ${cert.env} and ${key.env}.`);
   if (proxyCertificateHeader !== "" && trustedProxies === "")
     throw refuse(`${header.env} is set, but no proxy is believed: set ${proxies.env}.`);
   const counts = ocppClientCaFile !== "" || proxyCertificateHeader !== "";
@@ -190,7 +192,7 @@ function requireLongSecret({ secretsKey }: Settings): void {
 
 function requirePortsApart(settings: Settings): void {
   const used = [
-    "ocppPort",
+    ...(settings.ocppPlain ? (["ocppPort"] as const) : []),
     "httpPort",
     "adminPort",
     ...(settings.tlsCertFile === "" ? [] : (["httpsPort"] as const)),

@@ -26,7 +26,7 @@ import { openSqliteStore } from "../../core/store/store-sqlite.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import { createAuthoriser } from "../../projections/ocpi/realtime/authoriser.ts";
 import { httpsOf } from "./https.ts";
-import { ocppPortOf } from "./ocpp-port.ts";
+import { ocppPortOf, ocppUrls } from "./ocpp-port.ts";
 import { checkAuthority } from "../authority/authority.ts";
 import { AdminServer } from "./admin-server.ts";
 import { banner } from "./banner.ts";
@@ -207,7 +207,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
   const host = (address: string) => (address === "0.0.0.0" || address === "::" ? "127.0.0.1" : address);
   const urls = {
     httpUrl: `http://${host(settings.bind)}:${httpPort}`,
-    ocppUrl: `ws://${host(ocppHost)}:${gateway.port()}`,
+    ocppUrl: ocppUrls(host(ocppHost), gateway)[0]!,
     adminUrl: `http://${host(settings.bind)}:${adminPort}`,
   };
   writeRunFile(folder, { pid: process.pid, ...urls, token, startedAt: new Date(systemClock.now()).toISOString() });
@@ -220,8 +220,7 @@ async function start(settings: Settings, undo: Undo, undoAll: () => Promise<void
     failed,
     banner: banner({
       ocppHost,
-      ocppPort: gateway.port(),
-      ocppTlsPort: gateway.tlsPort(),
+      ocppUrls: (at) => ocppUrls(at, gateway),
       httpUrl: urls.httpUrl,
       adminUrl: urls.adminUrl,
       signInCode: signInCode ?? "",

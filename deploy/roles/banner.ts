@@ -6,9 +6,8 @@ import { isLoopback, type Settings } from "../../core/config/settings.ts";
 
 export interface BannerFacts {
   readonly ocppHost: string;
-  readonly ocppPort: number;
-  /** undefined: there is no TLS port. */
-  readonly ocppTlsPort: number | undefined;
+  /** Of the ports that are open, by the address of this machine. */
+  readonly ocppUrls: (host: string) => readonly string[];
   readonly httpUrl: string;
   readonly adminUrl: string;
   readonly signInCode: string;
@@ -18,16 +17,15 @@ export interface BannerFacts {
 }
 
 export function banner(facts: BannerFacts): string {
-  const ocppUrl = `ws://${facts.ocppHost}:${facts.ocppPort}`;
-  const alsoTls = facts.ocppTlsPort === undefined ? "" : ` and wss://${facts.ocppHost}:${facts.ocppTlsPort}`;
-  const lan = lanAddress() ?? "this-machine";
+  const ocppUrls = facts.ocppUrls(facts.ocppHost);
+  const [lanUrl] = facts.ocppUrls(lanAddress() ?? "this-machine");
   return [
-    `wattlog listens: OCPP ${ocppUrl}${alsoTls} · HTTP ${facts.httpUrl} · admin ${facts.adminUrl} · data ${facts.dataDir}`,
+    `wattlog listens: OCPP ${ocppUrls.join(" and ")} · HTTP ${facts.httpUrl} · admin ${facts.adminUrl} · data ${facts.dataDir}`,
     `Console:          ${facts.httpUrl}/sign-in?code=${facts.signInCode}   (one-time code ${facts.signInCode})`,
     `Admin token:      ${facts.tokenFile ?? "as set in WATTLOG_ADMIN_TOKEN"}`,
     isLoopback(facts.ocppHost)
-      ? `Connect a charger: ${ocppUrl}/<identity>; to listen on the LAN: WATTLOG_OCPP_BIND=0.0.0.0 npm start, then ws://${lan}:${facts.ocppPort}/<identity>`
-      : `Connect a charger: ws://${lan}:${facts.ocppPort}/<identity>`,
+      ? `Connect a charger: ${ocppUrls[0]}/<identity>; to listen on the LAN: WATTLOG_OCPP_BIND=0.0.0.0 npm start, then ${lanUrl}/<identity>`
+      : `Connect a charger: ${lanUrl}/<identity>`,
     "See a fleet:      npm run demo",
     "",
   ].join("\n");
@@ -37,7 +35,7 @@ export function banner(facts: BannerFacts): string {
 export function ocppUrlOf(settings: Settings): string {
   const bound = settings.ocppBind || settings.bind;
   const host = bound === "0.0.0.0" || bound === "::" ? (lanAddress() ?? "127.0.0.1") : bound;
-  return `ws://${host}:${settings.ocppPort}`;
+  return settings.ocppPlain ? `ws://${host}:${settings.ocppPort}` : `wss://${host}:${settings.ocppTlsPort}`;
 }
 
 function lanAddress(): string | undefined {

@@ -44,7 +44,7 @@ serveThread((input, fatal) => {
       port: settings.httpPort,
       party: trusted.party(settings.party),
       version,
-      ...(settings.ocppPort === 0 ? {} : { wsUrl: ocppUrlOf(settings) }),
+      ...((settings.ocppPlain ? settings.ocppPort : settings.ocppTlsPort) === 0 ? {} : { wsUrl: ocppUrlOf(settings) }),
     },
     log: seal.toRead(log),
     store: shown,

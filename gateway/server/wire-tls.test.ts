@@ -44,12 +44,16 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
-async function start(by: Certified = authority, options: Partial<OcppTls> = {}): Promise<void> {
+async function start(
+  by: Certified = authority,
+  options: Partial<OcppTls> = {},
+  gateway: { readonly port?: number; readonly plain?: boolean } = {},
+): Promise<void> {
   const clientCaFile = join(folder.path, "ca.crt");
   writeFileSync(clientCaFile, authority.certificate);
   const port = Number((await freePorts(1))[0]);
   const tls = { port, ...writeCertificate(folder.path, by), clientCaFile, rsaSuites: false, ...options };
-  rig = await Rig.start({ tls, origins });
+  rig = await Rig.start({ tls, origins, ...gateway });
 }
 
 async function register(doc: Partial<StationDoc>): Promise<void> {
@@ -180,4 +184,17 @@ describe("a certificate that changes", () => {
     server.close();
     expect(await nameShown({}, port)).toContain("ECONNREFUSED");
   });
+});
+
+test("a gateway whose plain port is closed lets stations in by TLS alone", async () => {
+  const [first, second] = (await freePorts(2)).map(Number);
+  await start(authority, {}, { port: first! });
+  await expect(fetch(`http://127.0.0.1:${first}/CP-1`)).resolves.toBeInstanceOf(Response);
+  await rig.stop();
+  await start(authority, {}, { port: second!, plain: false });
+  expect(rig.gateway.port()).toBe(0);
+  await expect(fetch(`http://127.0.0.1:${second}/CP-1`)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
+  await register({ securityProfile: 2, password: hashPassword(password) });
+  const station = await dial({}, basic);
+  expect(await station.call("1", "BootNotification", boot)).toMatchObject([3, "1", { status: "Accepted" }]);
 });

@@ -287,6 +287,7 @@ test("TLS that ends at the door: its headers are believed from the door alone", 
 test("TLS that the door passes on: the gateways have certificate and authorities, and nothing is left without TLS", () => {
   const { manifests } = rendered.get("tls-everywhere")!;
   const [container] = podOf(manifests, "gateway").spec.containers;
+  expect(container.env).toContainEqual({ name: "WATTLOG_OCPP_PLAIN", value: "false" });
   const files = container.env.filter(({ name }) => name.startsWith("WATTLOG_OCPP") && name.endsWith("_FILE"));
   expect(files.map(({ name }) => name)).toEqual([
     "WATTLOG_OCPP_TLS_CERT_FILE",

@@ -3,7 +3,7 @@ import { newNodeId } from "../../../core/ids/ids.ts";
 import { createGateway } from "../../../gateway/gateway.ts";
 import { createAuthoriser } from "../../../projections/ocpi/realtime/authoriser.ts";
 import { ocpiOf } from "../ocpi.ts";
-import { ocppPortOf } from "../ocpp-port.ts";
+import { ocppPortOf, ocppUrls } from "../ocpp-port.ts";
 import { partyOf, requireCluster } from "./connect.ts";
 import { joinBus, joinLog } from "./join.ts";
 import type { StartRole } from "./run-role.ts";
@@ -45,7 +45,5 @@ export const startGatewayRole: StartRole = async (context) => {
     await gateway.drain();
     await gateway.stop();
   });
-  const tlsPort = gateway.tlsPort();
-  const alsoTls = tlsPort === undefined ? "" : ` and wss://${host}:${tlsPort}`;
-  return { readiness: () => gateway.readiness(), says: `OCPP ws://${host}:${gateway.port()}${alsoTls}` };
+  return { readiness: () => gateway.readiness(), says: `OCPP ${ocppUrls(host, gateway).join(" and ")}` };
 };

@@ -131,6 +131,10 @@
 - name: WATTLOG_OCPP_TLS_KEY_FILE
   value: /etc/wattlog/ocpp-tls/tls.key
 {{- end }}
+{{- if not .service.plain }}
+- name: WATTLOG_OCPP_PLAIN
+  value: "false"
+{{- end }}
 {{- if .tls.clientCaSecret }}
 - name: WATTLOG_OCPP_CLIENT_CA_FILE
   value: /etc/wattlog/station-ca/{{ .tls.clientCaKey }}

@@ -90,8 +90,10 @@ readinessProbe:
 - name: admin
   containerPort: 9464
 {{- if eq .role "gateway" }}
+{{- if .root.Values.gateway.service.plain }}
 - name: ocpp
   containerPort: 9000
+{{- end }}
 {{- if .root.Values.gateway.tls.existingSecret }}
 - name: ocpp-tls
   containerPort: 9443
