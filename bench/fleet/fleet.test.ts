@@ -148,8 +148,12 @@ function metersOnTheWire(end: TxEndLine, calls: readonly ReceivedCall[]): unknow
     const stop = mine.find(
       ({ action, payload }) => action === "StopTransaction" && payload["transactionId"] === end.csmsTx,
     );
+    // Another connector's transaction may have begun in the same millisecond.
     const start = mine.find(
-      ({ action, payload }) => action === "StartTransaction" && payload["timestamp"] === end.startedAt,
+      ({ action, payload }) =>
+        action === "StartTransaction" &&
+        payload["timestamp"] === end.startedAt &&
+        payload["connectorId"] === end.connectorId,
     );
     return [start?.payload["meterStart"], stop?.payload["meterStop"]];
   }
