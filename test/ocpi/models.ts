@@ -1,4 +1,4 @@
-// Objects held against models of OCPI 2.2.1 that others wrote (PyPI extrawest-ocpi, ocpi-types).
+// Objects held against models of OCPI 2.1.1, 2.2.1 and 2.3.0 that others wrote (PyPI extrawest-ocpi, ocpi-types).
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 
@@ -19,6 +19,8 @@ export interface OcpiObject {
     | "token"
     | "versionDetails";
   readonly object: unknown;
+  /** Absent: 2.2.1. */
+  readonly version?: "2.1.1" | "2.2.1" | "2.3.0";
 }
 
 export interface Checked {
@@ -55,6 +57,6 @@ export function check(python: string, objects: readonly OcpiObject[]): Promise<r
       resolve(lines.map((line) => JSON.parse(line) as Checked));
     },
   );
-  child.stdin?.end(objects.map((object) => `${JSON.stringify(object)}\n`).join(""));
+  child.stdin?.end(objects.map((object) => `${JSON.stringify({ version: "2.2.1", ...object })}\n`).join(""));
   return promise;
 }
