@@ -9,6 +9,7 @@ import type { Returned, ReturningStations, StationsOptions } from "./returning.t
 const wrongAttempts = 3;
 /** A station that keeps failing gives up here; the caller says how many were too many. */
 const mostAttempts = 20;
+const returnsAtMost = 5;
 const handshakeTimeoutMs = 30_000;
 const answerWithinMs = 30_000;
 /** As a station backs off: a random share of so much, times its attempts. */
@@ -17,6 +18,7 @@ const backOffMs = 2_000;
 class ReturningStation {
   readonly id: string;
   readonly isGood: boolean;
+  /** Upgrades that it asked for until it was served, at most. */
   attempts = 0;
   isBack = false;
   /** Of refused upgrades; 0: lost without a word. */
@@ -40,15 +42,14 @@ class ReturningStation {
 
   /** Until it is served, or has given up. */
   async comeBack(round: number): Promise<void> {
-    this.attempts = 0;
     this.isBack = false;
     const most = this.isGood ? mostAttempts : wrongAttempts;
-    while (!this.isBack && this.attempts < most) {
-      this.attempts++;
+    for (let attempt = 1; !this.isBack && attempt <= most; attempt++) {
+      this.attempts = Math.max(this.attempts, attempt);
       const closed = await this.tryOnce(`${this.id}-${round}`);
       if (closed === undefined) return;
       this.refusals.push(closed.httpStatus ?? 0);
-      await sleep((closed.retryAfterSeconds ?? 0) * 1_000 + Math.random() * backOffMs * this.attempts);
+      await sleep((closed.retryAfterSeconds ?? 0) * 1_000 + Math.random() * backOffMs * attempt);
     }
   }
 
@@ -102,17 +103,24 @@ async function comeBack(): Promise<Returned> {
     station.cut();
     station.refusals.length = 0;
     station.accepted = 0;
+    station.attempts = 0;
   }
   const good = stations.filter(({ isGood }) => isGood);
   const wrong = stations.filter(({ isGood }) => !isGood);
   const others = Promise.all(wrong.map((station) => station.comeBack(round)));
-  await Promise.all(good.map((station) => station.comeBack(round)));
+  // One that was closed after it had been served, as those of a partition that cannot be stored, comes back like all others.
+  let away: readonly ReturningStation[] = good;
+  for (let again = 0; away.length > 0 && again < returnsAtMost; again++) {
+    await Promise.all(away.map((station) => station.comeBack(round)));
+    away = good.filter(({ isBack }) => !isBack);
+  }
   const seconds = (performance.now() - started) / 1_000;
   await others;
   return {
     seconds,
     attempts: good.map(({ attempts }) => attempts),
     back: good.filter(({ isBack }) => isBack).length,
+    goodRefusals: good.flatMap(({ refusals }) => refusals),
     wrongLetIn: wrong.filter(({ accepted }) => accepted > 0).length,
     accepted: stations.reduce((sum, { accepted }) => sum + accepted, 0),
     refusals: stations.flatMap(({ refusals }) => refusals),

@@ -15,10 +15,12 @@ export interface Returned {
   readonly attempts: readonly number[];
   /** Of those, connected and answered at the end. */
   readonly back: number;
+  /** Of these: status of each upgrade that was refused; 0: lost without one. */
+  readonly goodRefusals: readonly number[];
   /** Stations with a wrong password that were let in. */
   readonly wrongLetIn: number;
   readonly accepted: number;
-  /** Status of each upgrade that was refused; 0: lost without one. */
+  /** The same of all stations. */
   readonly refusals: readonly number[];
 }
 

@@ -11,10 +11,11 @@ test("15 000 stations behind one address come back at once, 5 in 100 with wrong 
   const report = await returnRun({ stations, processes: 3 });
   console.log(linesOf(report).join("\n"));
   expect(report.rounds).toHaveLength(2);
-  for (const { what, good, back, wrong, wrongLetIn, mostAttempts, seen, counted } of report.rounds) {
+  for (const { what, good, goodBlamed, back, wrong, wrongLetIn, mostAttempts, seen, counted } of report.rounds) {
     expect([good, wrong]).toEqual([stations * 0.95, stations * 0.05]);
     expect(back, `${what}: stations that are served again`).toBe(good);
     expect(mostAttempts, `${what}: attempts of a station`).toBeLessThanOrEqual(attemptsAtMost);
+    expect([...goodBlamed], `${what}: good stations that were refused for what others did`).toEqual([]);
     expect(wrongLetIn, `${what}: stations with wrong passwords that were let in`).toBe(0);
     // What admission decided is told: some were refused for the password, some because their address had failed too often.
     expect(seen.get(401), "upgrades refused for their password").toBeGreaterThan(0);

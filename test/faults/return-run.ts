@@ -25,6 +25,8 @@ export interface Round {
   readonly wrong: number;
   readonly wrongLetIn: number;
   readonly mostAttempts: number;
+  /** Upgrades of good stations that were refused as if they were not, by status. */
+  readonly goodBlamed: ReadonlyMap<number, number>;
   /** Good stations by how many upgrades they asked for. */
   readonly byAttempts: ReadonlyMap<number, number>;
   /** What stations saw of their upgrades, by status. */
@@ -47,6 +49,8 @@ const password = "0123456789abcdef";
 /** Every twentieth, five in a hundred; of these every other one is a station that nobody registered. */
 const wrongEvery = 20;
 const importAtOnce = 500;
+/** Wrong password, too many failures. */
+const blaming = new Set([401, 429]);
 const results = ["accepted", "unauthorized", "tooManyFailures"] as const;
 
 const idOf = (n: number): string => `RET${String(n).padStart(6, "0")}`;
@@ -120,6 +124,7 @@ function roundOf(
     wrong: all.filter(isWrong).length,
     wrongLetIn: sum(({ wrongLetIn }) => wrongLetIn),
     mostAttempts: attempts.reduce((most, one) => Math.max(most, one), 0),
+    goodBlamed: tally(parts.flatMap(({ goodRefusals }) => goodRefusals.filter((status) => blaming.has(status)))),
     byAttempts: tally(attempts),
     seen: new Map([[101, sum(({ accepted }) => accepted)], ...tally(seen)]),
     counted: new Map(results.map((result) => [result, after.get(result)! - before.get(result)!])),
