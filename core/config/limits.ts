@@ -85,7 +85,7 @@ export const limits = {
   stationSourcesRemembered: 64,
   /** Ended transactions that a station's state remembers, for repeats and late frames. */
   stationEndedTransactions: 64,
-  /** CDRs of a station that a late message can still correct; of an older one it is an annotation alone. */
+  /** CDRs of a station that a late message can still correct; of an older one the session says that a person is asked. */
   stationCdrsKept: 16,
   /** Charging periods of such a CDR; one with more is not kept: the station's row is written with every batch. */
   keptCdrPeriods: 64,

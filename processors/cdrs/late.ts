@@ -53,7 +53,8 @@ export function revised(
   const sessionId = known.settled?.sessionId;
   const before = sessionId && keptOf(state, sessionId);
   const settled = state.settled.find((one) => one.sessionId === sessionId);
-  if (!before || !settled) return state;
+  if (!settled) return state;
+  if (!before) return tooLate(state, settled, facts, record, context);
   const kept = facts.signed ? { ...before, signed: true } : before;
   if (facts.registers && facts.registers.length > 0) context.keep(kept.cdr.sessionId, facts.registers);
   const met = { ...settled, start: facts.start ?? settled.start, stop: facts.stop ?? settled.stop };
@@ -95,6 +96,29 @@ export function revised(
   told(settled, [], changes, context);
   const next = kept.state === "issued" ? corrected(kept, draft.cdr, context) : concluded(draft, record, context);
   return withKept(withSettled(state, { ...met, energyMwh }), next);
+}
+
+/**
+ * The CDR is not among those that the state keeps: it stands, and a person learns that the message says another energy or brings
+ * the end that was missing. Of a calibrated station only signed values count, which are no matter of registers.
+ */
+function tooLate(
+  state: TransactionsState,
+  settled: SettledTransaction,
+  { registers = [], stop, start }: LateFacts,
+  record: Exchange,
+  context: FoldContext,
+): TransactionsState {
+  const { sessionId, energyMwh } = settled;
+  if (registers.length > 0) context.keep(sessionId, registers);
+  const met = { ...settled, start: start ?? settled.start, stop: stop ?? settled.stop };
+  const { registry } = context;
+  if (registry.find(record.party, "meterKeys", record.station, record.registry)?.doc.calibrated) return state;
+  const said = finalMwh(context.readingsOf(sessionId).reduce(withReadings, noRegisters));
+  const least = Number(registry.setting(record.party, "lateCorrectionWh", record.registry)) * mwhPerWh;
+  const isUnlike = said !== energyMwh && Math.abs(said - energyMwh) >= least;
+  if (isUnlike || (stop !== undefined && settled.stop === null)) told(settled, ["lateNotCorrected"], {}, context);
+  return withSettled(state, met);
 }
 
 function whoAndWhere(cdr: Cdr, { idToken, evseId, connectorId }: LateFacts) {

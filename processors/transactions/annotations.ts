@@ -41,6 +41,8 @@ export const sessionAnnotations = {
   seqNoGaps: "Messages of the transaction are missing by their seqNo.",
   lateFrame:
     "A message arrived after the CDR was made; what it says is below the threshold of a correction, or in the CDR that corrects it.",
+  lateNotCorrected:
+    "A message after the CDR says another energy, or is the end that was missing; the CDR is not among those that are corrected by rule: a person decides.",
   lateImplausible: "A message after the CDR would change it to what its rules doubt; a person decides.",
   smallSession: "No energy or less than a minute: by the party's rule nothing is asked for it.",
   correctedByReview: "A person corrected the CDR.",
