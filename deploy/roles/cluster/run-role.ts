@@ -121,8 +121,8 @@ export async function startRole(
 /** Runs until SIGTERM or SIGINT. Resolves with the exit code. */
 export async function runRole(name: ClusterRoleName, settings: Settings, start: StartRole): Promise<number> {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  process.once("SIGTERM", ask);
-  process.once("SIGINT", ask);
+  // Not with the signal's name, which would read as a reason to begin again.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ask());
   for (;;) {
     let running: RunningRole;
     try {
