@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 
 import { chainStart } from "../core/records/domain-event.ts";
-import type { FoldStore, Store, StoreTransaction } from "../core/store/store.ts";
+import type { FoldStore, StoreTransaction } from "../core/store/store.ts";
 import { holdPosition, raiseTableSet, rebuildRole, type FoldPlace } from "../core/store/table-sets.ts";
 import type { PositionRow, StationStateRow } from "../core/store/tables.ts";
 import { storeWithin } from "../core/store/write-within.ts";
@@ -27,27 +27,25 @@ export async function holdsOf(db: FoldStore["reader"], live: PositionRow): Promi
 }
 
 /**
- * In one transaction: what the live fold has folded since, the chains of its stations, and the change of the live row.
+ * Within a transaction: what the live fold has folded since, the chains of its stations, and the change of the live row.
  * The rebuild should be near: live waits for it meanwhile.
  * @returns the live row as it stands now; undefined: the partition was never folded, or is of this set already
  */
-export function takeOverFold(
-  store: Store,
+export async function takeOverFold(
+  tx: StoreTransaction,
   options: Omit<RefoldInto, "into"> & { readonly tableSet: number },
   partition: number,
 ): Promise<PositionRow | undefined> {
   const place: FoldPlace = { role: processorRole, topic: options.log.topics.frames.name, partition };
-  return store.transaction(async (tx) => {
-    const live = await holdPosition(tx, place);
-    if (!live || live.table_set === options.tableSet) return undefined;
-    const into = storeWithin(tx);
-    const rebuilt = await PartitionRefold.open({ ...options, into, role: rebuildRole(place.role) }, partition);
-    rebuilt.hold(await holdsOf(tx.db, live));
-    await rebuilt.foldTo(live.next);
-    await takeChains(tx, live, options.tableSet, options.fold ?? ocppFold);
-    await raiseTableSet(tx, live, rebuilt.position);
-    return { ...rebuilt.position, role: place.role };
-  });
+  const live = await holdPosition(tx, place);
+  if (!live || live.table_set === options.tableSet) return undefined;
+  const into = storeWithin(tx);
+  const rebuilt = await PartitionRefold.open({ ...options, into, role: rebuildRole(place.role) }, partition);
+  rebuilt.hold(await holdsOf(tx.db, live));
+  await rebuilt.foldTo(live.next);
+  await takeChains(tx, live, options.tableSet, options.fold ?? ocppFold);
+  await raiseTableSet(tx, live, rebuilt.position);
+  return { ...rebuilt.position, role: place.role };
 }
 
 /**

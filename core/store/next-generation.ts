@@ -7,6 +7,7 @@ import { partitionOf } from "../log/partition.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import { freshPosition } from "./position.ts";
 import type { Store, StoreTransaction } from "./store.ts";
+import { rebuildRole } from "./table-sets.ts";
 import type { PositionRow } from "./tables.ts";
 
 /** Exclusive, by partition. */
@@ -67,6 +68,32 @@ async function moveWithin(tx: StoreTransaction, { from, ends, to }: NextGenerati
     if (role === "processor") await moveStations(tx, tableSet, to.frames);
     await tx.insertNew("position", openings(role, to[topic], tableSet, Math.max(...rows.map((row) => row.log_time))));
   }
+}
+
+/**
+ * The same for a rebuild that has folded a generation to its end beside the live tables: in its own table set and under its
+ * own position rows. Nothing happens where that was done before.
+ */
+export function moveRebuiltToGeneration(
+  store: Pick<Store, "transaction">,
+  { from, to, tableSet }: Pick<NextGeneration, "from" | "to"> & { readonly tableSet: number },
+): Promise<void> {
+  return store.transaction(async (tx) => {
+    const rows = await positionsOf(tx.db);
+    if (hasRebuiltBegun(rows, to, tableSet)) return;
+    await moveStations(tx, tableSet, to.frames);
+    for (const role of ["processor", "projector"] as const) {
+      const topic = roles[role];
+      const ended = rows.filter((row) => row.role === rebuildRole(role) && row.topic === from[topic].name);
+      const logTime = Math.max(0, ...ended.map((row) => row.log_time));
+      await tx.insertNew("position", openings(rebuildRole(role), to[topic], tableSet, logTime));
+    }
+  });
+}
+
+/** Whether a rebuild, or what has taken over of it, stands in this generation. */
+export function hasRebuiltBegun(rows: readonly PositionRow[], { frames, events }: Topics, tableSet: number): boolean {
+  return rows.some(({ topic, table_set: set }) => set === tableSet && (topic === frames.name || topic === events.name));
 }
 
 /** @throws WattlogError `config/invalid` where partitions of one role stand in several table sets */

@@ -52,6 +52,7 @@ export async function raiseTableSet(tx: StoreTransaction, live: PositionRow, reb
   const { role, topic, partition } = live;
   await tx.remove("position", [{ role: rebuilt.role, topic, partition }]);
   await tx.upsert("position", [{ ...rebuilt, role }]);
+  await raiseEnded(tx, rebuilt, role);
   if (role !== "processor") return;
   await tx.db
     .updateTable("outbox")
@@ -59,6 +60,22 @@ export async function raiseTableSet(tx: StoreTransaction, live: PositionRow, reb
     .where("table_set", "=", live.table_set)
     .where("partition", "=", partition)
     .execute();
+}
+
+/** The rows of generations that have ended stand at their ends, and name the same set: what was folded from them is in it. */
+async function raiseEnded(tx: StoreTransaction, rebuilt: PositionRow, role: string): Promise<void> {
+  const ended = await tx.db
+    .selectFrom("position")
+    .selectAll()
+    .where("role", "=", rebuilt.role)
+    .where("partition", "=", rebuilt.partition)
+    .where("generation", "<", rebuilt.generation)
+    .execute();
+  await tx.remove("position", ended);
+  await tx.upsert(
+    "position",
+    ended.map((row) => ({ ...row, role })),
+  );
 }
 
 /** The highest set that any fold or rebuild has used. */

@@ -2,8 +2,7 @@
 // without one, and compared with the live tables at equal positions (`rebuild --compare-only`, L4 of the ledger check).
 import type { Kysely } from "kysely";
 
-import { logAsOf } from "../../core/log/generation-log.ts";
-import { allGenerations, firstOffsetOf } from "../../core/log/generations.ts";
+import { firstOffsetOf } from "../../core/log/generations.ts";
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { checksumTables, partitionChecksums, type TableChecksum } from "../../core/store/checksum.ts";
@@ -16,6 +15,7 @@ import { derivedTables, type PositionRow, type QuarantineRow, type Schema } from
 import { refold } from "../../processors/refold.ts";
 import { reproject } from "../../projections/models/reproject.ts";
 import { compareSums, differs, registryChecksum, type TableComparison } from "./compare-tables.ts";
+import { foldedGenerations, positionsOf } from "./folded-generations.ts";
 import { differingRows } from "./compare-rows.ts";
 import { compareEvents, type ChainComparison } from "./compare-events.ts";
 import { withScratchFolder } from "./scratch-folder.ts";
@@ -103,8 +103,7 @@ async function readLive(db: Kysely<Schema>, whole: EventLog): Promise<Live> {
 /** How far live is, and what a rebuild up to there needs to know of it. */
 async function readFolded(db: Kysely<Schema>, whole: EventLog): Promise<Folded> {
   const positions = await db.selectFrom("position").selectAll().execute();
-  const all = allGenerations(whole).map((topics) => logAsOf(whole, topics));
-  const folded = all.filter((log) => positionsOf(positions, "processor", log).length > 0);
+  const folded = foldedGenerations(whole, positions);
   const holds = await db.selectFrom("live_quarantine").selectAll().execute();
   return { generations: folded.length > 0 ? folded : [whole], positions, holds };
 }
@@ -238,11 +237,6 @@ async function differences(
     named.push(...(await differingRows(table, partition, ...sides, mostNamed - named.length)));
   }
   return named.length > 0 ? named : ["No row that differed is different any more, now that live has moved on."];
-}
-
-function positionsOf(positions: readonly PositionRow[], role: FoldRole, log: EventLog): readonly PositionRow[] {
-  const topic = role === "processor" ? log.topics.frames : log.topics.events;
-  return positions.filter((row) => row.role === role && row.topic === topic.name);
 }
 
 function ends(live: Folded, role: FoldRole, log: EventLog): ReadonlyMap<number, number> {

@@ -3,7 +3,7 @@ import type { EventLog } from "../../core/log/log.ts";
 import type { RegistryView } from "../../core/registry/view.ts";
 import { limits } from "../../core/config/limits.ts";
 import { openPosition, readPosition } from "../../core/store/position.ts";
-import type { Store } from "../../core/store/store.ts";
+import type { Store, StoreTransaction } from "../../core/store/store.ts";
 import { holdPosition, rebuildRole, type FoldPlace } from "../../core/store/table-sets.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
 import { storeWithin } from "../../core/store/write-within.ts";
@@ -33,8 +33,8 @@ export interface RebuiltPartition {
   readonly next: number;
   /** Up to where live stands, or stood a moment ago, and never beyond. */
   foldTo(live: PositionRow, onStep: (next: number) => void): Promise<void>;
-  /** @returns false: somebody else has made it live. */
-  takeOver(): Promise<boolean>;
+  /** Nothing happens where somebody else has made it live. */
+  takeOver(tx: StoreTransaction): Promise<void>;
 }
 
 /** @returns undefined where the partition was never folded, or is of the set already. */
@@ -55,7 +55,7 @@ export async function openRebuilt(
         return one.position.next;
       },
       foldTo: (live, onStep) => one.projectTo(live.next, () => onStep(one.position.next)),
-      takeOver: async () => (await takeOverProjection(store, common, partition)) !== undefined,
+      takeOver: async (tx) => void (await takeOverProjection(tx, common, partition)),
     };
   }
   const options = { ...common, registry, ...(fold && { fold }) };
@@ -69,7 +69,7 @@ export async function openRebuilt(
       one.hold(await holdsOf(store.reader, live));
       await one.foldTo(live.next, () => onStep(one.position.next));
     },
-    takeOver: async () => (await takeOverFold(store, options, partition)) !== undefined,
+    takeOver: async (tx) => void (await takeOverFold(tx, options, partition)),
   };
 }
 

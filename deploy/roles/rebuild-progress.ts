@@ -1,4 +1,5 @@
 // How far a rebuild is, and how long it still takes at the pace of this run.
+import { offsetWithin } from "../../core/log/generations.ts";
 import type { FoldPlace } from "../../core/store/table-sets.ts";
 
 export interface RebuildProgress {
@@ -44,7 +45,7 @@ export class ProgressOfRebuild {
 
   say(doing: string): void {
     const left = this.sum(({ next, end }) => end - next);
-    const all = this.sum(({ end }) => end);
+    const all = this.sum(({ end }) => offsetWithin(end));
     const pace = this.ms > 0 ? this.folded / this.ms : 0;
     this.tell({
       doing,
@@ -59,7 +60,8 @@ export class ProgressOfRebuild {
     this.folded += next - stand.next;
     const end = Math.max(stand.end, next);
     this.stands.set(nameOf(place), { next, end });
-    const share = end === 0 ? 100 : Math.floor((100 * next) / end);
+    const [done, all] = [offsetWithin(next), offsetWithin(end)];
+    const share = all === 0 ? 100 : Math.floor((100 * done) / all);
     this.say(`${place.topic} partition ${place.partition}: ${next} of ${end} (${share} %)`);
   }
 
@@ -68,6 +70,6 @@ export class ProgressOfRebuild {
   }
 }
 
-function nameOf({ role, partition }: FoldPlace): string {
-  return `${role}/${partition}`;
+function nameOf({ topic, partition }: FoldPlace): string {
+  return `${topic}/${partition}`;
 }

@@ -2,23 +2,16 @@
 // without them; compared with the live ones at equal positions; then it takes over, partition by partition.
 //
 // Nothing is kept but in the database: a run that was killed at any moment is gone on with by the next one.
-import type { Kysely } from "kysely";
-
 import type { EventLog } from "../../core/log/log.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { WattlogError } from "../../core/runtime/errors.ts";
 import { partitionChecksums } from "../../core/store/checksum.ts";
-import { removeUnusedSets, rebuildRole, type FoldPlace, type FoldRole } from "../../core/store/table-sets.ts";
-import type { PositionRow, Schema } from "../../core/store/tables.ts";
-import { verifyPosition } from "../../processors/engine/position.ts";
+import { removeUnusedSets, rebuildRole, type FoldRole } from "../../core/store/table-sets.ts";
+import type { PositionRow } from "../../core/store/tables.ts";
 import { compareSums, registryChecksum, type TableComparison } from "./compare-tables.ts";
-import {
-  batchRecordsOf,
-  livePosition,
-  openRebuilt,
-  type RebuildTools,
-  type RebuiltPartition,
-} from "./rebuild-partition.ts";
+import { livePositions, partitionGroups } from "./folded-generations.ts";
+import { foldEndedGenerations, openRebuiltPartitions, requireFoldedLog, shortLog } from "./rebuild-generations.ts";
+import { batchRecordsOf, livePosition, type RebuildTools, type RebuiltPartition } from "./rebuild-partition.ts";
 import { changePlan, endPlan, openPlan, readPlan, type RebuildPlan } from "./rebuild-plan.ts";
 import { ProgressOfRebuild, type RebuildProgress } from "./rebuild-progress.ts";
 import { healRegistry, registryEnd, registrySum } from "./rebuild-registry.ts";
@@ -80,7 +73,7 @@ export async function withRebuildTools<T>(
 export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { store } = options;
   const progress = new ProgressOfRebuild(options.onProgress ?? (() => undefined));
-  await requireFoldedLog(options);
+  const generations = await requireFoldedLog(options);
   const earlier = await readPlan(store.reader);
   if (earlier?.restored && earlier.tables !== null) {
     throw new WattlogError(
@@ -94,18 +87,19 @@ export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const resumed = plan.stage === "remove" || earlier?.set === plan.set;
   let { tables } = plan;
   if (plan.stage === "fold") {
-    const parts = await openAll(options, plan, progress);
+    await foldEndedGenerations(options, generations, plan, progress);
+    const parts = await openRebuiltPartitions(options, plan, progress);
     for (const part of parts) await foldNear(options, part, progress);
     if (tables === null) {
       tables = await compareAt(options, plan, parts, progress);
       plan = await changePlan(store, plan, { ...plan, tables });
     }
     if (tables.some(({ table, equal }) => table === "registry_version" && !equal)) await healRegistry(options);
-    for (const part of parts) await takeOver(options, part, progress);
+    for (const group of partitionGroups(generations)) await takeOver(options, parts, group, progress);
     plan = await changePlan(store, plan, { ...plan, stage: "remove" });
   }
   const removed = await finishRebuild(options, plan, progress);
-  const partitions = (await livePositions(store.reader, options)).length;
+  const partitions = (await livePositions(store.reader, options.log)).length;
   return { tableSet: plan.set, resumed, tables: tables ?? [], partitions, removed };
 }
 
@@ -137,22 +131,6 @@ export async function finishRebuild(
   return removed;
 }
 
-async function openAll(
-  options: RebuildOptions,
-  plan: RebuildPlan,
-  progress: ProgressOfRebuild,
-): Promise<readonly RebuiltPartition[]> {
-  const parts: RebuiltPartition[] = [];
-  for (const live of await livePositions(options.store.reader, options)) {
-    const place: FoldPlace = { role: live.role as FoldRole, topic: live.topic, partition: live.partition };
-    const part = await openRebuilt(options, place, plan.set);
-    if (!part) continue;
-    progress.expect(place, part.next, live.next);
-    parts.push(part);
-  }
-  return parts;
-}
-
 /** Live goes on meanwhile: so near that what is left is one short transaction. */
 async function foldNear(options: RebuildOptions, part: RebuiltPartition, progress: ProgressOfRebuild): Promise<void> {
   const near = batchRecordsOf(options) / 4;
@@ -165,10 +143,22 @@ async function foldNear(options: RebuildOptions, part: RebuiltPartition, progres
   }
 }
 
-async function takeOver(options: RebuildOptions, part: RebuiltPartition, progress: ProgressOfRebuild): Promise<void> {
-  await foldNear(options, part, progress);
-  await part.takeOver();
-  progress.say(`${part.place.topic} partition ${part.place.partition} is rebuilt`);
+/** Of one role at a time: their tables have nothing in common. Readers find the rows of a station in one set at any moment. */
+async function takeOver(
+  options: RebuildOptions,
+  parts: readonly RebuiltPartition[],
+  group: readonly number[],
+  progress: ProgressOfRebuild,
+): Promise<void> {
+  for (const role of ["processor", "projector"] as const) {
+    const together = parts.filter(({ place }) => place.role === role && group.includes(place.partition));
+    if (together.length === 0) continue;
+    for (const part of together) await foldNear(options, part, progress);
+    await options.store.transaction(async (tx) => {
+      for (const part of together) await part.takeOver(tx);
+    });
+    for (const { place } of together) progress.say(`${place.topic} partition ${place.partition} is rebuilt`);
+  }
 }
 
 /** Live as it is at one moment, the rebuild folded to exactly there. */
@@ -181,7 +171,7 @@ async function compareAt(
   const { store } = options;
   progress.say("checksums of the live tables");
   const { positions, registryNext, sums } = await store.snapshot(async (db) => {
-    const all = await livePositions(db, options);
+    const all = await livePositions(db, options.log);
     const of = all.filter((row) => row.table_set !== plan.set);
     const live = await partitionChecksums(db, {
       processor: setsOf(of, "processor"),
@@ -207,45 +197,4 @@ async function compareAt(
 
 function setsOf(rows: readonly PositionRow[], role: FoldRole, set?: number): ReadonlyMap<number, number> {
   return new Map(rows.filter((row) => row.role === role).map((row) => [row.partition, set ?? row.table_set]));
-}
-
-/**
- * Tables that hold more than the log, or other records, cannot be compared with it, and what they told must not be told
- * otherwise: B5 is another matter (decision 0019).
- * @throws WattlogError `fold/fingerprint`, `config/invalid` where there are several generations, before anything is changed
- */
-async function requireFoldedLog(options: RebuildOptions): Promise<void> {
-  const { log, store } = options;
-  if (log.earlier && log.earlier.length > 0) {
-    throw new WattlogError(
-      "config/invalid",
-      "The log has several generations, and a rebuild that takes over goes over one: nothing was changed. `wattlog rebuild --compare-only` goes over all of them.",
-    );
-  }
-  for (const live of await livePositions(store.reader, options)) {
-    await verifyPosition(log, live.role === "processor" ? log.topics.frames : log.topics.events, live);
-  }
-}
-
-/** Of this generation's topics. */
-function livePositions(db: Kysely<Schema>, { log }: RebuildTools): Promise<readonly PositionRow[]> {
-  return db
-    .selectFrom("position")
-    .selectAll()
-    .where((eb) =>
-      eb.or([
-        eb("role", "=", "processor").and("topic", "=", log.topics.frames.name),
-        eb("role", "=", "projector").and("topic", "=", log.topics.events.name),
-      ]),
-    )
-    .orderBy("role")
-    .orderBy("partition")
-    .execute();
-}
-
-function shortLog({ place, next }: RebuiltPartition, live: PositionRow): Error {
-  return new Error(
-    `${place.topic}/${place.partition}: the rebuild stands at ${next} and the live tables at ${live.next}, but the log has ` +
-      "nothing between them: it is not the log that was folded. Nothing was changed.",
-  );
 }
