@@ -161,7 +161,7 @@ function showEvse(evse: KnownEvse, statuses: ReadonlyMap<string, StatusSince>): 
 }
 
 /** Ours: EVSEs of the same bay, by uid. */
-function siblingsOf(evse: EvseDoc): readonly string[] {
+export function siblingsOf(evse: EvseDoc): readonly string[] {
   const siblings = evse["siblings"];
   return Array.isArray(siblings) ? siblings.filter((uid): uid is string => typeof uid === "string") : [];
 }
