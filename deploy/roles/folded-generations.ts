@@ -32,7 +32,7 @@ export async function livePositions(db: Kysely<Schema>, log: EventLog): Promise<
 
 /**
  * Partitions whose rows belong together: a station that stood in one of them in one generation may stand in another of them
- * in the next. A station is in partition hash mod n, so those are alike modulo what all the numbers of partitions have in
+ * in the next, where it goes on writing rows that stay in the first. A station is in partition hash mod n, so those are alike modulo what all the numbers of partitions have in
  * common; generations with as many partitions as the first leave each by itself.
  */
 export function partitionGroups(generations: readonly EventLog[]): readonly (readonly number[])[] {
