@@ -1,6 +1,7 @@
 // What sessions have cost so far, and their charging periods as roaming partners see them.
 import { afterEach, expect, test } from "vitest";
 
+import type { PartnerDoc } from "../../core/registry/entities.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createRunningPrices } from "../../processors/running-prices.ts";
 import { at, Line, party, register } from "../../processors/station.test-helper.ts";
@@ -46,8 +47,9 @@ async function shownToPartner(world: RebuildWorld) {
   const view = {
     context: { store, registry, clock, logger: silentLogger(), runningPrices },
     party,
-    partner: { party, doc: { id: "P" }, version: 1 },
-  } as unknown as Parameters<typeof showSessions>[0];
+    partner: { party, doc: { id: "P", roles: [], state: "registered" } as unknown as PartnerDoc, version: 1 },
+    version: "2.2.1",
+  } as const;
   const [session] = await showSessions(view, [rows[0]!.id]);
   return { session: session!, row: rows[0]!, runningPrices };
 }
@@ -130,6 +132,28 @@ test("a price so far counts nothing that came after the row that it is shown wit
     total: { exclVat: "2.00" },
   });
   expect(await runningPrices.soFar(party, { id: "none", station: "CS1", until: 0 })).toBeUndefined();
+});
+
+test.each([
+  ["of a station that is marked calibrated when the session begins", true],
+  ["of any other", false],
+])("a price so far %s says whether a CDR by signed registers may differ", async (_, calibrated) => {
+  const world = await pricedWorld();
+  worlds.push(world);
+  await world.world.put("meterKeys", "CS1", { id: "CS1", calibrated, keys: [] });
+  const line = lineOf();
+  line.registry = { generation: 1, offset: 4 };
+  // What comes later is of later sessions.
+  await world.world.put("meterKeys", "CS1", { id: "CS1", calibrated: !calibrated, keys: [] });
+  await world.start();
+  await world.write([
+    ...up(line),
+    line.event("Started", "X", 0, { ...info("Charging"), ...register(1_000, "Transaction.Begin") }),
+    line.event("Updated", "X", 10, { ...info("Charging"), ...register(3_000, "Sample.Periodic", 10) }),
+  ]);
+  const { row, runningPrices } = await before(world);
+  const asked = { id: row.id, station: row.station, until: row.last_updated };
+  expect(await runningPrices.soFar(party, asked)).toMatchObject({ total: { exclVat: "1.00" }, isUnsigned: calibrated });
 });
 
 async function before(world: RebuildWorld) {
