@@ -5,6 +5,7 @@ import type { Reading } from "../core/records/domain-event.ts";
 import { unpack } from "../core/records/msgpack.ts";
 import type { RegistryView } from "../core/registry/view.ts";
 import type { Store } from "../core/store/store.ts";
+import { isCalibratedAt } from "./calibration/billed.ts";
 import { priceSoFar } from "./cdrs/running.ts";
 import { unpackMemory } from "./engine/station-memory.ts";
 import { ocppFold } from "./ocpp-fold.ts";
@@ -34,7 +35,8 @@ async function soFar(
   const station = trusted.station(session.station);
   const { price, endedAt } = priceSoFar({ party, station }, { ...t, registers }, { registry, readingsOf: () => rows });
   const { periods, tariffId, currency, total } = price;
-  return { at: endedAt, energyMwh: soFarMwh(registers), periods, tariffId, currency, total };
+  const isUnsigned = isCalibratedAt(t, { party, station }, { registry });
+  return { at: endedAt, energyMwh: soFarMwh(registers), periods, tariffId, currency, total, isUnsigned };
 }
 
 async function transactionOf(

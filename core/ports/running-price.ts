@@ -12,6 +12,8 @@ export interface PriceSoFar {
   readonly tariffId: string | null;
   readonly currency: string | null;
   readonly total: Price | null;
+  /** The station is marked calibrated: its CDR goes by signed registers, and this by the others. */
+  readonly isUnsigned: boolean;
 }
 
 export interface SessionAsked {

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "vitest";
 
 import type { BusMessage, Claim } from "../../core/bus/bus.ts";
 import { trusted, type NodeId } from "../../core/ids/ids.ts";
+import { validator } from "../../core/ocpp/validators.ts";
 import type { SettingId } from "../../core/registry/entities.ts";
 import { silentLogger } from "../../core/runtime/logger.ts";
 import { createRunningPrices } from "../../processors/running-prices.ts";
@@ -26,6 +27,7 @@ async function telling(
   seconds: number,
   outcome: "accepted" | "error" = "accepted",
   settings: Partial<Record<SettingId, boolean>> = {},
+  calibrated = false,
 ) {
   const world = await RebuildWorld.open();
   ends.push(() => world.end());
@@ -33,6 +35,7 @@ async function telling(
   await world.world.put("tariff", "T", { id: "T", currency: "EUR", elements });
   await world.world.put("setting", "defaultTariffId", { id: "defaultTariffId", value: "T" });
   await world.world.put("setting", "runningCostSeconds", { id: "runningCostSeconds", value: seconds });
+  await world.world.put("meterKeys", "CS1", { id: trusted.station("CS1"), calibrated, keys: [] });
   for (const [id, value] of Object.entries(settings) as [SettingId, boolean][])
     await world.world.put("setting", id, { id, value });
   await world.start();
@@ -61,7 +64,7 @@ async function telling(
   teller.start();
   ends.push(() => teller.stop());
   const line = new Line("CS1", "ocpp2.0.1");
-  line.registry = { generation: 1, offset: 3 };
+  line.registry = { generation: 1, offset: 4 };
   const charging = { transactionInfo: { transactionId: "X", chargingState: "Charging" } };
   let seqNo = 0;
   const meter = async (wh: number, minute: number) => {
@@ -92,6 +95,18 @@ test("I02: a station is told a cost that changed, with taxes, by the engine of i
   await meter(5_000, 30);
   await world.until("the next cost is told", () => asked.length > told);
   expect(asked.slice(told).map(({ payload }) => payload)).toEqual([{ totalCost: 2.4, transactionId: "X" }]);
+});
+
+test("a station that is marked calibrated is told that the cost goes by what no meter signed", async () => {
+  const { world, asked, meter } = await telling(60, "accepted", {}, true);
+  await meter(1_000, 0);
+  await meter(3_000, 10);
+  const payload = { totalCost: 1.2, transactionId: "X", customData: { vendorId: "wattlog", unsigned: true } };
+  await world.until("it is told", () => asked.some((told) => JSON.stringify(told.payload).includes("1.2")));
+  expect(asked.at(-1)).toEqual({ station: "CS1", action: "CostUpdated", payload });
+  for (const version of ["ocpp2.0.1", "ocpp2.1"] as const) {
+    expect(validator(version, "CostUpdated", "req")!(payload)).toBeNull();
+  }
 });
 
 test("I02: a station that does not know the message is not told again; without the setting nobody is told", async () => {

@@ -140,11 +140,11 @@ test.each([
 ])("a price so far %s says whether a CDR by signed registers may differ", async (_, calibrated) => {
   const world = await pricedWorld();
   worlds.push(world);
-  await world.world.put("meterKeys", "CS1", { id: "CS1", calibrated, keys: [] });
   const line = lineOf();
+  await world.world.put("meterKeys", line.station, { id: line.station, calibrated, keys: [] });
   line.registry = { generation: 1, offset: 4 };
   // What comes later is of later sessions.
-  await world.world.put("meterKeys", "CS1", { id: "CS1", calibrated: !calibrated, keys: [] });
+  await world.world.put("meterKeys", line.station, { id: line.station, calibrated: !calibrated, keys: [] });
   await world.start();
   await world.write([
     ...up(line),

@@ -115,8 +115,9 @@ export function lacksSigned(
   return !roles.has("begin") || !roles.has("end");
 }
 
-function isCalibratedAt(
-  { registry: at }: BilledCourse,
+/** As of the session's first record. */
+export function isCalibratedAt(
+  { registry: at }: Pick<BilledCourse, "registry">,
   { party, station }: Pick<FrameRecord, "party" | "station">,
   { registry }: Pick<FoldContext, "registry">,
 ): boolean {

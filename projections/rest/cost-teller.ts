@@ -35,6 +35,11 @@ interface Known {
   readonly at: number;
 }
 
+/** For whoever shows it to a driver: of a calibrated station it is not what the meter signed (docs/calibration.md). */
+function markOf({ isUnsigned }: PriceSoFar): { readonly customData?: object } {
+  return isUnsigned ? { customData: { vendorId: "wattlog", unsigned: true } } : {};
+}
+
 export class CostTeller {
   private readonly context: ApiOptions;
   private readonly prices: RunningPrices;
@@ -125,7 +130,7 @@ export class CostTeller {
   private async send(session: Going, soFar: PriceSoFar, cost: string): Promise<string | null> {
     const principal: Principal = { actor: "running-cost", role: "operator", party: session.party, via: "rule" };
     // With taxes, in the currency of the tariff (2.0.1, CostUpdatedRequest.totalCost).
-    const payload = { totalCost: Number(cost), transactionId: session.transaction_id };
+    const payload = { totalCost: Number(cost), transactionId: session.transaction_id, ...markOf(soFar) };
     const idempotencyKey = `running-cost ${session.id} ${soFar.at} ${cost}`;
     const input = { action: "CostUpdated", payload, idempotencyKey };
     const { outcome } = await this.sender.request(principal, trusted.station(session.station), input, waitSeconds);

@@ -37,7 +37,17 @@ type CdrQuery = PageQuery & Period & { station?: string; session?: string };
 const soFarSchema = {
   type: "object",
   description: "While there is no CDR: what it cost up to its last reading, by the engine that makes the CDR",
-  properties: { at: nullableTime, cost: moneySchema, costExclVat: moneySchema, tariffId: nullableText },
+  properties: {
+    at: nullableTime,
+    cost: moneySchema,
+    costExclVat: moneySchema,
+    tariffId: nullableText,
+    unsigned: {
+      type: "boolean",
+      description:
+        "true where the station is marked calibrated: this goes by registers that no meter signed, and the CDR by signed ones alone, so that it may say another cost. Absent elsewhere",
+    },
+  },
 } as const;
 
 const meterValueSchema = {
@@ -134,12 +144,13 @@ function sessionAsked({ id, station, last_updated: until }: SessionRow): Session
   return { id, station, until };
 }
 
-function showSoFar({ at, currency, total, tariffId }: PriceSoFar) {
+function showSoFar({ at, currency, total, tariffId, isUnsigned }: PriceSoFar) {
   return {
     at: time(at),
     cost: money(total?.inclVat ?? null, currency),
     costExclVat: money(total?.exclVat ?? null, currency),
     tariffId,
+    ...(isUnsigned ? { unsigned: true } : {}),
   };
 }
 

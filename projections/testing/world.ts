@@ -8,6 +8,7 @@ import { logKey, newNodeId, trusted } from "../../core/ids/ids.ts";
 import { makeTopics, type EventLog, type Topics } from "../../core/log/log.ts";
 import { partitionOf } from "../../core/log/partition.ts";
 import type { Authoriser } from "../../core/ports/ports.ts";
+import type { RunningPrices } from "../../core/ports/running-price.ts";
 import { encodeEvent, type DomainEvent } from "../../core/records/domain-event.ts";
 import { RegistryView } from "../../core/registry/view.ts";
 import { systemClock, type Clock } from "../../core/runtime/clock.ts";
@@ -85,7 +86,7 @@ export class World {
     return projector;
   }
 
-  async serve(projector?: Projector, nodeId = this.nodeId): Promise<Api> {
+  async serve(projector?: Projector, nodeId = this.nodeId, runningPrices?: RunningPrices): Promise<Api> {
     const { log, store, bus, registry, clock, metrics } = this;
     const options = { host: "127.0.0.1", port: 0, party, wsUrl: "ws://127.0.0.1:9000", version: "0.1.0" };
     const watched = projector ? { projector: changesOf(projector) } : {};
@@ -103,6 +104,7 @@ export class World {
       ocpi: testOcpi,
       uploads: { folder: join(this.folder, "uploads"), url: "https://csms.example/" },
       ...watched,
+      ...(runningPrices && { runningPrices }),
     });
     await api.start();
     this.closers.push(() => api.stop());
