@@ -82,6 +82,9 @@ export interface Metrics {
   readonly sessionsEnded: Counter;
   readonly sessionEnergy: Counter;
   readonly sessionsWithoutCdr: Gauge<"reason">;
+  readonly reconciledWithoutCdr: Gauge<"day">;
+  readonly reconciledUnexplained: Gauge<"day">;
+  readonly reconciledDifference: Gauge<"day" | "against" | "cause">;
   readonly cdrsIssued: Counter;
   readonly cdrEnergy: Counter;
   readonly cdrEnergyMismatches: Counter;
@@ -251,6 +254,21 @@ export function createMetrics(): Metrics {
       "ocpp_sessions_without_cdr",
       "Ended sessions that have no CDR: settling, held, or overdue (nothing says why)",
       ["reason"],
+    ),
+    reconciledWithoutCdr: gauge(
+      "wattlog_reconciliation_sessions_without_cdr",
+      "Sessions that ended on a day (last: the last whole one, UTC; today: so far) and have no CDR and no recorded reason",
+      ["day"],
+    ),
+    reconciledUnexplained: gauge(
+      "wattlog_reconciliation_unexplained_sessions",
+      "Sessions that ended on a day and differ from their CDR or meter, and nothing says why; those without CDR and reason among them",
+      ["day"],
+    ),
+    reconciledDifference: gauge(
+      "wattlog_reconciliation_energy_difference_watthours",
+      "Energy of the sessions that ended on a day, less that of their CDRs or meters (against), by cause",
+      ["day", "against", "cause"],
     ),
     cdrsIssued: counter("ocpi_cdrs_issued_total", "CDRs issued"),
     cdrEnergy: counter("ocpi_cdr_energy_watthours_total", "Energy of issued CDRs"),

@@ -99,6 +99,12 @@ const ticket: readonly Omit<Alert, "severity">[] = [
     summary: "Records wait in quarantine (stage {{ $labels.stage }}).",
   },
   {
+    name: "WattlogReconciliationDiffers",
+    expr: 'max(wattlog_reconciliation_unexplained_sessions{day="last"}) > 0',
+    for: "15m",
+    summary: "Yesterday's report has sessions that differ from their CDR or meter, and nothing says why.",
+  },
+  {
     name: "WattlogStationsFlapping",
     expr: "sum(increase(ocpp_gateway_flaps_total[10m])) > 10",
     summary:

@@ -185,6 +185,17 @@ const sessions: Dashboard = {
       ["3600 * sum(rate(ocpp_session_energy_watthours_total[$__rate_interval]))", "sessions"],
       ["3600 * sum(rate(ocpi_cdr_energy_watthours_total[$__rate_interval]))", "CDRs"],
     ),
+    graph(
+      "Reconciliation: sessions that nothing explains",
+      "short",
+      "Of the last whole day (UTC) and of today so far. The last day above 0 for 15 minutes is a ticket.",
+      ["max by (day) (wattlog_reconciliation_unexplained_sessions)", "{{day}}: of any kind"],
+      ["max by (day) (wattlog_reconciliation_sessions_without_cdr)", "{{day}}: without CDR"],
+    ),
+    graph("Reconciliation: energy that differs", "watth", "Sessions against their CDRs and meters, by cause.", [
+      "max by (day, against, cause) (abs(wattlog_reconciliation_energy_difference_watthours))",
+      "{{day}} {{against}}: {{cause}}",
+    ]),
     graph("CDRs without a price", "cps", "No tariff held, or one that cannot be read.", [
       rate("ocpi_cdrs_unpriced_total", "reason"),
       "{{reason}}",

@@ -2,10 +2,11 @@ import { sql } from "kysely";
 import { afterEach, beforeEach, expect, it } from "vitest";
 
 import type { DomainEvent } from "../../core/records/domain-event.ts";
+import { silentLogger } from "../../core/runtime/logger.ts";
 import { settingDefaults } from "../../core/registry/entities.ts";
 import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { StationWriter } from "../testing/events.ts";
-import { World } from "../testing/world.ts";
+import { until, World } from "../testing/world.ts";
 import { Gauges } from "./measures.ts";
 
 let world: World;
@@ -45,7 +46,8 @@ it("counts ended sessions without a CDR: those that settle, that somebody holds,
     ...new StationWriter("CP-DONE").session("RFID-1", 5_000, 1),
   ]);
   await world.caughtUp(await world.project());
-  const gauges = new Gauges(world);
+  const { log, store, registry, clock, metrics } = world;
+  const gauges = new Gauges({ log, store, registry, clock, metrics, logger: silentLogger() });
   await gauges.measure([], true);
   expect(await values("ocpp_sessions_without_cdr")).toEqual({ settling: 2, held: 1, overdue: 2 });
   expect(await values("ocpp_sessions_active")).toEqual({ "": 1 });
@@ -59,6 +61,20 @@ it("counts ended sessions without a CDR: those that settle, that somebody holds,
   gauges.forget([], true);
   expect(await values("ocpp_sessions_without_cdr")).toEqual({});
   expect(await values("ocpp_group_stations")).toEqual({});
+});
+
+it("the projector that has the totals tells the reports of the last day and of today, until it stops", async () => {
+  const now = Date.now();
+  await world.appendEvents([...ended("CP-SETTLES", now, "settling"), ...ended("CP-FORGOTTEN", now, null)]);
+  const first = await world.project();
+  await world.caughtUp(first);
+  await first.stop();
+  // The first round of this one finds everything in the tables; midnight may come between.
+  const second = await world.project();
+  const unexplained = async () => Object.values(await values("wattlog_reconciliation_unexplained_sessions"));
+  await until(async () => (await unexplained()).reduce((sum, value) => sum + value, 0) === 1);
+  await second.stop();
+  expect(await unexplained()).toEqual([]);
 });
 
 it("asks an index for unfinished sessions, not every session that there ever was", async () => {

@@ -6,7 +6,9 @@ import type { Clock } from "../../core/runtime/clock.ts";
 import { quarantineStages, withoutCdrReasons, type Metrics } from "../../core/runtime/metrics.ts";
 import type { Store } from "../../core/store/store.ts";
 import type { PositionRow } from "../../core/store/tables.ts";
+import type { Logger } from "../../core/runtime/logger.ts";
 import { FleetGauges } from "../health/fleet-gauges.ts";
+import { ReconciliationGauges } from "../rest/reconciliation-gauges.ts";
 
 export interface GaugesOptions {
   readonly log: EventLog;
@@ -14,6 +16,7 @@ export interface GaugesOptions {
   readonly registry: RegistryView;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly logger: Logger;
 }
 
 /** From the end of settling to a CDR in its table, far beyond what it takes. */
@@ -26,11 +29,18 @@ const decidedReasons = ["suppressed", "voided", "credited"];
 export class Gauges {
   private readonly options: GaugesOptions;
   private readonly fleet: FleetGauges;
+  private readonly reconciliation: ReconciliationGauges;
   private ended = false;
 
   constructor(options: GaugesOptions) {
     this.options = options;
     this.fleet = new FleetGauges(options);
+    this.reconciliation = new ReconciliationGauges(options);
+  }
+
+  /** What takes long, beside the rest. @param totals as of `measure` */
+  start(totals: boolean): void {
+    if (totals) this.reconciliation.start();
   }
 
   /** @param totals whether this process speaks for the whole fleet: one of them does, for the gauges are added up. */
@@ -77,6 +87,7 @@ export class Gauges {
     metrics.quarantineHeld.reset();
     metrics.sessionsWithoutCdr.reset();
     this.fleet.forget();
+    this.reconciliation.forget();
   }
 
   private async heldByStage(): Promise<ReadonlyMap<string, number>> {

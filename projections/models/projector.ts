@@ -121,6 +121,7 @@ class EventProjector implements Projector {
       this.registryFollower.start();
     }
     await this.measure();
+    this.gauges.start(this.owned.includes(0));
   }
 
   drain(): Promise<void> {

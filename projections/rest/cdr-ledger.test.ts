@@ -2,6 +2,9 @@
 import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
+import { systemClock } from "../../core/runtime/clock.ts";
+import { silentLogger } from "../../core/runtime/logger.ts";
+import { createMetrics, type Metrics } from "../../core/runtime/metrics.ts";
 import { creditIdOf } from "../../core/records/cdr-review.ts";
 import type { Cdr, DomainEvent, EventBody } from "../../core/records/domain-event.ts";
 import { worldAdapters } from "../../test/harness/world-adapters.ts";
@@ -9,6 +12,7 @@ import { callAs } from "../testing/client.ts";
 import { cdrOf, StationWriter } from "../testing/events.ts";
 import { adminToken, World } from "../testing/world.ts";
 import type { Api } from "./api.ts";
+import { ReconciliationGauges } from "./reconciliation-gauges.ts";
 import { causes } from "./reconciliation.ts";
 
 const midnight = Date.UTC(2025, 5, 15);
@@ -143,7 +147,7 @@ it("a day's sessions, CDRs and meters differ by what the causes say, and by noth
   expect(body).toMatchObject({
     complete: true,
     sessions: { ended: 10 },
-    cdrs: { standing: 6, credits: 2, unpriced: 1 },
+    cdrs: { standing: 6, missing: 1, credits: 2, unpriced: 1 },
     meters: { sessions: 10 },
     sessionsLessMeters: [],
     unexplained: 1,
@@ -161,6 +165,40 @@ it("a day's sessions, CDRs and meters differ by what the causes say, and by noth
   const explained = differences.reduce((sum, one) => sum + one.energyWh, 0);
   expect(energy("sessions") - energy("cdrs")).toBeCloseTo(explained, 3);
   expect(energy("sessions")).toBe(energy("meters"));
+});
+
+it.each([
+  ["last", Date.UTC(2025, 5, 16, 0, 1)],
+  ["today", Date.UTC(2025, 5, 15, 23, 59)],
+])("the report is told as metrics, %s", async (day, now) => {
+  const metrics = createMetrics();
+  const clock = { ...systemClock, now: () => now };
+  const gauges = new ReconciliationGauges({ store: world.store, clock, metrics, logger: silentLogger() });
+  await gauges.measure();
+  const told = async (gauge: Pick<Metrics["reconciledDifference"], "get">) => {
+    const { values } = await gauge.get();
+    return values.map(({ labels, value }) => [...Object.values(labels), value].join(" ")).toSorted();
+  };
+  const other = day === "last" ? "today" : "last";
+  expect(await told(metrics.reconciledWithoutCdr)).toEqual([`${day} 1`, `${other} 0`].toSorted());
+  expect(await told(metrics.reconciledUnexplained)).toEqual([`${day} 1`, `${other} 0`].toSorted());
+  const differences = await told(metrics.reconciledDifference);
+  expect(differences.filter((each) => each.startsWith(day))).toEqual([
+    `${day} cdrs corrected 4000`,
+    `${day} cdrs credited 4000`,
+    `${day} cdrs duplicate 0`,
+    `${day} cdrs held 7000`,
+    `${day} cdrs lateBelowThreshold 50`,
+    `${day} cdrs suppressed 8000`,
+    `${day} cdrs unexplained 9000`,
+    `${day} meters duplicate 0`,
+    `${day} meters unexplained 0`,
+  ]);
+  expect(differences.filter((each) => each.startsWith(other))).toHaveLength(4);
+  gauges.forget();
+  await expect(gauges.measure()).rejects.toThrow("abort");
+  for (const gauge of [metrics.reconciledUnexplained, metrics.reconciledDifference])
+    expect(await told(gauge)).toEqual([]);
 });
 
 it("another day has other sessions, and one that is not over yet is not complete", async () => {

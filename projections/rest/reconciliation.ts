@@ -27,7 +27,8 @@ export const causes = {
 
 export type Cause = keyof typeof causes;
 
-const faults: ReadonlySet<Cause> = new Set(["duplicate", "unexplained"]);
+/** What should never be. */
+export const faults: readonly Cause[] = ["duplicate", "unexplained"];
 
 interface Difference {
   sessions: number;
@@ -48,7 +49,7 @@ class Differences {
   }
 
   faults(): number {
-    return [...this.byCause].reduce((sum, [cause, { sessions }]) => sum + (faults.has(cause) ? sessions : 0), 0);
+    return [...this.byCause].reduce((sum, [cause, { sessions }]) => sum + (faults.includes(cause) ? sessions : 0), 0);
   }
 
   shown() {
@@ -66,12 +67,17 @@ class Differences {
 
 export type Reconciliation = Awaited<ReturnType<typeof reconcile>>;
 
-/** @param period of the sessions' ends */
-export async function reconcile(db: Store["reader"], period: LedgerPeriod) {
+/**
+ * @param period of the sessions' ends
+ * @param signal gives up between two steps
+ * @throws the signal's reason
+ */
+export async function reconcile(db: Store["reader"], period: LedgerPeriod, signal?: AbortSignal) {
   const [cdrs, meters] = [new Differences(), new Differences()];
   const totals = new LedgerTotals();
-  const sum = { ended: 0, sessionMwh: 0, cdrMwh: 0, standing: 0, metered: 0, meterMwh: 0 };
+  const sum = { ended: 0, sessionMwh: 0, cdrMwh: 0, standing: 0, missing: 0, metered: 0, meterMwh: 0 };
   for await (const sessions of endedSessions(db, period)) {
+    signal?.throwIfAborted();
     const issued = await cdrsOf(db, sessions);
     for (const session of sessions) {
       const own = issued.get(session.id) ?? [];
@@ -87,6 +93,7 @@ export async function reconcile(db: Store["reader"], period: LedgerPeriod) {
         sum.meterMwh += metered;
       }
       const cause = causeOf(session, billed);
+      if (cause === "unexplained" && billed.standing.length === 0) sum.missing += 1;
       if (cause) cdrs.add(cause, session.id, session.energy_mwh - billed.energyMwh);
       const odd = oddMeter(session, metered);
       if (odd) meters.add(odd, session.id, session.energy_mwh - (metered ?? 0));
@@ -95,7 +102,14 @@ export async function reconcile(db: Store["reader"], period: LedgerPeriod) {
   const { cdrs: _issued, credits, unpriced, totals: money } = totals.shown();
   return {
     sessions: { ended: sum.ended, energyWh: wattHours(sum.sessionMwh) },
-    cdrs: { standing: sum.standing, credits, unpriced, energyWh: wattHours(sum.cdrMwh), totals: money },
+    cdrs: {
+      standing: sum.standing,
+      missing: sum.missing,
+      credits,
+      unpriced,
+      energyWh: wattHours(sum.cdrMwh),
+      totals: money,
+    },
     meters: { sessions: sum.metered, energyWh: wattHours(sum.meterMwh) },
     sessionsLessCdrs: cdrs.shown(),
     sessionsLessMeters: meters.shown(),

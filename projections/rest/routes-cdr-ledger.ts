@@ -82,7 +82,11 @@ const reconciliationSchema = {
     date: { type: "string" },
     complete,
     sessions: { type: "object", additionalProperties: true },
-    cdrs: { type: "object", additionalProperties: true, description: "Of these sessions, whenever they were booked" },
+    cdrs: {
+      type: "object",
+      additionalProperties: true,
+      description: "Of these sessions, whenever they were booked; missing: sessions without one, and nothing says why",
+    },
     meters: { type: "object", additionalProperties: true, description: "Stop less start of those that named both" },
     sessionsLessCdrs: { ...differences, description: "Their energy is that of the sessions less that of the CDRs" },
     sessionsLessMeters: differences,

@@ -112,6 +112,14 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
     fires: { 'wattlog_quarantine_held{stage="fold"}': steady(1) },
     silent: { 'wattlog_quarantine_held{stage="fold"}': steady(0) },
   },
+  // Of today too much may still come; what went wrong on the last whole day stays so.
+  WattlogReconciliationDiffers: {
+    fires: { 'wattlog_reconciliation_unexplained_sessions{day="last"}': "0x10 1x60" },
+    silent: {
+      'wattlog_reconciliation_unexplained_sessions{day="last"}': "0x20 1x60",
+      'wattlog_reconciliation_unexplained_sessions{day="today"}': steady(1),
+    },
+  },
   WattlogStationsFlapping: {
     fires: { ocpp_gateway_flaps_total: rising(2) },
     silent: { ocpp_gateway_flaps_total: "0x25 4x60" },

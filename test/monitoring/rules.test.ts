@@ -62,7 +62,7 @@ test("no metric has a label that a station, a token or a message could fill", as
   const labels = new Set((await metricRows()).flatMap((row) => row.labels));
   const bounded =
     // `name`: the 30 largest of a kind and `other`.
-    "action against annotation code kind major minor module move name outcome part partition party patch profile reason result role " +
+    "action against annotation cause code day kind major minor module move name outcome part partition party patch profile reason result role " +
     "stage state status thread topic use version";
   expect([...labels].filter((label) => !bounded.split(" ").includes(label))).toEqual([]);
 });
