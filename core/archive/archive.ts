@@ -1,5 +1,6 @@
 // What has been copied out of the log, to be read as if it still stood there. Entries never change, so what was seen of
 // the manifest once is kept; only its end is asked for again.
+import { firstOffsetOf } from "../log/generations.ts";
 import type { LogBatch, Topic } from "../log/log.ts";
 import { WattlogError } from "../runtime/errors.ts";
 import type { Blobs } from "./blobs.ts";
@@ -67,11 +68,12 @@ export class LogArchive {
     return offset < entry.to ? entry : undefined;
   }
 
-  /** One past the last record that the manifest holds, asked anew; 0: none. */
+  /** One past the last record that the manifest holds, asked anew; the topic's first offset where it holds none. */
   async end(topic: Topic, partition: number): Promise<number> {
     const begins = this.beginsOf(topic, partition);
     await this.learn(topic, partition);
-    return begins.length === 0 ? 0 : (await this.entry(topic, partition, begins.at(-1)!)).to;
+    const last = begins.at(-1);
+    return last === undefined ? firstOffsetOf(topic) : (await this.entry(topic, partition, last)).to;
   }
 
   /**

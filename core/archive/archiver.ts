@@ -1,6 +1,7 @@
 // Copies closed ranges of the log to the archive, and lets the log give up what is in it (rule B2). Nothing is trimmed
 // that the manifest does not name, whose segment was not read back from the archive and found whole, or that anybody
 // still needs. Whatever kills the archiver, its next start goes on where the manifest ends: at worst it copies again.
+import { allGenerations } from "../log/generations.ts";
 import type { Topic, TrimmableLog } from "../log/log.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Rounds } from "../runtime/rounds.ts";
@@ -14,6 +15,7 @@ import type { Holds } from "./holds.ts";
 import { giveUp } from "./trimming.ts";
 
 export interface ArchiverOptions {
+  /** With the generations that have ended, whose folds stand at their ends: nothing of those is appended or folded any more. */
   readonly log: TrimmableLog;
   readonly archive: LogArchive;
   /** What somebody still needs of the log; asked anew before each trim. */
@@ -50,9 +52,12 @@ class RunningArchiver implements Archiver {
   constructor(options: ArchiverOptions) {
     this.options = options;
     this.rounds = new Rounds(options.clock, options.roundMs, () => this.look());
-    const { registry, frames, events } = options.log.topics;
-    this.places = [registry, frames, events].flatMap((topic) =>
-      Array.from({ length: topic.partitions }, (_, partition) => new Place(topic, partition)),
+    const { log } = options;
+    this.places = allGenerations(log).flatMap(({ registry, frames, events }) =>
+      [registry, frames, events].flatMap((topic) => {
+        const hasEnded = topic.generation !== log.topics.frames.generation;
+        return Array.from({ length: topic.partitions }, (_, partition) => new Place(topic, partition, hasEnded));
+      }),
     );
   }
 
@@ -84,9 +89,9 @@ class RunningArchiver implements Archiver {
         this.measure(place);
       });
     }
-    const { frames, events } = this.options.log.topics;
     // The registry is never trimmed: every process folds it from its first record.
-    for (const topic of [frames, events]) await this.attempt(`trimming of ${topic.name}`, () => this.trim(topic));
+    const topics = allGenerations(this.options.log).flatMap(({ frames, events }) => [frames, events]);
+    for (const topic of topics) await this.attempt(`trimming of ${topic.name}`, () => this.trim(topic));
   }
 
   private async trim(topic: Topic): Promise<void> {

@@ -9,6 +9,8 @@ import { SegmentBuilder, sha256Of } from "./segment.ts";
 export class Place {
   readonly topic: Topic;
   readonly partition: number;
+  /** Of a generation that has ended: nothing is appended any more (rule B4). */
+  readonly hasEnded: boolean;
   /** One past what the manifest holds; undefined: not looked yet, or not sure any more. */
   archived: number | undefined;
   /** One past what was read back from the archive and found whole; may be given up. */
@@ -20,9 +22,10 @@ export class Place {
   /** Of a record, before compression; as the last segment had it. */
   recordBytes = 400;
 
-  constructor(topic: Topic, partition: number) {
+  constructor(topic: Topic, partition: number, hasEnded: boolean) {
     this.topic = topic;
     this.partition = partition;
+    this.hasEnded = hasEnded;
   }
 
   get name(): string {
@@ -33,7 +36,8 @@ export class Place {
 type Options = Pick<ArchiverOptions, "log" | "archive" | "clock" | "metrics" | "everyMs" | "segmentBytes">;
 
 /**
- * Copies what is worth a segment: as many as are full, and the rest where its first record is old enough.
+ * Copies what is worth a segment: as many as are full, and the rest where its first record is old enough, or the
+ * generation has ended: its fence closes all of it.
  * @throws WattlogError `log/unavailable`; `log/out-of-range` where log and archive do not belong together
  */
 export async function copyClosed(place: Place, options: Options, isStopping: () => boolean): Promise<void> {
@@ -46,8 +50,8 @@ export async function copyClosed(place: Place, options: Options, isStopping: () 
     return;
   }
   place.oldest ??= (await first(log.read(topic, partition, place.archived, place.archived + 1))).logTime;
-  const isOld = options.clock.now() - place.oldest >= options.everyMs;
-  if (!isOld && (place.end - place.archived) * place.recordBytes < segmentBytes) return;
+  const isClosed = place.hasEnded || options.clock.now() - place.oldest >= options.everyMs;
+  if (!isClosed && (place.end - place.archived) * place.recordBytes < segmentBytes) return;
   let segment = new SegmentBuilder(topic, partition, place.archived);
   for await (const { records } of log.read(topic, partition, place.archived, place.end)) {
     for (const record of records) {
@@ -59,7 +63,7 @@ export async function copyClosed(place: Place, options: Options, isStopping: () 
     // What was begun is copied again by the next start.
     if (isStopping()) return;
   }
-  if (isOld && segment.count > 0) await store(place, segment, options);
+  if (isClosed && segment.count > 0) await store(place, segment, options);
 }
 
 async function store(place: Place, segment: SegmentBuilder, { archive, metrics }: Options): Promise<void> {

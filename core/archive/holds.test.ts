@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { postgresSchema, type PostgresSchema } from "../../test/harness/postgres.ts";
 import { serversForTests } from "../../tools/servers/ensure.ts";
 import { trusted } from "../ids/ids.ts";
+import { firstOffsetOf, topicsOfGeneration } from "../log/generations.ts";
 import { makeTopics, type Topic } from "../log/log.ts";
 import { packBundle } from "../records/bundle.ts";
 import { encodeEvent } from "../records/domain-event.ts";
@@ -17,6 +18,8 @@ import type { OutboxRow, ParkedRow, QuarantineRow } from "../store/tables.ts";
 import { holdsOf } from "./holds.ts";
 
 const topics = makeTopics(1, 4);
+const next = topicsOfGeneration(2, 4);
+const second = firstOffsetOf(next.frames);
 const { servers, missing } = await serversForTests(["postgres"]);
 const set = { table_set: 1, partition: 0 };
 
@@ -62,7 +65,7 @@ describe.each(["SQLite", "Postgres"] as const)("what the log must not give up, a
     rmSync(folder, { recursive: true });
   });
 
-  const hold = async (topic: Topic, partition = 0) => (await holdsOf(store, topics)).of(topic, partition);
+  const hold = async (topic: Topic, partition = 0) => (await holdsOf(store, { topics })).of(topic, partition);
 
   test("nothing goes that was never folded, by the fold of its topic", async () => {
     const rows = [
@@ -95,6 +98,38 @@ describe.each(["SQLite", "Postgres"] as const)("what the log must not give up, a
     expect(await hold(topics.frames)).toMatchObject({ offset: 20 });
     await store.transaction((tx) => tx.upsert("parked", [parked]));
     expect(await hold(topics.frames)).toMatchObject({ offset: 12 });
+  });
+
+  test("B4: a generation that has ended is held by what of it is not passed, in quarantine or parked, and by nothing else", async () => {
+    const across = async (topic: Topic, partition = 0) =>
+      (await holdsOf(store, { topics: next, earlier: [topics] })).of(topic, partition);
+    const rows = [
+      positionRow({ next: 50 }),
+      positionRow({ next: 30, partition: 1 }),
+      positionRow({ role: "rebuild/processor", next: 20, partition: 1 }),
+      positionRow({ role: "projector", topic: topics.events.name, next: 40 }),
+      positionRow({ topic: next.frames.name, generation: 2, next: second + 70 }),
+      positionRow({ topic: next.frames.name, generation: 2, next: second + 60, partition: 1 }),
+    ];
+    await store.transaction((tx) => tx.upsert("position", rows));
+    // Whole: no fold starts there any more, so none asks for its last record.
+    expect(await across(topics.frames)).toEqual({ offset: 50, logTime: Infinity });
+    expect(await across(topics.frames, 1)).toEqual({ offset: 20, logTime: Infinity });
+    expect(await across(topics.frames, 2)).toEqual({ offset: 0, logTime: 0 });
+    expect(await across(topics.events)).toEqual({ offset: 40, logTime: Infinity });
+    expect(await across(topics.events, 1)).toEqual({ offset: 0, logTime: 0 });
+    expect(await across(next.frames)).toEqual({ offset: second + 69, logTime: Infinity });
+    const parked: ParkedRow = { ...set, partition: 1, record_offset: second + 2, quarantine_id: "q15" };
+    await store.transaction(async (tx) => {
+      await tx.upsert("quarantine", [
+        quarantined(33, null),
+        quarantined(second + 5, null),
+        { ...quarantined(15, null), partition: 1 },
+      ]);
+      await tx.upsert("parked", [parked]);
+    });
+    const held = [across(topics.frames), across(topics.frames, 1), across(next.frames), across(next.frames, 1)];
+    expect((await Promise.all(held)).map(({ offset }) => offset)).toEqual([33, 15, second + 5, second + 2]);
   });
 
   test("events that wait in the outbox hold what is as young as the first of them", async () => {

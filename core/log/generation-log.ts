@@ -46,12 +46,12 @@ function raised({ topic, partition, records }: LogBatch, by: number): LogBatch {
 }
 
 /** What is written and followed is the newest generation; what is read may lie in any. */
-export class GenerationsLog extends ForwardingLog {
+export class GenerationsLog<Log extends EventLog = EventLog> extends ForwardingLog<Log> {
   override readonly earlier: readonly Topics[];
-  private readonly ended: readonly EventLog[];
+  private readonly ended: readonly Log[];
 
   /** @param earlier the oldest first */
-  constructor(current: EventLog, earlier: readonly EventLog[]) {
+  constructor(current: Log, earlier: readonly Log[]) {
     super(current);
     this.earlier = earlier.map(({ topics }) => topics);
     this.ended = earlier;
@@ -69,10 +69,21 @@ export class GenerationsLog extends ForwardingLog {
     await Promise.all([this.inner, ...this.ended].map((log) => log.close()));
   }
 
-  private of({ name }: Topic): EventLog {
+  protected of({ name }: Topic): Log {
     const holds = ({ topics: { frames, events, registry } }: EventLog) =>
       [frames, events, registry].some((topic) => topic.name === name);
     return this.ended.find(holds) ?? this.inner;
+  }
+}
+
+/** The archiver's view: what is given up may lie in any generation too. */
+export class TrimmableGenerationsLog extends GenerationsLog<TrimmableLog> implements TrimmableLog {
+  startOffset(topic: Topic, partition: number): Promise<number> {
+    return this.of(topic).startOffset(topic, partition);
+  }
+
+  trim(topic: Topic, before: ReadonlyMap<number, number>): Promise<void> {
+    return this.of(topic).trim(topic, before);
   }
 }
 

@@ -5,14 +5,14 @@ import { join } from "node:path";
 
 import { EmbeddedLogServer } from "./log-embedded-server.ts";
 import { EmbeddedLog } from "./log-embedded.ts";
-import { GenerationLog, GenerationsLog } from "./generation-log.ts";
+import { GenerationLog, TrimmableGenerationsLog } from "./generation-log.ts";
 import { topicsOfGeneration } from "./generations.ts";
-import type { EventLog, TrimmableLog } from "./log.ts";
+import type { TrimmableLog } from "./log.ts";
 
 export interface TwoGenerations extends AsyncDisposable {
   readonly first: TrimmableLog;
   /** Writes the second, reads both. */
-  readonly both: EventLog;
+  readonly both: TrimmableLog;
   /** The second alone. */
   readonly second: TrimmableLog;
 }
@@ -37,7 +37,7 @@ export async function openTwoGenerations(partitions: readonly [number, number]):
   return {
     first,
     second,
-    both: new GenerationsLog(second, [first]),
+    both: new TrimmableGenerationsLog(second, [first]),
     [Symbol.asyncDispose]: async () => {
       for (const step of undo) await step();
     },

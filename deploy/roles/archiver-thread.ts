@@ -21,7 +21,7 @@ serveThread(({ settings, folder, topics, logPort }: LogThreadInput) => {
   const archiver = archiverOf(settings, {
     log,
     archive,
-    holds: () => holdsOf(store, topics),
+    holds: () => holdsOf(store, log),
     clock: systemClock,
     metrics,
     logger: createLogger("archiver", settings.logLevel),

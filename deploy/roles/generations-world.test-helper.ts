@@ -101,8 +101,7 @@ export class GenerationsWorld implements AsyncDisposable {
     await moveToGeneration(this.store, await nextOf(this.logs.first, this.logs.both.topics));
   }
 
-  compared(): Promise<Comparison> {
-    const log = this.logs.both;
+  compared(log: EventLog = this.logs.both): Promise<Comparison> {
     const unclosed = Object.assign(Object.create(log) as EventLog, { close: async () => undefined });
     return compareWithRebuild({
       source: {

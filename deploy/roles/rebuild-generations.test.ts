@@ -1,11 +1,23 @@
 // Rules B1 and B4 together: a rebuild that takes over goes over every generation of the log.
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 
+import { LogArchive } from "../../core/archive/archive.ts";
+import { ArchivedLog } from "../../core/archive/archived-log.ts";
+import { createArchiver } from "../../core/archive/archiver.ts";
+import { FolderBlobs } from "../../core/archive/blobs-folder.ts";
+import { holdsOf } from "../../core/archive/holds.ts";
+import { GenerationsLog } from "../../core/log/generation-log.ts";
+import type { EventLog } from "../../core/log/log.ts";
+import { RegistryView } from "../../core/registry/view.ts";
+import { FakeClock } from "../../core/runtime/clock.ts";
+import { isWattlogError, messageOf } from "../../core/runtime/errors.ts";
+import { silentLogger } from "../../core/runtime/logger.ts";
+import { createMetrics } from "../../core/runtime/metrics.ts";
 import { checksumTables } from "../../core/store/checksum.ts";
 import type { Store } from "../../core/store/store.ts";
-import { RegistryView } from "../../core/registry/view.ts";
-import { isWattlogError, messageOf } from "../../core/runtime/errors.ts";
-import { idOf } from "../../processors/station.test-helper.ts";
+import { idOf, party, type Line } from "../../processors/station.test-helper.ts";
+import { readFrames } from "../../projections/rest/frames.ts";
 import { partitionGroups } from "./folded-generations.ts";
 import { GenerationsWorld, newLine } from "./generations-world.test-helper.ts";
 import { rebuild, type RebuildOptions, type Rebuilt } from "./rebuild.ts";
@@ -39,11 +51,14 @@ async function chargeOver(partitions: readonly [number, number], endIn: readonly
   const { first, both } = world.logs;
   await world.settleAtOnce();
   const began = stations.map(newLine);
-  await world.write(
-    first,
-    began.flatMap((line) => [line.connected(), line.claimed(), line.start(), line.meter(idOf(), "5000", 10)]),
-  );
-  await world.folded(first);
+  // Twice, for the embedded log never gives up the events that it was told last.
+  for (const say of [
+    (line: Line) => [line.connected(), line.claimed()],
+    (line: Line) => [line.start(), line.meter(idOf(), "5000", 10)],
+  ]) {
+    await world.write(first, began.flatMap(say));
+    await world.folded(first);
+  }
   await world.moveOn();
   await endIt(endIn);
   await world.folded(both, world.billed(endIn.length));
@@ -165,6 +180,42 @@ test("B1, B4: a station that moved between partitions is seen once and as it is 
   expect(looks).toBe(1);
   await world.folded(world.logs.both, world.billed(stations.length));
   expect(different(await rebuilt())).toEqual([]);
+});
+
+test("B2, B4: what an ended generation gave up is read from the archive by rebuilds, comparisons and whoever asks for frames", async () => {
+  await chargeOver([2, 5], stations);
+  const { first, second, both } = world.logs;
+  const framesOf = async (log: EventLog) => {
+    const all = { party, from: 0, to: Number.MAX_SAFE_INTEGER, order: "asc", limit: 100, resume: undefined } as const;
+    const pages = stations.map((id) =>
+      readFrames({ log, store: world.store }, { station: newLine(id).station, ...all }),
+    );
+    return (await Promise.all(pages)).map(({ items }) => items);
+  };
+  const before = await framesOf(both);
+  const archive = () => new LogArchive(new FolderBlobs(join(world.folder, "archive")));
+  const archiver = createArchiver({
+    log: both,
+    archive: archive(),
+    holds: () => holdsOf(world.store, both),
+    clock: new FakeClock(Date.now() + 7_200_000),
+    metrics: createMetrics(),
+    logger: silentLogger(),
+    everyMs: 1000,
+    keepMs: 3_600_000,
+    segmentBytes: 1000,
+    roundMs: 1000,
+  });
+  await archiver.look();
+  expect(await first.startOffset(first.topics.frames, 0)).toBe(await first.endOffset(first.topics.frames, 0));
+  expect(await first.startOffset(first.topics.events, 0)).toBeGreaterThan(0);
+  await expect(framesOf(both)).rejects.toSatisfy((error) => isWattlogError(error, "log/out-of-range"));
+  const log = new GenerationsLog(new ArchivedLog(second, archive()), [new ArchivedLog(first, archive())]);
+  expect(await framesOf(log)).toEqual(before);
+  expect((await world.compared(log)).problems).toEqual([]);
+  const { tables } = await rebuilt({ log });
+  expect(tables.every(({ equal }) => equal)).toBe(true);
+  expect(await setsNamed()).toEqual([2]);
 });
 
 test("B1, B4: while the folds are on their way to a generation a rebuild is refused, and nothing is changed", async () => {

@@ -1,6 +1,8 @@
 // `wattlog archiver`: needs the log and the store, for what nobody needs any more stands there. One process a log: a second
 // one waits to be refused by name, and each entry of the manifest can be taken once.
 import { holdsOf } from "../../../core/archive/holds.ts";
+import { TrimmableGenerationsLog } from "../../../core/log/generation-log.ts";
+import type { Topics } from "../../../core/log/log.ts";
 import { WattlogError } from "../../../core/runtime/errors.ts";
 import { archiveOf, archiverOf } from "../archive.ts";
 import { kafkaConnection, openLogItself, requireCluster } from "./connect.ts";
@@ -26,12 +28,14 @@ export const startArchiverRole: StartRole = async (context) => {
   await waiting.for(() => hold.take());
   undo.add("name", () => hold.give());
   // Beside the one that follows the registry: this one does not read on in the archive where the log begins.
-  const log = openLogItself(settings, kafkaConnection(settings, clientId), joined.log.topics);
+  const { topics, earlier = [] } = joined.log;
+  const open = (of: Topics) => openLogItself(settings, kafkaConnection(settings, clientId), of);
+  const log = new TrimmableGenerationsLog(open(topics), earlier.map(open));
   undo.add("log itself", () => log.close());
   const archiver = archiverOf(settings, {
     log,
     archive,
-    holds: () => holdsOf(store, log.topics),
+    holds: () => holdsOf(store, log),
     clock,
     metrics,
     logger,
