@@ -4,6 +4,8 @@
 export const openEnd = Number.MAX_SAFE_INTEGER;
 /** Status of a connector whose station has no connection. */
 export const offlineStatus = "Offline";
+/** `fault_code` of a connector that is Faulted and named no error code. */
+export const unnamedFault = "Faulted";
 
 /** Schema version 10. What a connector was, from when to when by log time; the next one begins where it ends. */
 export interface StatusIntervalRow {
@@ -22,7 +24,7 @@ export interface StatusIntervalRow {
   reported: string;
   /** What began it: `reported`, `reconnected`, or of `Offline` why the connection ended. */
   cause: string;
-  /** As it said last, whatever the status: 1.6 error code, or `Faulted` where it gave none. */
+  /** As it said last, whatever the status: 1.6 error code, or `unnamedFault` where it gave none. */
   fault_code: string | null;
   /** Of the last boot before it began. */
   vendor: string | null;

@@ -3,7 +3,7 @@
 // what they said last until they say something else.
 import type { DomainEvent } from "../../core/records/domain-event.ts";
 import type { Store } from "../../core/store/store.ts";
-import { offlineStatus, openEnd, type StatusIntervalRow } from "../../core/store/status-interval.ts";
+import { offlineStatus, openEnd, unnamedFault, type StatusIntervalRow } from "../../core/store/status-interval.ts";
 import type { StationRow } from "../../core/store/tables.ts";
 import { chunks, connectorKey, stationKey, stationsByParty, type Scope } from "./working-set.ts";
 
@@ -34,7 +34,7 @@ export class StatusIntervals {
   take(event: DomainEvent, station: StationRow | undefined): void {
     const { body } = event;
     if (body.kind === "connectorStatus") {
-      const fault_code = body.errorCode ?? (body.status === "Faulted" ? "Faulted" : null);
+      const fault_code = body.errorCode ?? (body.status === "Faulted" ? unnamedFault : null);
       const place = { evse_id: body.evseId, connector_id: body.connectorId };
       const before = this.ofStation(event).get(connectorKey({ ...event, ...place }));
       if (before && before.status === body.status && before.fault_code === fault_code) return;

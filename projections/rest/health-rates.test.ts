@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 
 import type { CommandId } from "../../core/ids/ids.ts";
 import type { DomainEvent } from "../../core/records/domain-event.ts";
+import { noticeKey } from "../../core/records/station-documents.ts";
 import { worldAdapters } from "../../test/harness/world-adapters.ts";
 import { callAs } from "../testing/client.ts";
 import { StationWriter } from "../testing/events.ts";
@@ -27,6 +28,50 @@ function remoteStart(writer: StationWriter, outcome: "accepted" | "rejected" | n
   const document = JSON.stringify({ effect, sessionId: null, at: null });
   const change = { collection: "commandEffects", key: commandId, document } as const;
   return [...events, writer.event({ kind: "documentsChanged", changes: [change] })];
+}
+
+/** What a 2.x station tells by NotifyEvent, at the log time of the next event. */
+function problem(writer: StationWriter, component: string, techCode: string | null): DomainEvent {
+  const place = { component, componentInstance: null, evseId: 1, connectorId: 1, variableInstance: null };
+  const said = { variable: "Problem", actualValue: "true", trigger: "Delta", cleared: false, techCode };
+  const key = noticeKey({ logTime: writer.time + 1_000, offset: 1 });
+  const document = JSON.stringify({ ...place, ...said });
+  return writer.event({ kind: "documentsChanged", changes: [{ collection: "events", key, document }] });
+}
+
+/** Third and fourth week: a fault told with its code before the status, one told after it, and one told too late. */
+function fleetOf2x(): DomainEvent[] {
+  const [d, e] = ["CP-D", "CP-E"].map((id) => new StationWriter(id, monday + 14 * day)) as [
+    StationWriter,
+    StationWriter,
+  ];
+  const events = [d, e].flatMap((writer) => [
+    writer.online("ocpp2.0.1"),
+    writer.booted("Kempower", "S"),
+    problem(writer, "PowerContactor", "E42"),
+    writer.status(1, "Faulted"),
+    writer.status(1, "Available"),
+  ]);
+  for (const writer of [d, e]) writer.time += 3_600_000;
+  events.push(d.status(1, "Faulted"), problem(d, "ConnectorPlugRetentionLock", null), d.status(1, "Available"));
+  events.push(e.status(1, "Faulted"));
+  e.time += 3 * 60_000;
+  events.push(problem(e, "PowerContactor", "E42"), e.status(1, "Available"));
+  return [...events, d.offline(), e.offline()];
+}
+
+/** More faults than are read at once, three at every moment. */
+function fleetOfFlapping(): DomainEvent[] {
+  return ["CP-X", "CP-Y", "CP-Z"].flatMap((id) => {
+    const writer = new StationWriter(id, monday + 14 * day);
+    const events = [
+      writer.online("ocpp2.0.1"),
+      writer.booted("Flapping", "F"),
+      problem(writer, "PowerContactor", "E7"),
+    ];
+    for (let flap = 0; flap < 150; flap++) events.push(writer.status(1, "Faulted"), writer.status(1, "Available"));
+    return [...events, writer.offline()];
+  });
 }
 
 function fleet(): DomainEvent[] {
@@ -74,7 +119,7 @@ beforeAll(async () => {
   world = await World.open(worldAdapters);
   const projector = await world.project();
   api = await world.serve(projector);
-  await world.appendEvents(fleet());
+  await world.appendEvents([...fleet(), ...fleetOf2x(), ...fleetOfFlapping()]);
   await world.caughtUp(projector);
 });
 afterAll(() => world.close());
@@ -135,4 +180,30 @@ it("tells faults by week, model and firmware: each once, whatever connections we
   const page = await get(`faults?${period}&limit=3`);
   const last = await get(`faults?${period}&limit=3&cursor=${String(page.body["nextCursor"])}`);
   expect([...page.body.items, ...last.body.items]).toEqual(body.items);
+});
+
+it("names a fault of 2.x by what the station said about it within two minutes, by component and vendor's code", async () => {
+  const { body } = await get("faults?from=2025-06-30T00:00:00Z&to=2025-07-14T00:00:00Z&vendor=Kempower");
+  const fault = { week: "2025-06-30", vendor: "Kempower", model: "S", firmware: "1.4.2", faulted: true };
+  expect(body.items).toEqual([
+    { ...fault, code: "ConnectorPlugRetentionLock/Problem", vendorCode: null, faults: 1, stations: 1, minutes: 0.033 },
+    { ...fault, code: "Faulted", vendorCode: null, faults: 1, stations: 1, minutes: 3.033 },
+    { ...fault, code: "PowerContactor/Problem", vendorCode: "E42", faults: 2, stations: 2, minutes: 0.033 },
+  ]);
+});
+
+it("counts each of more faults than it reads at once, those of one moment too", async () => {
+  const { body } = await get("faults?from=2025-06-30T00:00:00Z&to=2025-07-14T00:00:00Z&vendor=Flapping");
+  const counted = body.items.map(({ code, vendorCode, faults, stations, minutes }) => [
+    code,
+    vendorCode,
+    faults,
+    stations,
+    minutes,
+  ]);
+  // One every two seconds, and the event was up to two minutes before.
+  expect(counted).toEqual([
+    ["Faulted", null, 270, 3, 4.5],
+    ["PowerContactor/Problem", "E7", 180, 3, 3],
+  ]);
 });

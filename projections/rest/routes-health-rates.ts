@@ -104,7 +104,12 @@ const faultItem = {
     vendor: { type: "string", description: "Of the last boot before; empty: the station said nothing" },
     model: { type: "string" },
     firmware: { type: "string" },
-    code: { type: "string", description: "1.6 error code; `Faulted` where the station gave none (2.x)" },
+    code: {
+      type: "string",
+      description:
+        "1.6 error code; 2.x: Component/Variable of the event that came with it; `Faulted` where the station said neither",
+    },
+    vendorCode: { ...nullableText, description: "2.x: techCode of that event; null: none" },
     faulted: { type: "boolean", description: "false: told with another status than Faulted, a warning" },
     faults: { type: "integer" },
     stations: { type: "integer" },
@@ -113,9 +118,9 @@ const faultItem = {
 } as const;
 
 export function showFault(row: FaultRow) {
-  const { week, vendor, model, firmware, code, isFaulted, faults, stations, ms } = row;
+  const { week, isFaulted, ms, faults, stations, ...named } = row;
   const monday = time(week).slice(0, 10);
-  return { week: monday, vendor, model, firmware, code, faulted: isFaulted, faults, stations, minutes: minutes(ms) };
+  return { week: monday, ...named, faulted: isFaulted, faults, stations, minutes: minutes(ms) };
 }
 
 const dayMs = 24 * 3_600_000;

@@ -1,6 +1,7 @@
 // OCPP 2.0.1 part 2, blocks G (availability), H (reservation), I (tariff and cost) and J (meter values).
 import { expect, test } from "vitest";
 
+import { eventually } from "../harness/wait.ts";
 import { at, evse1, reading, rfid, useCases, type Actor } from "./scene.ts";
 
 const started = { idToken: rfid, evse: evse1, meterValue: [reading(0, 0, "Transaction.Begin")] };
@@ -59,9 +60,19 @@ useCases("G, H, I and J", (scene) => {
   test("G05 Lock Failure: the event names component and variable", async () => {
     const station = await scene.station("UC-G05");
     const lock = { component: { name: "ConnectorPlugRetentionLock", evse: evse1 }, variable: { name: "Problem" } };
-    await station.call("NotifyEvent", notice({ ...lock, actualValue: "true" }));
+    await station.call("NotifyEvent", notice({ ...lock, actualValue: "true", techCode: "L-7" }));
     const expected = { component: "ConnectorPlugRetentionLock", variable: "Problem", actualValue: "true", evseId: 1 };
     await station.lists("events", [expected]);
+    const status = { timestamp: at(0), connectorStatus: "Faulted", evseId: 1, connectorId: 1 };
+    await station.call("StatusNotification", status);
+    await station.shows({ connectors: [expect.objectContaining({ status: "Faulted" })] });
+    const period = `from=${new Date(Date.now() - 3_600_000).toISOString()}&to=${inAnHour()}`;
+    const code = "ConnectorPlugRetentionLock/Problem";
+    const trend = await eventually("its fault in the trends", async () => {
+      const { items } = await station.rest.get<{ items: readonly { code: string }[] }>(`/health/faults?${period}`);
+      return items.find((row) => row.code === code);
+    });
+    expect(trend).toMatchObject({ code, vendorCode: "L-7", faulted: true, faults: 1, stations: 1 });
   });
 
   const reserve = (id: number) => ({
