@@ -43,6 +43,8 @@ export const SERVER_FAULT_TESTS = [
   "test/faults/restored-log-long.test.ts",
   "test/misuse/cluster-outages-long.test.ts",
   "test/ocpi/push-faults.test.ts",
+  // A WebSocket on which nothing is said for longer than a proxy waits by itself: over a minute.
+  "test/operations/proxies.test.ts",
   "projections/ocpi/pushes/on-postgres.test.ts",
   // Ten thousand stations come back twice.
   "projections/ocpi/pushes/rolling-restart.test.ts",

@@ -1,66 +1,20 @@
 // Redis as Debian packages it, unpacked without root where it is not installed: one plain server with a TLS port, a
 // master with a replica and three sentinels, and a cluster of three masters.
 import { randomBytes } from "node:crypto";
-import { chmodSync, globSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { installed, run, runOrMissing, type Tell } from "./install.ts";
+import { debianProgram, type Program } from "./debian.ts";
+import type { Tell } from "./install.ts";
 import { nodesOf, startAll, type Instance } from "./instance.ts";
 import { freePort, ServerProcess } from "./server-process.ts";
 import { certificate } from "./tls.ts";
 
-const howToGetRedis = "Redis is missing and apt-get could not fetch it: apt-get install redis-server";
+const debianPackage = { name: "redis-server", path: "usr/bin/redis-server", probe: "--version", cache: "redis" };
 const masterName = "wattlog";
 const slots = 16_384;
-
-interface Program {
-  readonly command: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** The one installed, else Debian's package with its libraries in the cache folder. */
-async function program(tell: Tell): Promise<Program> {
-  if ((await run("redis-server", ["--version"])).code === 0) return { command: "redis-server", env: process.env };
-  const folder = await installed("redis", "1", async (making) => {
-    tell("fetching Redis (2 MB, once)");
-    await download(making);
-    for (const file of globSync("*.deb", { cwd: making })) {
-      await runOrMissing("dpkg-deb", ["-x", join(making, file), join(making, "root")], howToGetRedis);
-    }
-    await runOrMissing(join(making, "root/usr/bin/redis-server"), ["--version"], howToGetRedis, {
-      env: withLibraries(join(making, "root")),
-    });
-  });
-  const root = join(folder, "root");
-  return { command: join(root, "usr/bin/redis-server"), env: withLibraries(root) };
-}
-
-/** apt-get finds out which libraries are missing too. Package lists that are too old are read anew, also without root. */
-async function download(folder: string): Promise<void> {
-  const archives = join(folder, "archives");
-  mkdirSync(join(archives, "partial"), { recursive: true });
-  const common = ["-o", "Debug::NoLocking=true", "-o", `Dir::Cache::archives=${archives}`];
-  const get = ["install", "-d", "-y", "--no-install-recommends", ...common];
-  if ((await run("apt-get", [...get, "redis-server"])).code !== 0) {
-    const lists = join(folder, "lists");
-    mkdirSync(join(lists, "partial"), { recursive: true });
-    const cache = join(folder, "cache");
-    mkdirSync(cache);
-    const own = ["-o", `Dir::State::lists=${lists}`, "-o", `Dir::Cache=${cache}`];
-    await runOrMissing("apt-get", ["update", "-o", "Debug::NoLocking=true", ...own], howToGetRedis);
-    await runOrMissing("apt-get", [...own, ...get, "redis-server"], howToGetRedis);
-  }
-  for (const file of globSync("*.deb", { cwd: archives })) {
-    await runOrMissing("cp", [join(archives, file), folder], howToGetRedis);
-  }
-}
-
-function withLibraries(root: string): NodeJS.ProcessEnv {
-  const folders = globSync("{usr/lib,lib}/*-linux-gnu", { cwd: root }).map((folder) => join(root, folder));
-  return { ...process.env, LD_LIBRARY_PATH: folders.join(":") };
-}
 
 interface Part {
   readonly name: string;
@@ -129,7 +83,7 @@ function processOf({ command, env }: Program, folder: string, { name, port, line
 }
 
 export async function startRedis(folder: string, tell: Tell): Promise<Instance> {
-  const found = await program(tell);
+  const found = await debianProgram(debianPackage, tell);
   const all = await parts();
   const processes = all.map((part) => processOf(found, folder, part));
   tell("starting Redis");
