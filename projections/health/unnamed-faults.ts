@@ -11,7 +11,8 @@ import type { Period } from "./uptime-report.ts";
 /** How far an event and the status may be apart, by log time: they are two messages, and of one connection. */
 export const toldWithinMs = 2 * 60_000;
 
-const faultsPerStep = 400;
+/** With a few events each: some 10 ms of the thread, in which no other request of it is answered. */
+const faultsPerStep = 100;
 
 export interface FaultQuestion {
   readonly party: PartyId;
