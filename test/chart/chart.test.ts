@@ -86,7 +86,9 @@ describe.for(Object.keys(valueFiles))("values: %s", (name) => {
 
 test("every kind that the chart can make is in one of the value files", () => {
   const { manifests } = rendered.get("everything")!;
-  const kinds = new Set(manifests.map(({ kind }) => kind));
+  // TLS ends at the door or behind it: one value file cannot have both.
+  const through = rendered.get("tls-everywhere")!.manifests;
+  const kinds = new Set([...manifests, ...through].map(({ kind }) => kind));
   expect([...kinds].sort()).toEqual(
     [
       "ConfigMap",
@@ -105,6 +107,7 @@ test("every kind that the chart can make is in one of the value files", () => {
       "ServiceAccount",
       "ServiceMonitor",
       "StatefulSet",
+      "TLSRoute",
     ].sort(),
   );
   const rules = manifests.find(({ kind }) => kind === "PrometheusRule");
@@ -122,7 +125,8 @@ test("every kind that the chart can make is in one of the value files", () => {
 
 describe("the checks can fail", () => {
   const spoilt = (kind: string, field: string): Manifest => {
-    const manifest = rendered.get("everything")!.manifests.find((one) => one.kind === kind)!;
+    const from = rendered.get(kind === "TLSRoute" ? "tls-everywhere" : "everything")!;
+    const manifest = from.manifests.find((one) => one.kind === kind)!;
     return { ...manifest, spec: { ...manifest.spec, [field]: 2 } };
   };
 
@@ -136,6 +140,7 @@ describe("the checks can fail", () => {
     ["PrometheusRule", "group"],
     ["ScaledObject", "maxReplicas"],
     ["HTTPRoute", "hostname"],
+    ["TLSRoute", "hostname"],
     ["Gateway", "listener"],
   ] as const)("a field that a %s does not have is found", ([kind, field]) => {
     expect(custom.problems(spoilt(kind, field)).join()).toContain(field);
@@ -217,6 +222,11 @@ const refusals: readonly (readonly [why: string, set: readonly string[], says: s
     "mutual TLS without TLS",
     ["gatewayApi.enabled=true", "gatewayApi.ocppHost=a.b", "gatewayApi.className=c", "gatewayApi.clientCaConfigMap=d"],
     "tlsSecret",
+  ],
+  [
+    "a TLSRoute without a certificate behind",
+    ["gatewayApi.enabled=true", "gatewayApi.ocppHost=a.b", "gatewayApi.className=c", "gatewayApi.passthrough=true"],
+    "gateway.tls.existingSecret",
   ],
   ["a setting beside config", ["gateway.env.WATTLOG_BIND=127.0.0.1"], "under config"],
 ];
@@ -300,6 +310,15 @@ test("TLS that the door passes on: the gateways have certificate and authorities
   expect(ocppDoor(manifests)).toMatchObject({
     metadata: { annotations: { "haproxy.org/ssl-passthrough": "true" } },
     spec: { rules: [{ http: { paths: [{ backend: { service: { port: { name: "ocpp-tls" } } } }] } }] },
+  });
+  expect(manifests.find(({ kind }) => kind === "TLSRoute")?.spec).toMatchObject({
+    parentRefs: [{ sectionName: "door-tls" }],
+    hostnames: ["ocpp.example.com"],
+    rules: [{ backendRefs: [{ port: 9443 }] }],
+  });
+  const door = { name: "door-tls", protocol: "TLS", tls: { mode: "Passthrough" } };
+  expect(manifests.find(({ kind }) => kind === "Gateway")?.spec).toMatchObject({
+    listeners: [{ name: "door", protocol: "HTTPS" }, door],
   });
 });
 

@@ -56,7 +56,7 @@ export const ingress: readonly ValueRow[] = [
     "The door passes TLS on as it is to gateway.tls, for nginx (--enable-ssl-passthrough) and HAProxy.",
   ),
   ...doorRows("http", "REST, console and OCPI"),
-  row("gatewayApi.enabled", flag, false, "HTTPRoutes (and a Gateway) in the place of Ingresses."),
+  row("gatewayApi.enabled", flag, false, "HTTPRoutes, a TLSRoute (and a Gateway) in the place of Ingresses."),
   row("gatewayApi.createGateway", flag, true, "Make the Gateway; else name yours in parentRefs."),
   row("gatewayApi.className", text, "", "GatewayClass of the Gateway."),
   row("gatewayApi.annotations", textMap, {}, "Annotations of the Gateway."),
@@ -69,6 +69,12 @@ export const ingress: readonly ValueRow[] = [
     secretName,
     "",
     "ConfigMap with the authority of stations' certificates (ca.crt): a listener with mutual TLS on port 8443 beside the other.",
+  ),
+  row(
+    "gatewayApi.passthrough",
+    flag,
+    false,
+    "TLS of stations is passed on as it is to gateway.tls: a TLSRoute (Gateway API 1.5), and a listener on gateway.service.tlsPort.",
   ),
 ];
 
