@@ -23,7 +23,7 @@ test("promises 1-5: Kafka, Redis and Postgres die under load; all goes on withou
   const { kafka, redis, postgres } = world;
   // Until it is told to end: nothing may heal when nobody is there.
   world.load({ stations: 40, seconds: 3600 });
-  await sleep(4_000);
+  await world.charged(5);
 
   process.kill(kafka.node("broker-1").pid, "SIGKILL");
   await kafka.restart("broker-1");
@@ -44,6 +44,7 @@ test("promises 1-5: Kafka, Redis and Postgres die under load; all goes on withou
   await eventually("commands reach stations again", async () => (await world!.commandsTakenSince(healed)) > 0, {
     timeoutMs: 60_000,
   });
+  await world.charged(12);
   world.endLoad();
   expect(await world.metric("gateway", "ocpp_log_anomalies_total"), "the broker was missed").toBeGreaterThan(0);
   for (const summary of await world.summaries(150_000)) expect(summary.sessionsSettled).toBeGreaterThan(10);

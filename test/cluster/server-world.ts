@@ -142,6 +142,20 @@ export class ServerWorld {
     return Number(rows[0]?.["taken"]);
   }
 
+  /** Until stations on each gateway have charged: what dies before that harms nobody, and so shows nothing. */
+  async charged(sessions: number): Promise<void> {
+    await eventually(
+      `each gateway's stations to have ended ${sessions} sessions`,
+      async () => {
+        const rows = await this.query(
+          "select substr(station, 1, 2) as fleet, count(*) as ended from live_session where ended_at is not null group by 1",
+        );
+        return rows.filter(({ ended }) => Number(ended) >= sessions).length === this.fleets.length;
+      },
+      { timeoutMs: healthyWithinMs },
+    );
+  }
+
   /** Sum over the processes of a role. */
   async metric(role: string, name: string, labels = ""): Promise<number> {
     const texts = await Promise.all(

@@ -220,7 +220,7 @@ describe("options", () => {
   test("as they are given, and defaults", () => {
     const asked = readOptions(["--frames", "5000", "--seed", "3", "--max-rss-growth", "150MB"]);
     expect(asked).toEqual({ frames: 5_000, seed: 3, maxRssGrowthMb: 150, replay: undefined });
-    expect(readOptions([])).toMatchObject({ frames: 200_000, maxRssGrowthMb: 150 });
+    expect(readOptions([])).toMatchObject({ frames: 200_000, maxRssGrowthMb: 200 });
   });
 
   test.each([

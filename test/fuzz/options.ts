@@ -12,11 +12,11 @@ export interface FuzzOptions {
 
 export class WrongUse extends Error {}
 
-export const usage = `npm run fuzz -- [--frames N] [--seed S] [--max-rss-growth 150MB] [--replay REF]
+export const usage = `npm run fuzz -- [--frames N] [--seed S] [--max-rss-growth 200MB] [--replay REF]
 
   --frames N            mutants of each version, at least 4000 (default 200000)
   --seed S              of everything that is drawn (default: by chance, and printed)
-  --max-rss-growth MB   of the process, from the first half of the run to its end (default 150MB)
+  --max-rss-growth MB   of the process, from the first half of the run to its end (default 200MB)
   --replay REF          a mutant or handshake that failed, with what its station sent just before; needs --seed
 `;
 
@@ -31,8 +31,8 @@ export function readOptions(argv: readonly string[]): FuzzOptions {
   if (replay !== undefined && !reference.test(replay))
     throw new WrongUse(`--replay wants 1.6/call/17 or the like, not ${replay}`);
   if (replay !== undefined && values.seed === undefined) throw new WrongUse("--replay needs the --seed of the run");
-  const mb = /^(\d+)MB$/.exec(values["max-rss-growth"] ?? "150MB")?.[1];
-  if (mb === undefined) throw new WrongUse("--max-rss-growth wants megabytes, such as 150MB");
+  const mb = /^(\d+)MB$/.exec(values["max-rss-growth"] ?? "200MB")?.[1];
+  if (mb === undefined) throw new WrongUse("--max-rss-growth wants megabytes, such as 200MB");
   return {
     frames: wholeNumber("frames", values.frames ?? "200000", fewestFrames, mostFrames),
     seed: wholeNumber("seed", values.seed ?? String(Math.floor(Math.random() * 2 ** 31)), 0, 2 ** 31),
