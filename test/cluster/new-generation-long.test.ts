@@ -1,14 +1,25 @@
 // Rule B4 on a whole cluster: the log goes on in a generation with more partitions while a fleet charges.
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
+import { firstOffsetOf, topicsOfGeneration } from "../../core/log/generations.ts";
+import type { Topic } from "../../core/log/log.ts";
+import { eager } from "../faults/retention.ts";
 import { runCommand } from "../harness/cli.ts";
 import { startFleet, type FleetRun } from "../harness/fleet.ts";
 import { commandFile, tempFolder } from "../harness/paths.ts";
 import { Child, cleanEnvironment } from "../harness/process.ts";
 import { eventually, sleep } from "../harness/wait.ts";
+import { parseMetrics } from "../harness/wattlog.ts";
 import { useOwnCluster } from "./own-cluster.ts";
 
-const cluster = useOwnCluster({ roles: ["gateway", "processor", "projector", "api"], partitions: 3 });
+const archive = tempFolder("generation-archive");
+// After the cluster's own end.
+afterAll(() => archive[Symbol.dispose]());
+const cluster = useOwnCluster({
+  roles: ["gateway", "processor", "projector", "api", "archiver"],
+  partitions: 3,
+  settings: { ...eager, WATTLOG_ARCHIVE: archive.path },
+});
 
 /** Stations are patient elsewhere; here nothing may wait for minutes. */
 const fleetWords = {
@@ -43,6 +54,20 @@ async function expectClean(fleet: FleetRun, journal: string): Promise<void> {
   expect(verified.code, `the ledger: ${verified.stdout}`).toBe(0);
 }
 
+/** First offset that Kafka still holds, and one past what the archive holds, by partition. */
+async function trimmed(topic: Topic) {
+  const { adminUrl } = cluster().processes.of("archiver-1");
+  const response = await fetch(`${adminUrl}/metrics`, { signal: AbortSignal.timeout(10_000) });
+  const metrics = parseMetrics(await response.text());
+  return Array.from({ length: topic.partitions }, (_, partition) => {
+    const labels = `{topic="${topic.name}",partition="${partition}"}`;
+    const [start, archived] = ["wattlog_log_trimmed_offset", "wattlog_archived_offset"].map((name) =>
+      metrics.get(name + labels),
+    );
+    return { first: firstOffsetOf(topic), start: start ?? 0, archived };
+  });
+}
+
 /** Those that any processor has folded something of. */
 async function generationsFolded(): Promise<number[]> {
   const rows = await cluster().query(
@@ -63,6 +88,14 @@ test("B4: two generations open one after the other under load, each with more pa
   }
   await expectClean(fleet, journal.path);
   expect(await generationsFolded()).toEqual([1, 2, 3]);
+  // Generations that have ended give up all that they hold, and the ledger is as clean through the archive (rule B2).
+  await eventually("all frames of ended generations to be given up", async () => {
+    const ended = [topicsOfGeneration(1, 3), topicsOfGeneration(2, 5)].map(({ frames }) => frames);
+    const kept = (await Promise.all(ended.map(trimmed))).flat();
+    return kept.every(({ first, start, archived }) => start > first && start === archived);
+  });
+  const again = await runCommand(["rebuild", "--compare-only"], { env });
+  expect(again.code, `compared through the archive: ${again.stdout}${again.stderr}`).toBe(0);
   const fewer = await runCommand(["topics", "--new-generation", "--partitions", "7"], { env });
   expect(fewer.code).toBe(2);
   expect(fewer.stderr).toMatch(/--partitions 7 is fewer than the 8 of now/);
