@@ -17,7 +17,7 @@ const warmUpRounds = 3;
 const addresses = 16;
 const password = "a-key-of-sixteen";
 const prefix = "storm-";
-/** Half of what the system's backlog holds by default: beyond it connects are repeated after a second. */
+/** Connects, and then boots, under way at a time. */
 const atOnce = 2_000;
 
 interface Round {

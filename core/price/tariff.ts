@@ -7,6 +7,9 @@ import { checksOf, minuteOf, type Check } from "./restrictions.ts";
 import { roundingOf, type Rounding } from "./rounding.ts";
 import { tariffFaults } from "./tariff-faults.ts";
 
+/** ISO 4217 for none: where there is no tariff, nothing is asked for in any. */
+export const noCurrency = "XXX";
+
 export type Dimension = "FLAT" | "ENERGY" | "TIME" | "PARKING_TIME";
 
 /** OCPI 2.2.1, 5.4.2 PriceComponent. */

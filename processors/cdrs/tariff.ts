@@ -6,7 +6,7 @@ import { chooseTariff, isValidAt, type Candidacy, type TariffAsk } from "../../c
 import { zoneOf } from "../../core/price/local-time.ts";
 import { priceOf, shownLines, type Priced } from "../../core/price/price.ts";
 import type { Reservation, Session } from "../../core/price/session.ts";
-import { readyTariff, type ReadyTariff } from "../../core/price/tariff.ts";
+import { noCurrency, readyTariff, type ReadyTariff } from "../../core/price/tariff.ts";
 import type { Cdr, CdrPeriod } from "../../core/records/domain-event.ts";
 import type { FrameRecord } from "../../core/records/frame-record.ts";
 import { connectorPowerW } from "../../core/registry/connector-power.ts";
@@ -45,7 +45,7 @@ export interface PricedCdr {
 /** By this tariff nothing is sold: only the periods are of use. */
 const noTariff: TariffDoc = {
   id: "none",
-  currency: "XXX",
+  currency: noCurrency,
   elements: [{ price_components: [{ type: "FLAT", price: 0, step_size: 1 }] }],
 };
 

@@ -40,7 +40,7 @@ const neverYet = { since: undefined, failures: 0, nextAt: 0 } as const;
 export class ListPulls {
   private readonly needs: PushNeeds;
   private readonly list: PulledList;
-  private readonly rounds: PartnerRounds;
+  readonly rounds: PartnerRounds;
   /** By party and partner; those that are registered. */
   private readonly pulled = new Map<string, Pulled>();
   private way: PeerWay | undefined;
@@ -49,22 +49,6 @@ export class ListPulls {
     this.needs = needs;
     this.list = list;
     this.rounds = new PartnerRounds(needs, lookEveryMs, (partner, turn) => this.look(partner, turn));
-  }
-
-  start(): void {
-    this.rounds.start();
-  }
-
-  take(partition: number, owns: (() => Promise<boolean>) | undefined): void {
-    this.rounds.take(partition, owns);
-  }
-
-  give(partition: number): Promise<void> {
-    return this.rounds.give(partition);
-  }
-
-  stop(): Promise<void> {
-    return this.rounds.stop();
   }
 
   private async look(partner: Partner, turn: Turn): Promise<void> {

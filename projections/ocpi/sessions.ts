@@ -1,5 +1,6 @@
 // Sender interface of sessions (Sessions): to the owner of the token alone, in kWh.
 import type { PartyId } from "../../core/ids/ids.ts";
+import { noCurrency } from "../../core/price/tariff.ts";
 import type { Cdr, CdrLine, CdrPeriod, Price } from "../../core/records/domain-event.ts";
 import type { TariffDoc, TokenDoc } from "../../core/registry/entities.ts";
 import type { SessionRow } from "../../core/store/tables.ts";
@@ -171,9 +172,6 @@ export function showPeriod(period: CdrPeriod, tariffId: string | null): Members 
     ...(tariffId === null ? {} : { tariff_id: tariffId }),
   };
 }
-
-/** ISO 4217 for none: where there is no tariff, nothing is asked for in any. */
-const noCurrency = "XXX";
 
 export function currencyOf(
   { registry }: Pick<ApiOptions, "registry">,

@@ -40,6 +40,19 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** What the live events have nothing of is asked for again and again. @returns what ends that. */
+export function refreshing(load, everyMs) {
+  const refresh = async () => {
+    try {
+      await load();
+    } catch (error) {
+      toast(error.message);
+    }
+  };
+  const timer = setInterval(() => void refresh(), everyMs);
+  return () => clearInterval(timer);
+}
+
 let toastTimer;
 export function toast(text) {
   const element = document.querySelector("#toast");

@@ -1,6 +1,6 @@
 // Roaming partners: what waits to be pushed to each, what it refused, and what an operator does about it.
 import { get, patch, post, watch } from "./api.mjs";
-import { fill, h, toast } from "./dom.mjs";
+import { fill, h, refreshing, toast } from "./dom.mjs";
 import { ago, chip, count, when } from "./format.mjs";
 
 const refreshMs = 3_000;
@@ -21,16 +21,7 @@ export async function partnersPage(main) {
   };
   await load();
   watch({ reset: () => void load() });
-  // The live events have nothing of this.
-  const refresh = async () => {
-    try {
-      await load();
-    } catch (error) {
-      toast(error.message);
-    }
-  };
-  const timer = setInterval(() => void refresh(), refreshMs);
-  return () => clearInterval(timer);
+  return refreshing(load, refreshMs);
 }
 
 const addressOf = (id) => `/api/v1/partners/${encodeURIComponent(id)}`;

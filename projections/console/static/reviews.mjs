@@ -1,6 +1,6 @@
 // CDRs that wait for a person: what each says, why it is doubted, and what the person decides. Every decision needs its why.
 import { get, post, query, watch } from "./api.mjs";
-import { fill, h, toast } from "./dom.mjs";
+import { fill, h, refreshing, toast } from "./dom.mjs";
 import { ago, chip, count, duration, energy, price, when } from "./format.mjs";
 
 const refreshMs = 5_000;
@@ -34,16 +34,7 @@ export async function reviewsPage(main) {
   };
   await load(true);
   watch({ reset: () => void load() });
-  // The live events have nothing of this.
-  const refresh = async () => {
-    try {
-      await load();
-    } catch (error) {
-      toast(error.message);
-    }
-  };
-  const timer = setInterval(() => void refresh(), refreshMs);
-  return () => clearInterval(timer);
+  return refreshing(load, refreshMs);
 }
 
 function card(review, reload) {

@@ -35,6 +35,25 @@ export interface MarkedStatus extends Waiting<"evses"> {
   readonly status: string;
 }
 
+/** What waits for a partner, with what is known of it, in the order in which it goes. */
+export function waitingFor(db: Store["reader"], { party, partner }: PeerKey, most: number) {
+  return db
+    .selectFrom("ocpi_push as p")
+    .leftJoin("ocpi_delivery as d", (join) =>
+      join
+        .onRef("d.party", "=", "p.party")
+        .onRef("d.partner", "=", "p.partner")
+        .onRef("d.module", "=", "p.module")
+        .onRef("d.object", "=", "p.object"),
+    )
+    .where("p.party", "=", party)
+    .where("p.partner", "=", partner)
+    .orderBy("p.due")
+    .orderBy("p.module")
+    .orderBy("p.object")
+    .limit(most);
+}
+
 export class Outbox {
   private readonly store: Store;
 
@@ -49,15 +68,7 @@ export class Outbox {
     now: number,
     most: number,
   ): Promise<readonly WaitingIn<Lane>[]> {
-    const rows = await this.store.reader
-      .selectFrom("ocpi_push as p")
-      .leftJoin("ocpi_delivery as d", (join) =>
-        join
-          .onRef("d.party", "=", "p.party")
-          .onRef("d.partner", "=", "p.partner")
-          .onRef("d.module", "=", "p.module")
-          .onRef("d.object", "=", "p.object"),
-      )
+    const rows = await waitingFor(this.store.reader, { party, partner }, most)
       .select([
         "p.module",
         "p.object",
@@ -69,14 +80,8 @@ export class Outbox {
         "d.proof",
         "d.delivered_at",
       ])
-      .where("p.party", "=", party)
-      .where("p.partner", "=", partner)
       .where("p.due", "<=", now)
       .where("p.module", lane === "results" ? "=" : "!=", "results")
-      .orderBy("p.due")
-      .orderBy("p.module")
-      .orderBy("p.object")
-      .limit(most)
       .execute();
     const waiting = rows.map(
       ({ module, object, due, changed, attempts, body, told, proof, delivered_at: deliveredAt }) => ({
@@ -114,23 +119,9 @@ export class Outbox {
 
   /** Statuses that go as they were marked: no one that was tried before, and none of which only the registry told. */
   async statuses({ party, partner }: PeerKey, now: number, most: number): Promise<readonly MarkedStatus[]> {
-    const rows = await this.store.reader
-      .selectFrom("ocpi_push as p")
-      .leftJoin("ocpi_delivery as d", (join) =>
-        join
-          .onRef("d.party", "=", "p.party")
-          .onRef("d.partner", "=", "p.partner")
-          .onRef("d.module", "=", "p.module")
-          .onRef("d.object", "=", "p.object"),
-      )
+    const rows = await waitingFor(this.store.reader, { party, partner }, most)
       .select(["p.module", "p.object", "p.due", "p.changed", "p.body", "d.attempts"])
-      .where("p.party", "=", party)
-      .where("p.partner", "=", partner)
       .where("p.due", "<=", now)
-      .orderBy("p.due")
-      .orderBy("p.module")
-      .orderBy("p.object")
-      .limit(most)
       .execute();
     const other = rows.findIndex(
       ({ module, body, attempts }) => module !== "evses" || body === null || attempts !== null,

@@ -6,6 +6,7 @@ import { EvseStatuses } from "./evse-statuses.ts";
 import type { Feed } from "./feed.ts";
 import type { PushNeeds } from "./needs.ts";
 import { registryFeed } from "./registry-feed.ts";
+import type { PartnerRounds } from "./partner-rounds.ts";
 import { ResultSender } from "./results.ts";
 import { PushSender } from "./sender.ts";
 import { HubClientPulls } from "../hub-client-pulls.ts";
@@ -23,23 +24,19 @@ interface Part {
 export class Pushes {
   private readonly needs: PushNeeds;
   private readonly statuses: EvseStatuses;
-  private readonly sender: PushSender;
-  private readonly results: ResultSender;
-  private readonly pulls: readonly ListPulls[];
+  /** What is done for each partner. */
+  private readonly work: readonly (PushSender | PartnerRounds)[];
   private readonly feeds = new Map<number, readonly Part[]>();
 
   constructor(needs: PushNeeds) {
     this.needs = needs;
     this.statuses = new EvseStatuses(needs);
-    this.sender = new PushSender(needs);
-    this.results = new ResultSender(needs);
-    this.pulls = [new TokenPulls(needs), new HubClientPulls(needs)].map((list) => new ListPulls(needs, list));
+    const pulls = [new TokenPulls(needs), new HubClientPulls(needs)].map((list) => new ListPulls(needs, list).rounds);
+    this.work = [new PushSender(needs), new ResultSender(needs).rounds, ...pulls];
   }
 
   start(): void {
-    this.sender.start();
-    this.results.start();
-    for (const pulls of this.pulls) pulls.start();
+    for (const work of this.work) work.start();
   }
 
   /** @param owns whether this process is the partition's now; undefined: no other could be */
@@ -49,17 +46,14 @@ export class Pushes {
     const parts = [events, ...registry];
     this.feeds.set(partition, parts);
     for (const part of parts) part.start();
-    this.sender.take(partition, owns);
-    this.results.take(partition, owns);
-    for (const pulls of this.pulls) pulls.take(partition, owns);
+    for (const work of this.work) work.take(partition, owns);
   }
 
   /** Resolves when nothing of this process feeds or sends for the partition any more. */
   async give(partition: number): Promise<void> {
     const parts = this.feeds.get(partition) ?? [];
     this.feeds.delete(partition);
-    const { sender, results, pulls } = this;
-    const given = [sender, results, ...pulls].map((work) => work.give(partition));
+    const given = this.work.map((work) => work.give(partition));
     await Promise.all([...parts.map((part) => part.stop()), ...given]);
   }
 
@@ -78,7 +72,7 @@ export class Pushes {
 
   async stop(): Promise<void> {
     await Promise.all([...this.feeds.keys()].map((partition) => this.give(partition)));
-    await Promise.all([this.sender, this.results, ...this.pulls].map((work) => work.stop()));
+    await Promise.all(this.work.map((work) => work.stop()));
     this.statuses.close();
   }
 }

@@ -33,29 +33,13 @@ const atOnce = 16;
 export class ResultSender {
   private readonly needs: PushNeeds;
   private readonly outbox: Outbox;
-  private readonly rounds: PartnerRounds;
+  readonly rounds: PartnerRounds;
   private way: PeerWay | undefined;
 
   constructor(needs: PushNeeds) {
     this.needs = needs;
     this.outbox = new Outbox(needs.store);
     this.rounds = new PartnerRounds(needs, lookEveryMs, (partner, turn) => this.serve(partner, turn));
-  }
-
-  start(): void {
-    this.rounds.start();
-  }
-
-  take(partition: number, owns: (() => Promise<boolean>) | undefined): void {
-    this.rounds.take(partition, owns);
-  }
-
-  give(partition: number): Promise<void> {
-    return this.rounds.give(partition);
-  }
-
-  stop(): Promise<void> {
-    return this.rounds.stop();
   }
 
   private async serve(partner: Partner, { isStopped, owns }: Turn): Promise<void> {

@@ -1,7 +1,7 @@
 // What an operator sees of the pushes to a partner.
 import type { ApiOptions } from "../../rest/context.ts";
 import type { Partner } from "../partners.ts";
-import type { PeerKey } from "./outbox.ts";
+import { waitingFor, type PeerKey } from "./outbox.ts";
 import { openAfter } from "./patience.ts";
 
 /** All of one moment. @param most of each list; the counts are of all */
@@ -19,7 +19,7 @@ async function show(db: Reader, now: number, { party, doc }: Partner, most: numb
     .where("party", "=", of.party)
     .where("partner", "=", of.partner)
     .executeTakeFirst();
-  const waiting = await waitingOf(db, of, most);
+  const waiting = await waitingFor(db, of, most).select(["p.module", "p.object", "p.due", "d.attempts"]).execute();
   const dead = await db
     .selectFrom("ocpi_dead_letter")
     .selectAll()
@@ -48,26 +48,6 @@ async function show(db: Reader, now: number, { party, doc }: Partner, most: numb
       diedAt: iso(died),
     })),
   };
-}
-
-function waitingOf(db: Reader, { party, partner }: PeerKey, most: number) {
-  return db
-    .selectFrom("ocpi_push as p")
-    .leftJoin("ocpi_delivery as d", (join) =>
-      join
-        .onRef("d.party", "=", "p.party")
-        .onRef("d.partner", "=", "p.partner")
-        .onRef("d.module", "=", "p.module")
-        .onRef("d.object", "=", "p.object"),
-    )
-    .select(["p.module", "p.object", "p.due", "d.attempts"])
-    .where("p.party", "=", party)
-    .where("p.partner", "=", partner)
-    .orderBy("p.due")
-    .orderBy("p.module")
-    .orderBy("p.object")
-    .limit(most)
-    .execute();
 }
 
 function stateOf(failures: number, isDue: boolean): "idle" | "sending" | "retrying" | "away" {
